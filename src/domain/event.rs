@@ -1,0 +1,312 @@
+//! A row of the log: timeline entry, Socket.IO payload, webhook body and audit record in one.
+//! Readers use defaults and unknown variants, so that no upgrade makes an old row unreadable.
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::alert::{Severity, Urgency};
+use super::id::{AlertId, IncidentId, IntegrationId, Seq, UserId};
+use super::incident::{Incident, Status};
+use super::user::UserRef;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub kind: ActorKind,
+    pub id: Option<i64>,
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActorKind {
+    User,
+    Integration,
+    /// The host's administrator, over the control socket.
+    Host,
+    /// incidentd itself, when a timer falls due.
+    System,
+    #[serde(other)]
+    Unknown,
+}
+
+impl Actor {
+    #[must_use]
+    pub fn user(user: &UserRef) -> Self {
+        Self {
+            kind: ActorKind::User,
+            id: Some(user.id.0),
+            name: user.username.clone(),
+        }
+    }
+
+    #[must_use]
+    pub fn integration(id: IntegrationId, name: &str) -> Self {
+        Self {
+            kind: ActorKind::Integration,
+            id: Some(id.0),
+            name: name.to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn host() -> Self {
+        Self {
+            kind: ActorKind::Host,
+            id: None,
+            name: "host".into(),
+        }
+    }
+
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            kind: ActorKind::System,
+            id: None,
+            name: "incidentd".into(),
+        }
+    }
+
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        (self.kind == ActorKind::User)
+            .then(|| self.id.map(UserId))
+            .flatten()
+    }
+}
+
+/// What happened to an incident. The tag is the Socket.IO event's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Change {
+    #[serde(rename = "incident:created")]
+    Created,
+    #[serde(rename = "incident:updated")]
+    Updated(Update),
+    #[serde(rename = "incident:acknowledged")]
+    Acknowledged {
+        until: Option<Timestamp>,
+        note: Option<String>,
+        /// The person who has it now; absent when a sender acknowledged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<UserRef>,
+    },
+    #[serde(rename = "incident:resolved")]
+    Resolved {
+        reason: ResolveReason,
+        note: Option<String>,
+        #[serde(default)]
+        held_until: Option<Timestamp>,
+    },
+    #[serde(rename = "incident:reassigned")]
+    Reassigned {
+        from: Vec<UserRef>,
+        to: Vec<UserRef>,
+        reason: Option<String>,
+    },
+    #[serde(rename = "incident:note_added")]
+    NoteAdded { note: Note },
+    #[serde(other)]
+    Unknown,
+}
+
+/// The detail of `incident:updated`; what is absent did not change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    pub reason: UpdateReason,
+    /// `triggered` where the update put it back there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<UserRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
+}
+
+impl Update {
+    #[must_use]
+    pub const fn new(reason: UpdateReason) -> Self {
+        Self {
+            reason,
+            status: None,
+            alert: None,
+            until: None,
+            assignee: None,
+            severity: None,
+            urgency: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn triggered(reason: UpdateReason) -> Self {
+        let mut update = Self::new(reason);
+        update.status = Some(Status::Triggered);
+        update
+    }
+}
+
+/// An alert, as named inside an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRef {
+    pub id: AlertId,
+    pub title: String,
+    pub severity: Severity,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateReason {
+    Unacknowledged,
+    AckTimeout,
+    Reopened,
+    StillFiring,
+    Snoozed,
+    SnoozeEnded,
+    Urgency,
+    Severity,
+    AlertAdded,
+    AlertResolved,
+    Stale,
+    Flapping,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolveReason {
+    /// Somebody resolved it.
+    Manual,
+    /// Its source says that it is over.
+    Source,
+    /// No longer reported.
+    Expired,
+    #[serde(other)]
+    Unknown,
+}
+
+/// A note; its id is the seq of the event that carries it, so there is one place for both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub id: Seq,
+    pub body: String,
+    pub author: Actor,
+    pub at: Timestamp,
+}
+
+impl Change {
+    /// The Socket.IO event's name, as stored in `events.type`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "incident:created",
+            Self::Updated(_) => "incident:updated",
+            Self::Acknowledged { .. } => "incident:acknowledged",
+            Self::Resolved { .. } => "incident:resolved",
+            Self::Reassigned { .. } => "incident:reassigned",
+            Self::NoteAdded { .. } => "incident:note_added",
+            Self::Unknown => "incident:unknown",
+        }
+    }
+}
+
+/// An event as clients read it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    pub seq: Seq,
+    /// The seq of the team's previous incident event.
+    pub prev: Option<Seq>,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub incident_id: IncidentId,
+    #[serde(flatten)]
+    pub change: Change,
+    /// The incident as it is after the change.
+    pub incident: Incident,
+}
+
+/// Rows that no socket is sent: the emitter obeys them, the audit lists them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Record {
+    /// Somebody may no longer what he might, or may more.
+    #[serde(rename = "access:changed")]
+    Access { change: Access },
+    #[serde(rename = "config:changed")]
+    Config {
+        what: String,
+        id: i64,
+        name: String,
+        change: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+impl Record {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Access { .. } => "access:changed",
+            Self::Config { .. } => "config:changed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A change of who may what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Access {
+    MemberSet {
+        team: super::TeamId,
+        user: UserId,
+        role: String,
+    },
+    MemberRemoved {
+        team: super::TeamId,
+        user: UserId,
+    },
+    UserCreated {
+        user: UserId,
+    },
+    /// Password set or changed; `admin` says what he is now.
+    UserChanged {
+        user: UserId,
+        admin: bool,
+    },
+    UserDisabled {
+        user: UserId,
+    },
+    SessionCreated {
+        session: super::SessionId,
+        user: UserId,
+    },
+    SessionEnded {
+        session: super::SessionId,
+        user: UserId,
+        expired: bool,
+    },
+    TokenCreated {
+        token: super::TokenId,
+        user: UserId,
+    },
+    TokenEnded {
+        token: super::TokenId,
+        user: UserId,
+        expired: bool,
+    },
+    #[serde(other)]
+    Unknown,
+}

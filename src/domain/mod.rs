@@ -1,0 +1,26 @@
+//! The rules, pure: no async, no SQL, no HTTP, no clock. What happens at night is decided here.
+pub mod action;
+pub mod alert;
+pub mod event;
+pub mod id;
+pub mod incident;
+pub mod intake;
+pub mod member;
+pub mod service;
+pub mod span;
+pub mod text;
+pub mod timer;
+pub mod user;
+
+pub use action::Action;
+pub use alert::{Alert, Key, Labels, Link, Severity, Signal, Urgency};
+pub use event::{Actor, Change, Event, ResolveReason, Update, UpdateReason};
+pub use id::{
+    AlertId, IncidentId, IntegrationId, Seq, ServiceId, SessionId, TeamId, TokenId, UserId,
+};
+pub use incident::{Incident, Status};
+pub use member::Member;
+pub use service::Service;
+pub use span::Span;
+pub use timer::TimerKind;
+pub use user::{Role, Scope};

@@ -1,0 +1,74 @@
+//! The moments at which something must be looked at again, and by which clock each is measured.
+
+/// Why a timer was set; its subject is an incident, an alert, a session or a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimerKind {
+    // incidents
+    AckTimeout,
+    SnoozeEnd,
+    HoldEnd,
+    /// A flapping incident without a firing member resolves.
+    Settle,
+    /// The flapping flag goes.
+    Calm,
+    /// Members came or went; the event about it waits for its turn.
+    Members,
+    // alerts
+    /// `endsAt` passed without a refresh.
+    Expiry,
+    /// A firing of an ended episode fires anew.
+    Late,
+    Stale,
+    // access
+    Session,
+    Token,
+}
+
+impl TimerKind {
+    /// (word in the database, follows elapsed time rather than the wall).
+    const fn row(self) -> (&'static str, bool) {
+        match self {
+            Self::AckTimeout => ("ack_timeout", true),
+            Self::SnoozeEnd => ("snooze_end", false),
+            Self::HoldEnd => ("hold_end", true),
+            Self::Settle => ("settle", true),
+            Self::Calm => ("calm", true),
+            Self::Members => ("members", true),
+            Self::Expiry => ("expiry", false),
+            Self::Late => ("late", true),
+            Self::Stale => ("stale", true),
+            Self::Session => ("session", false),
+            Self::Token => ("token", false),
+        }
+    }
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        self.row().0
+    }
+
+    /// An elapsed timer keeps its length when somebody sets the wall clock.
+    #[must_use]
+    pub const fn is_elapsed(self) -> bool {
+        self.row().1
+    }
+
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [
+            Self::AckTimeout,
+            Self::SnoozeEnd,
+            Self::HoldEnd,
+            Self::Settle,
+            Self::Calm,
+            Self::Members,
+            Self::Expiry,
+            Self::Late,
+            Self::Stale,
+            Self::Session,
+            Self::Token,
+        ]
+        .into_iter()
+        .find(|kind| kind.word() == word)
+    }
+}

@@ -1,0 +1,200 @@
+//! The one error of the house: a kind (one table gives HTTP status, code and exit code), what
+//! happened, and what to do next. Internal causes are logged once, at the boundary, never sent.
+use std::fmt;
+
+/// Result of everything that can fail for a caller.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as the caller needs to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Malformed,
+    Invalid,
+    TooLarge,
+    Unsupported,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Forbidden,
+    Limited,
+    Unavailable,
+    Unreachable,
+    Internal,
+}
+
+impl Kind {
+    /// (HTTP status, code on the wire, exit code of the command line).
+    const fn row(self) -> (u16, &'static str, u8) {
+        match self {
+            Self::Malformed => (400, "malformed", 1),
+            Self::Invalid => (422, "invalid", 1),
+            Self::TooLarge => (413, "too_large", 1),
+            Self::Unsupported => (415, "unsupported", 1),
+            Self::NotFound => (404, "not_found", 3),
+            Self::Refused => (409, "refused", 5),
+            Self::Unauthenticated => (401, "unauthenticated", 4),
+            Self::Forbidden => (403, "forbidden", 5),
+            Self::Limited => (429, "limited", 1),
+            Self::Unavailable => (503, "unavailable", 1),
+            Self::Unreachable => (502, "unreachable", 6),
+            Self::Internal => (500, "internal", 1),
+        }
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.row().0
+    }
+
+    /// Stable word for programs, as in `problem.code`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Exit code of the command line.
+    #[must_use]
+    pub const fn exit(self) -> u8 {
+        self.row().2
+    }
+
+    const ALL: [Self; 12] = [
+        Self::Malformed,
+        Self::Invalid,
+        Self::TooLarge,
+        Self::Unsupported,
+        Self::NotFound,
+        Self::Refused,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::Limited,
+        Self::Unavailable,
+        Self::Unreachable,
+        Self::Internal,
+    ];
+
+    /// The kind that a server's answer names; an unknown code falls back to the status.
+    #[must_use]
+    pub fn of_answer(code: &str, status: u16) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.code() == code)
+            .or_else(|| Self::ALL.into_iter().find(|kind| kind.status() == status))
+            .unwrap_or(Self::Internal)
+    }
+}
+
+/// One field of the input and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FieldError {
+    pub field: String,
+    pub message: String,
+}
+
+/// An error with its next step.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub kind: Kind,
+    pub detail: String,
+    pub hint: Option<String>,
+    pub fields: Vec<FieldError>,
+    /// Seconds after which another try makes sense.
+    pub retry_after: Option<u32>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            hint: None,
+            fields: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// The thing does not exist, or the caller may not see it.
+    pub fn not_found(what: impl fmt::Display) -> Self {
+        Self::new(
+            Kind::NotFound,
+            format!("{what} does not exist, or you may not see it."),
+        )
+        .hint("Check the name, and that you are a member of its team.")
+    }
+
+    /// A value that is understood and wrong.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let mut error = Self::new(Kind::Invalid, format!("{field}: {message}"));
+        error.fields.push(FieldError {
+            field: field.to_owned(),
+            message,
+        });
+        error
+    }
+
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, detail)
+    }
+
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    #[must_use]
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            Kind::Unauthenticated,
+            "This needs a valid token or session.",
+        )
+        .hint("Send `Authorization: Bearer TOKEN`; `incidentd token create` makes one.")
+    }
+
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let mut error = Self::new(Kind::Unavailable, detail)
+            .hint("Try again; nothing of this request was stored.");
+        error.retry_after = Some(1);
+        error
+    }
+
+    /// Logs the cause and hides it from the caller.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        Self::new(Kind::Internal, "Something failed inside incidentd.")
+            .hint("The server's log says what; try again.")
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)?;
+        match &self.hint {
+            Some(hint) => write!(f, " {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_told_apart_by_its_code() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of_answer(kind.code(), 0), kind);
+            assert!((400..600).contains(&kind.status()));
+            assert!((1..=6).contains(&kind.exit()));
+        }
+        assert_eq!(Kind::of_answer("newer word", 409), Kind::Refused);
+    }
+}
