@@ -1,0 +1,159 @@
+//! The log: appended in the transaction that made the change, read verbatim.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::sql::{Read, Write, to_json};
+use crate::domain::event::Record;
+use crate::domain::{Actor, Change, IncidentId, Seq, TeamId, UserId};
+use crate::error::Result;
+
+/// A row of the log as followers read it.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    pub seq: Seq,
+    pub team: Option<TeamId>,
+    pub incident: Option<IncidentId>,
+    /// Whom the incident concerns, in whatever team.
+    pub people: Vec<UserId>,
+    /// The Socket.IO event's name.
+    pub name: String,
+    /// What clients read, verbatim.
+    pub json: Arc<str>,
+}
+
+/// An incident's event on its way into the log, around the incident's own JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventRow<'a> {
+    seq: Seq,
+    prev: Option<Seq>,
+    at: Timestamp,
+    actor: &'a Actor,
+    incident_id: IncidentId,
+    #[serde(flatten)]
+    change: &'a Change,
+    incident: &'a serde_json::value::RawValue,
+}
+
+#[derive(Serialize)]
+struct RecordRow<'a> {
+    seq: Seq,
+    at: Timestamp,
+    actor: &'a Actor,
+    #[serde(flatten)]
+    record: &'a Record,
+}
+
+pub(super) fn log_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogRow> {
+    Ok(LogRow {
+        seq: row.get(0)?,
+        team: row.get(1)?,
+        incident: row.get(2)?,
+        name: row.get(3)?,
+        json: row.get_ref(4)?.as_str()?.into(),
+        people: match row.get_ref(5)?.as_str_or_null()? {
+            Some(ids) => ids.split(',').filter_map(|id| id.parse().ok()).collect(),
+            None => Vec::new(),
+        },
+    })
+}
+
+impl Read<'_> {
+    pub fn head(&self) -> Result<Seq> {
+        self.one("select max(seq) from events", [], |row| {
+            row.get::<_, Option<Seq>>(0)
+        })
+        .map(|head| head.flatten().unwrap_or_default())
+    }
+
+    /// Cursors below this are answered by a snapshot: what came before may be gone.
+    pub fn floor(&self) -> Result<Seq> {
+        self.one("select value from meta where name = 'floor'", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .map(|floor| floor.and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+
+    pub fn events_after(&self, seq: Seq, limit: u32) -> Result<Vec<LogRow>> {
+        self.all(
+            "select seq, team_id, incident_id, type, json, people from events
+             where seq > ?1 order by seq limit ?2",
+            (seq, limit),
+            log_row,
+        )
+    }
+
+    /// An incident's events after `after`, oldest first.
+    pub fn timeline(&self, incident: IncidentId, after: Seq, limit: u32) -> Result<Vec<LogRow>> {
+        self.all(
+            "select seq, team_id, incident_id, type, json, people from events
+             where incident_id = ?1 and seq > ?2 order by seq limit ?3",
+            (incident, after, limit),
+            log_row,
+        )
+    }
+
+    pub(super) fn last_seq_of_team(&self, team: TeamId) -> Result<Option<Seq>> {
+        self.one(
+            "select seq from events where team_id = ?1 order by seq desc limit 1",
+            [team],
+            |row| row.get(0),
+        )
+    }
+}
+
+impl Write<'_> {
+    pub(super) fn next_seq(&mut self) -> Seq {
+        self.counters.seq += 1;
+        Seq(self.counters.seq)
+    }
+
+    pub(super) fn log_event(
+        &self,
+        seq: Seq,
+        team: TeamId,
+        incident: IncidentId,
+        change: &Change,
+        actor: &Actor,
+        doc: &str,
+        people: &[UserId],
+    ) -> Result<()> {
+        let incident_json: &serde_json::value::RawValue =
+            serde_json::from_str(doc).map_err(crate::error::Error::internal)?;
+        let json = to_json(&EventRow {
+            seq,
+            prev: self.last_seq_of_team(team)?,
+            at: self.now(),
+            actor,
+            incident_id: incident,
+            change,
+            incident: incident_json,
+        })?;
+        let people: Vec<String> = people.iter().map(ToString::to_string).collect();
+        let people = (!people.is_empty()).then(|| people.join(","));
+        self.run(
+            "insert into events (seq, team_id, incident_id, type, people, json)
+             values (?1, ?2, ?3, ?4, ?5, ?6)",
+            (seq, team, incident, change.name(), people, json),
+        )
+        .map(|_| ())
+    }
+
+    /// Appends a change of access or configuration.
+    pub fn record(&mut self, record: &Record, actor: &Actor) -> Result<Seq> {
+        let seq = self.next_seq();
+        let json = to_json(&RecordRow {
+            seq,
+            at: self.now(),
+            actor,
+            record,
+        })?;
+        self.run(
+            "insert into events (seq, type, json) values (?1, ?2, ?3)",
+            (seq, record.name(), json),
+        )?;
+        Ok(seq)
+    }
+}

@@ -1,0 +1,362 @@
+//! Incidents: one row each, the wire JSON in `doc`. `Write::append` is the only way to change one.
+use jiff::Timestamp;
+use rusqlite::{Row, named_params};
+
+use super::sql::{Read, Write, json, ms, ms_or_null, to_json};
+use crate::domain::user::{TeamRef, UserRef};
+use crate::domain::{
+    Actor, Change, Incident, IncidentId, Key, ResolveReason, Seq, ServiceId, Status, TeamId,
+    Urgency, UserId,
+};
+use crate::error::{Error, Result};
+
+/// An incident that is about to be opened.
+pub struct NewIncident<'a> {
+    pub incident: Incident,
+    pub key: &'a Key,
+}
+
+/// The columns that `incident_row` reads; the names of team and service as they are now.
+pub(super) const COLUMNS: &str = "i.doc, i.memory, i.alert_count, i.firing_count, \
+     t.slug, t.name, s.slug, s.name";
+pub(super) const TABLES: &str = "incidents i join teams t on t.id = i.team_id \
+     left join services s on s.id = i.service_id";
+
+pub(super) fn incident_row(row: &Row<'_>) -> rusqlite::Result<Incident> {
+    let mut incident: Incident = json(row, 0)?;
+    if let Some(memory) = row.get_ref(1)?.as_str_or_null()? {
+        incident.memory = serde_json::from_str(memory).unwrap_or_default();
+    }
+    incident.alert_count = row.get(2)?;
+    incident.firing_count = row.get(3)?;
+    incident.team.slug = row.get(4)?;
+    incident.team.name = row.get(5)?;
+    if let Some(service) = &mut incident.service {
+        service.slug = row.get(6)?;
+        service.name = row.get(7)?;
+    }
+    Ok(incident)
+}
+
+const fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Triggered => 0,
+        Status::Acknowledged => 1,
+        Status::Resolved => 2,
+    }
+}
+
+/// The order in which people look: untold, high, low, acknowledged, snoozed; resolved last.
+const fn need(incident: &Incident) -> i64 {
+    match (incident.status, incident.urgency) {
+        (Status::Resolved, _) => 9,
+        _ if incident.untold => 0,
+        (Status::Triggered, Urgency::High) => 1,
+        (Status::Triggered, Urgency::Low) => 2,
+        (Status::Acknowledged, _) if incident.snoozed_until.is_some() => 4,
+        (Status::Acknowledged, _) => 3,
+    }
+}
+
+/// May a firing of its key reopen it?
+fn is_recent(incident: &Incident) -> bool {
+    incident.resolved_reason == Some(ResolveReason::Source)
+}
+
+impl Read<'_> {
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn incident(&self, id: IncidentId) -> Result<Incident> {
+        self.find_incident(id)?
+            .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
+    }
+
+    pub fn find_incident(&self, id: IncidentId) -> Result<Option<Incident>> {
+        self.one(
+            &format!("select {COLUMNS} from {TABLES} where i.id = ?1"),
+            [id],
+            incident_row,
+        )
+    }
+
+    pub fn find_open(&self, service: ServiceId, key: &[u8; 16]) -> Result<Option<IncidentId>> {
+        self.one(
+            "select id from incidents where service_id = ?1 and dedup_key = ?2 and status < 2",
+            (service, key.as_slice()),
+            |row| row.get(0),
+        )
+    }
+
+    /// The last incident of `key` that its source resolved after `since`.
+    pub fn find_recent(
+        &self,
+        service: ServiceId,
+        key: &[u8; 16],
+        since: Timestamp,
+    ) -> Result<Option<IncidentId>> {
+        self.one(
+            "select id from incidents
+             where service_id = ?1 and dedup_key = ?2 and recent = 1 and resolved_at > ?3
+             order by id desc limit 1",
+            (service, key.as_slice(), ms(since)),
+            |row| row.get(0),
+        )
+    }
+
+    pub fn dedup_key(&self, id: IncidentId) -> Result<[u8; 16]> {
+        self.one(
+            "select dedup_key from incidents where id = ?1",
+            [id],
+            |row| row.get(0),
+        )?
+        .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
+    }
+
+    /// Was this person assigned to or paged for the incident, and since when?
+    pub fn is_concerned(&self, user: UserId, incident: IncidentId) -> Result<bool> {
+        self.one(
+            "select 1 from incident_people where user_id = ?1 and incident_id = ?2",
+            (user, incident),
+            |_| Ok(()),
+        )
+        .map(|row| row.is_some())
+    }
+
+    /// Everybody who was assigned to or paged for the incident.
+    pub fn people_of(&self, incident: IncidentId) -> Result<Vec<UserId>> {
+        self.all(
+            "select user_id from incident_people where incident_id = ?1",
+            [incident],
+            |row| row.get(0),
+        )
+    }
+
+    /// Acknowledged or assigned incidents of `team` (of all teams if none) that `user` holds.
+    pub fn held_by(&self, user: UserId, team: Option<TeamId>) -> Result<Vec<IncidentId>> {
+        self.all(
+            "select i.id from incident_people p join incidents i on i.id = p.incident_id
+             where p.user_id = ?1 and p.assigned = 1 and i.status = 1
+             and (?2 is null or i.team_id = ?2)",
+            (user, team),
+            |row| row.get(0),
+        )
+    }
+
+    /// How many incidents are open: (triggered, acknowledged).
+    pub fn open_counts(&self) -> Result<(u64, u64)> {
+        self.one(
+            "select coalesce(sum(status = 0), 0), coalesce(sum(status = 1), 0)
+             from incidents where status < 2",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map(Option::unwrap_or_default)
+    }
+}
+
+impl Write<'_> {
+    /// Opens an incident and logs it. Gives it its id; its url is `base` and the id.
+    pub fn open_incident(
+        &mut self,
+        new: NewIncident<'_>,
+        actor: &Actor,
+        base: &str,
+    ) -> Result<Incident> {
+        let NewIncident { mut incident, key } = new;
+        self.counters.incident += 1;
+        incident.id = IncidentId(self.counters.incident);
+        incident.url = format!("{base}/incidents/{}", incident.id);
+        let seq = self.next_seq();
+        incident.seq = seq;
+        let doc = to_json(&incident)?;
+        self.run(
+            "insert into incidents (id, team_id, service_id, dedup_key, status, need,
+                created_at, alert_count, firing_count, doc)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            (
+                incident.id,
+                incident.team.id,
+                incident.service.as_ref().map(|service| service.id),
+                key.hash.as_slice(),
+                status_code(incident.status),
+                need(&incident),
+                ms(incident.created_at),
+                incident.alert_count,
+                incident.firing_count,
+                &doc,
+            ),
+        )?;
+        self.log_event(
+            seq,
+            incident.team.id,
+            incident.id,
+            &Change::Created,
+            actor,
+            &doc,
+            &[],
+        )?;
+        Ok(incident)
+    }
+
+    /// Makes a change: applies it, saves the incident, sets its timers, logs the event.
+    pub fn append(
+        &mut self,
+        incident: &mut Incident,
+        change: Change,
+        actor: &Actor,
+    ) -> Result<Seq> {
+        let seq = self.next_seq();
+        let change = match change {
+            Change::NoteAdded { mut note } => {
+                note.id = seq;
+                Change::NoteAdded { note }
+            }
+            change => change,
+        };
+        let (timers, assignees) = (incident.deadlines(), incident.assignees.clone());
+        incident.apply(&change, actor, self.now());
+        incident.seq = seq;
+        (incident.alert_count, incident.firing_count) = self.counts(incident.id)?;
+        let doc = to_json(incident)?;
+        self.conn
+            .prepare_cached(
+                "update incidents set status = :status, need = :need, recent = :recent,
+                    resolved_at = :resolved_at, doc = :doc, memory = :memory where id = :id",
+            )
+            .and_then(|mut statement| {
+                statement.execute(named_params! {
+                    ":status": status_code(incident.status),
+                    ":need": need(incident),
+                    ":recent": is_recent(incident),
+                    ":resolved_at": ms_or_null(incident.resolved_at),
+                    ":doc": doc,
+                    ":memory": memory_json(incident),
+                    ":id": incident.id,
+                })
+            })
+            .map_err(super::sql::failed)?;
+        if incident.assignees != assignees {
+            self.save_assignees(incident)?;
+        }
+        self.sync_timers(incident, timers)?;
+        let people = self.people_of(incident.id)?;
+        self.log_event(
+            seq,
+            incident.team.id,
+            incident.id,
+            &change,
+            actor,
+            &doc,
+            &people,
+        )?;
+        Ok(seq)
+    }
+
+    /// Saves what an incident remembers for its own rules; clients see none of it.
+    pub fn save_memory(&mut self, incident: &Incident, before: &Incident) -> Result<()> {
+        if incident.memory == before.memory {
+            return Ok(());
+        }
+        self.run(
+            "update incidents set memory = ?2 where id = ?1",
+            (incident.id, memory_json(incident)),
+        )?;
+        self.sync_timers(incident, before.deadlines())
+    }
+
+    fn sync_timers(
+        &self,
+        incident: &Incident,
+        before: [(crate::domain::TimerKind, Option<Timestamp>); 6],
+    ) -> Result<()> {
+        for ((kind, was), (_, is)) in before.into_iter().zip(incident.deadlines()) {
+            match is {
+                _ if was == is => {}
+                Some(due_at) => self.set_timer(kind, incident.id.0, due_at)?,
+                None => self.clear_timer(kind, incident.id.0)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn counts(&self, id: IncidentId) -> Result<(u64, u64)> {
+        self.one(
+            "select alert_count, firing_count from incidents where id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
+    }
+
+    /// Counters make no event: they stand beside the incident.
+    pub fn count_alert(&self, id: IncidentId, reported: i64, firing: i64) -> Result<()> {
+        self.run(
+            "update incidents set alert_count = alert_count + ?2, firing_count = firing_count + ?3
+             where id = ?1",
+            (id, reported, firing),
+        )
+        .map(|_| ())
+    }
+
+    fn save_assignees(&self, incident: &Incident) -> Result<()> {
+        self.run(
+            "update incident_people set assigned = 0 where incident_id = ?1",
+            [incident.id],
+        )?;
+        for UserRef { id, .. } in &incident.assignees {
+            self.run(
+                "insert into incident_people (user_id, incident_id, assigned, since)
+                 values (?1, ?2, 1, ?3)
+                 on conflict (user_id, incident_id) do update set assigned = 1",
+                (*id, incident.id, incident.seq),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A removed person loses what he had by being assigned or paged.
+    pub fn forget_person(&self, user: UserId, team: Option<TeamId>) -> Result<()> {
+        self.run(
+            "delete from incident_people where user_id = ?1 and (?2 is null or incident_id in
+                (select id from incidents where team_id = ?2))",
+            (user, team),
+        )
+        .map(|_| ())
+    }
+
+    /// Lets go of what no longer decides where a firing goes; returns how many rows.
+    pub fn forget_recent(&self, before: Timestamp, limit: u32) -> Result<usize> {
+        let incidents = self.run(
+            "update incidents set recent = 0 where id in
+                (select id from incidents where recent = 1 and resolved_at < ?1 limit ?2)",
+            (ms(before), limit),
+        )?;
+        let alerts = self.run(
+            "update alerts set current = 0 where id in (select id from alerts
+                where current = 1 and ended_at is not null and ended_at < ?1
+                and ended_by = 'source' and late = 0 limit ?2)",
+            (ms(before), limit),
+        )?;
+        Ok(incidents + alerts)
+    }
+}
+
+fn memory_json(incident: &Incident) -> Option<String> {
+    (incident.memory != crate::domain::incident::Memory::default())
+        .then(|| serde_json::to_string(&incident.memory).ok())
+        .flatten()
+}
+
+/// For lists: an incident and its place in the order.
+pub(super) fn placed(row: &Row<'_>) -> rusqlite::Result<(Incident, i64)> {
+    Ok((incident_row(row)?, row.get(8)?))
+}
+
+/// A team, as named inside other things.
+pub(super) fn team_ref(row: &Row<'_>, from: usize) -> rusqlite::Result<TeamRef> {
+    Ok(TeamRef {
+        id: row.get(from)?,
+        slug: row.get(from + 1)?,
+        name: row.get(from + 2)?,
+    })
+}

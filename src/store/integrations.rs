@@ -1,0 +1,153 @@
+//! Integrations: inbound keys, stored hashed, and what intake needs behind them.
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::incidents::team_ref;
+use super::sql::{Read, Write, exists, json, ms, taken, time_or_null};
+use crate::domain::{IncidentId, IntegrationId, Service, ServiceId};
+use crate::error::{Error, Result};
+
+/// An integration with its service: everything that intake asks before it decides.
+#[derive(Clone, Debug)]
+pub struct IncidentSource {
+    pub id: IntegrationId,
+    pub name: String,
+    pub service: Service,
+    pub refreshes: i64,
+    pub last_received_at: Option<Timestamp>,
+    /// The open incident about its silence.
+    pub silent_incident: Option<IncidentId>,
+}
+
+/// An integration as listed.
+#[derive(Clone, Debug)]
+pub struct IntegrationRow {
+    pub id: IntegrationId,
+    pub name: String,
+    pub service: String,
+    pub key_hash: [u8; 32],
+    pub last_received_at: Option<Timestamp>,
+    pub last_rejected_at: Option<Timestamp>,
+    pub last_rejection: Option<String>,
+}
+
+const SOURCE: &str = "select n.id, n.name, n.refreshes, n.last_received_at, n.silent_incident_id,
+        s.id, s.slug, s.name, s.rules, t.id, t.slug, t.name
+     from integrations n join services s on s.id = n.service_id join teams t on t.id = s.team_id";
+
+fn source(row: &Row<'_>) -> rusqlite::Result<IncidentSource> {
+    Ok(IncidentSource {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        refreshes: row.get(2)?,
+        last_received_at: time_or_null(row, 3)?,
+        silent_incident: row.get(4)?,
+        service: Service {
+            id: row.get(5)?,
+            slug: row.get(6)?,
+            name: row.get(7)?,
+            rules: json(row, 8)?,
+            team: team_ref(row, 9)?,
+        },
+    })
+}
+
+impl Read<'_> {
+    pub fn find_source(&self, key_hash: &[u8; 32]) -> Result<Option<IncidentSource>> {
+        self.one(
+            &format!("{SOURCE} where n.key_hash = ?1"),
+            [key_hash.as_slice()],
+            source,
+        )
+    }
+
+    pub fn find_source_by_id(&self, id: IntegrationId) -> Result<Option<IncidentSource>> {
+        self.one(&format!("{SOURCE} where n.id = ?1"), [id], source)
+    }
+
+    /// Integrations of one service, or of all that `services` names.
+    pub fn integrations(&self, service: Option<ServiceId>) -> Result<Vec<IntegrationRow>> {
+        self.all(
+            "select n.id, n.name, s.slug, n.key_hash, n.last_received_at, n.last_rejected_at,
+                n.last_rejection
+             from integrations n join services s on s.id = n.service_id
+             where ?1 is null or s.id = ?1 order by s.slug, n.name",
+            [service],
+            |row| {
+                Ok(IntegrationRow {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    service: row.get(2)?,
+                    key_hash: row.get(3)?,
+                    last_received_at: time_or_null(row, 4)?,
+                    last_rejected_at: time_or_null(row, 5)?,
+                    last_rejection: row.get(6)?,
+                })
+            },
+        )
+    }
+}
+
+impl Write<'_> {
+    pub fn insert_integration(
+        &self,
+        service: ServiceId,
+        name: &str,
+        key_hash: &[u8; 32],
+    ) -> Result<IntegrationId> {
+        let inserted = self.conn.prepare_cached(
+            "insert into integrations (service_id, name, key_hash, created_at) values (?1, ?2, ?3, ?4)",
+        )
+        .and_then(|mut statement| {
+            statement.insert((service, name, key_hash.as_slice(), ms(self.now())))
+        });
+        taken(inserted, || exists("integration (or its key)", name)).map(IntegrationId)
+    }
+
+    pub fn update_integration_key(&self, id: IntegrationId, key_hash: &[u8; 32]) -> Result<()> {
+        let updated = self
+            .conn
+            .prepare_cached("update integrations set key_hash = ?2 where id = ?1")
+            .and_then(|mut statement| statement.execute((id, key_hash.as_slice())))
+            .map(|_| 0);
+        taken(updated, || {
+            Error::refused("This key belongs to another integration.").hint("Choose another key.")
+        })
+        .map(|_| ())
+    }
+
+    pub fn delete_integration(&self, id: IntegrationId) -> Result<bool> {
+        self.run("delete from integrations where id = ?1", [id])
+            .map(|rows| rows > 0)
+    }
+
+    /// It sent something; `refreshed` if that named an alert which fires already.
+    pub fn touch_integration(&self, id: IntegrationId, refreshed: bool) -> Result<()> {
+        self.run(
+            "update integrations set last_received_at = ?2, refreshes = refreshes + ?3
+             where id = ?1",
+            (id, ms(self.now()), refreshed),
+        )
+        .map(|_| ())
+    }
+
+    pub fn reject_integration(&self, id: IntegrationId, why: &str) -> Result<()> {
+        self.run(
+            "update integrations set last_rejected_at = ?2, last_rejection = ?3 where id = ?1",
+            (id, ms(self.now()), why),
+        )
+        .map(|_| ())
+    }
+
+    pub fn set_silent_incident(
+        &self,
+        id: IntegrationId,
+        incident: Option<IncidentId>,
+    ) -> Result<()> {
+        self.run(
+            "update integrations set silent_incident_id = ?2 where id = ?1",
+            (id, incident),
+        )
+        .map(|_| ())
+    }
+}

@@ -1,0 +1,230 @@
+//! The only SQL: one SQLite file, one writing thread, a pool of readers. Knows rows, no rules.
+//! Operations are closures over nouns (`Read`, `Write`); each is one transaction.
+mod alerts;
+mod backlog;
+mod events;
+mod idempotency;
+mod incidents;
+mod integrations;
+mod lists;
+mod migrate;
+mod services;
+mod sql;
+mod teams;
+mod timers;
+mod tokens;
+mod users;
+mod writer;
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
+
+use crate::domain::Seq;
+use crate::error::{Error, Result};
+
+pub use alerts::{Ending, NewMember};
+pub use backlog::{Backlog, Interest};
+pub use events::LogRow;
+pub use idempotency::Idempotency;
+pub use incidents::NewIncident;
+pub use integrations::{IncidentSource, IntegrationRow};
+pub use lists::{Filter, Sort};
+pub use sql::{Read, Write};
+pub use teams::{Member as TeamMember, Team};
+pub use timers::Timer;
+pub use tokens::{Credential, NewToken, TokenRow};
+pub use users::User;
+pub use writer::Figures;
+
+/// Reading connections; more would only queue on two cores.
+const READERS: u32 = 8;
+/// A read that takes longer is given up.
+const READ_DEADLINE: Duration = Duration::from_secs(5);
+/// SQLite below this has a WAL bug that a pool can hit.
+pub const SQLITE_MIN: i32 = 3_051_003;
+
+/// The database of one data directory, held alone as long as it is open.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
+    writer: writer::Writer,
+    /// Held until the last clone is gone.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens (and on first use makes) the database in `dir`, alone.
+    ///
+    /// # Errors
+    /// Says what stands in the way: another server, rights, a newer schema, a foreign file.
+    pub fn open(dir: &Path) -> Result<Self> {
+        make_folder(dir)?;
+        let lock = lock(dir)?;
+        let path = dir.join("incidentd.db");
+        migrate::refuse_foreign(&path)?;
+        private_file(&path)?;
+        migrate::migrate(&path)?;
+        let manager = r2d2_sqlite::SqliteConnectionManager::file(&path)
+            .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .with_init(|conn| {
+                harden(conn)?;
+                conn.execute_batch(
+                    "pragma query_only = on; pragma mmap_size = 268435456; pragma cache_size = -8000",
+                )
+            });
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .connection_timeout(READ_DEADLINE)
+            .build(manager)
+            .map_err(Error::internal)?;
+        let writer = writer::Writer::start(&path)?;
+        Ok(Self(Arc::new(Inner {
+            path,
+            readers,
+            writer,
+            _lock: lock,
+        })))
+    }
+
+    /// Reads in one transaction, off the async threads.
+    ///
+    /// # Errors
+    /// Those of `read`; `Unavailable` when it takes too long.
+    pub async fn read<T, F>(&self, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Read<'_>) -> Result<T> + Send + 'static,
+    {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read_now(read))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    fn read_now<T>(&self, read: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
+        let mut conn = self
+            .0
+            .readers
+            .get()
+            .map_err(|_| Error::unavailable("Too many reads at once."))?;
+        let deadline = Instant::now() + READ_DEADLINE;
+        conn.progress_handler(10_000, Some(move || Instant::now() > deadline))
+            .map_err(sql::failed)?;
+        let transaction = conn.transaction().map_err(sql::failed)?;
+        read(&Read::new(&transaction))
+    }
+
+    /// Writes in one transaction; answered after the commit is on disk. `write` may run twice
+    /// and has no effect but through its argument.
+    ///
+    /// # Errors
+    /// Those of `write`; `Unavailable` when the queue is full or the disk fails.
+    pub async fn write<T, F>(&self, now: Timestamp, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        self.0.writer.submit(now, write).await
+    }
+
+    /// The newest committed seq.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Seq> {
+        self.0.writer.head()
+    }
+
+    /// Rows of the log after `seq`, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// `Unavailable` when it takes too long.
+    pub async fn events_after(&self, seq: Seq, limit: u32) -> Result<Vec<LogRow>> {
+        self.read(move |r| r.events_after(seq, limit)).await
+    }
+
+    /// What the writer has done so far.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.0.writer.figures()
+    }
+
+    /// Bytes of the database file and of its write-ahead log.
+    #[must_use]
+    pub fn sizes(&self) -> (u64, u64) {
+        let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+        (
+            size(&self.0.path),
+            size(&self.0.path.with_extension("db-wal")),
+        )
+    }
+}
+
+/// What every connection sets: a tampered file must not run code.
+fn harden(conn: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::config::DbConfig;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_prepared_statement_cache_capacity(256);
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.execute_batch("pragma foreign_keys = on; pragma cell_size_check = on")
+}
+
+fn open_for_writing(path: &Path) -> Result<Connection> {
+    let conn = Connection::open(path).map_err(sql::failed)?;
+    harden(&conn).map_err(sql::failed)?;
+    conn.execute_batch(
+        "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 16000; \
+         pragma journal_size_limit = 67108864; pragma cache_size = -64000; pragma temp_store = memory",
+    )
+    .map_err(sql::failed)?;
+    Ok(conn)
+}
+
+fn folder_error(dir: &Path, error: &std::io::Error) -> Error {
+    Error::unavailable(format!("{} cannot be used: {error}.", dir.display()))
+        .hint("Choose a folder that this user may write with --data-dir.")
+}
+
+fn make_folder(dir: &Path) -> Result<()> {
+    let there = dir.is_dir();
+    if !there {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| folder_error(dir, &error))?;
+    }
+    Ok(())
+}
+
+fn private_file(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| folder_error(path, &error))
+}
+
+fn lock(dir: &Path) -> Result<File> {
+    let file = private_file(&dir.join("lock"))?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => Error::new(
+            crate::error::Kind::Refused,
+            format!("{} is in use by another incidentd.", dir.display()),
+        )
+        .hint("Stop that one first, or choose another folder with --data-dir."),
+        fs::TryLockError::Error(error) => folder_error(dir, &error),
+    })?;
+    Ok(file)
+}

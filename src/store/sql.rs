@@ -1,0 +1,214 @@
+//! Between SQLite and Rust: the two handles that nouns hang on, ids, times and errors.
+use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
+
+use crate::domain::{
+    AlertId, IncidentId, IntegrationId, Seq, ServiceId, SessionId, TeamId, TokenId, UserId,
+};
+use crate::error::{Error, Kind, Result};
+
+/// A consistent view, for reading.
+pub struct Read<'c> {
+    pub(super) conn: &'c Connection,
+}
+
+/// A transaction, for writing; reads its own writes.
+pub struct Write<'c> {
+    read: Read<'c>,
+    now: Timestamp,
+    pub(super) counters: &'c mut Counters,
+}
+
+/// The next free numbers, kept by the one writer so that a row can name itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub seq: i64,
+    pub incident: i64,
+}
+
+impl Counters {
+    pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+        let last = |table: &str| -> rusqlite::Result<i64> {
+            conn.prepare_cached("select seq from sqlite_sequence where name = ?1")?
+                .query_row([table], |row| row.get(0))
+                .optional()
+                .map(Option::unwrap_or_default)
+        };
+        Ok(Self {
+            seq: last("events")?,
+            incident: last("incidents")?,
+        })
+    }
+}
+
+impl<'c> Read<'c> {
+    pub(super) const fn new(conn: &'c Connection) -> Self {
+        Self { conn }
+    }
+
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, map).optional())
+            .map_err(failed)
+    }
+
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, map)?.collect())
+            .map_err(failed)
+    }
+}
+
+impl<'c> Write<'c> {
+    pub(super) fn new(conn: &'c Connection, now: Timestamp, counters: &'c mut Counters) -> Self {
+        Self {
+            read: Read::new(conn),
+            now,
+            counters,
+        }
+    }
+
+    /// The moment of this write.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Writes a row that means nothing: finds out whether writing works.
+    ///
+    /// # Errors
+    /// `Unavailable` if it does not.
+    pub fn touch(&self) -> Result<()> {
+        self.run(
+            "insert into meta (name, value) values ('touched', ?1)
+             on conflict (name) do update set value = excluded.value",
+            [self.now.to_string()],
+        )
+        .map(|_| ())
+    }
+
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(failed)
+    }
+
+    pub(super) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.insert(params))
+            .map_err(failed)
+    }
+}
+
+impl<'c> std::ops::Deref for Write<'c> {
+    type Target = Read<'c>;
+    fn deref(&self) -> &Read<'c> {
+        &self.read
+    }
+}
+
+/// What the disk or a deadline did is `Unavailable`; the rest is a fault of ours.
+pub(super) fn failed(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::unavailable("The disk is full."),
+        Some(ErrorCode::OperationInterrupted) => Error::unavailable("The query took too long.")
+            .hint("Narrow it: a team, a shorter time, a smaller limit."),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::PermissionDenied,
+        ) => {
+            tracing::error!(%error, "the database cannot be reached");
+            Error::unavailable("The database cannot be reached.")
+        }
+        _ => Error::internal(error),
+    }
+}
+
+/// `error` if it is another one than that a unique value is taken.
+pub(super) fn taken(result: rusqlite::Result<i64>, what: impl FnOnce() -> Error) -> Result<i64> {
+    result.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => what(),
+        _ => failed(error),
+    })
+}
+
+pub(super) fn exists(kind: &str, name: &str) -> Error {
+    Error::new(
+        Kind::Refused,
+        format!("A {kind} named `{name}` exists already."),
+    )
+}
+
+pub(super) fn ms(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+pub(super) fn ms_or_null(at: Option<Timestamp>) -> Option<i64> {
+    at.map(ms)
+}
+
+pub(super) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    row.get(index).map(moment)
+}
+
+pub(super) fn time_or_null(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(moment))
+}
+
+fn moment(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+/// A JSON column that we wrote ourselves.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, error.into())
+    })
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal)
+}
+
+macro_rules! sql_ids {
+    ($($id:ident)+) => {$(
+        impl ToSql for $id {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.into())
+            }
+        }
+        impl FromSql for $id {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_i64().map(Self)
+            }
+        }
+    )+};
+}
+sql_ids!(AlertId IncidentId IntegrationId Seq ServiceId SessionId TeamId TokenId UserId);

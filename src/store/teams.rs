@@ -1,0 +1,143 @@
+//! Teams and who belongs to them.
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::sql::{Read, Write, exists, ms, taken, time};
+use super::users::{USER, User, user};
+use crate::domain::user::TeamRef;
+use crate::domain::{Role, Seq, TeamId, UserId};
+use crate::error::{Error, Result};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Team {
+    pub id: TeamId,
+    pub slug: String,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+impl Team {
+    #[must_use]
+    pub fn reference(&self) -> TeamRef {
+        TeamRef {
+            id: self.id,
+            slug: self.slug.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// A person's place in a team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub team: TeamId,
+    pub role: Role,
+    /// The seq of the log's row that made it so.
+    pub since: Seq,
+}
+
+fn team(row: &Row<'_>) -> rusqlite::Result<Team> {
+    Ok(Team {
+        id: row.get(0)?,
+        slug: row.get(1)?,
+        name: row.get(2)?,
+        created_at: time(row, 3)?,
+    })
+}
+
+fn role(row: &Row<'_>, index: usize) -> rusqlite::Result<Role> {
+    Ok(Role::of_word(row.get_ref(index)?.as_str()?).unwrap_or(Role::Observer))
+}
+
+impl Read<'_> {
+    /// A team by slug or by id.
+    pub fn find_team(&self, name: &str) -> Result<Option<Team>> {
+        let id = name.parse::<TeamId>().ok();
+        self.one(
+            "select id, slug, name, created_at from teams where slug = ?1 or id = ?2",
+            (name, id),
+            team,
+        )
+    }
+
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn team(&self, name: &str) -> Result<Team> {
+        self.find_team(name)?
+            .ok_or_else(|| Error::not_found(format_args!("Team `{name}`")))
+    }
+
+    pub fn teams(&self) -> Result<Vec<Team>> {
+        self.all(
+            "select id, slug, name, created_at from teams order by slug",
+            [],
+            team,
+        )
+    }
+
+    pub fn find_role(&self, team: TeamId, user: UserId) -> Result<Option<Role>> {
+        self.one(
+            "select role from memberships where team_id = ?1 and user_id = ?2",
+            (team, user),
+            |row| role(row, 0),
+        )
+    }
+
+    pub fn memberships(&self, user: UserId) -> Result<Vec<Member>> {
+        self.all(
+            "select team_id, role, since from memberships where user_id = ?1 order by team_id",
+            [user],
+            |row| {
+                Ok(Member {
+                    team: row.get(0)?,
+                    role: role(row, 1)?,
+                    since: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    pub fn team_members(&self, team: TeamId) -> Result<Vec<(User, Role)>> {
+        self.all(
+            &format!(
+                "select {USER}, m.role from memberships m join users u on u.id = m.user_id
+                 where m.team_id = ?1 order by u.username"
+            ),
+            [team],
+            |row| Ok((user(row)?, role(row, 8)?)),
+        )
+    }
+}
+
+impl Write<'_> {
+    pub fn insert_team(&self, slug: &str, name: &str) -> Result<TeamId> {
+        let inserted = self
+            .conn
+            .prepare_cached("insert into teams (slug, name, created_at) values (?1, ?2, ?3)")
+            .and_then(|mut statement| statement.insert((slug, name, ms(self.now()))));
+        taken(inserted, || exists("team", slug)).map(TeamId)
+    }
+
+    pub fn rename_team(&self, id: TeamId, name: &str) -> Result<()> {
+        self.run("update teams set name = ?2 where id = ?1", (id, name))
+            .map(|_| ())
+    }
+
+    pub fn set_membership(&self, team: TeamId, user: UserId, role: Role, since: Seq) -> Result<()> {
+        self.run(
+            "insert into memberships (team_id, user_id, role, since) values (?1, ?2, ?3, ?4)
+             on conflict (team_id, user_id) do update set role = excluded.role,
+                since = excluded.since",
+            (team, user, role.word(), since),
+        )
+        .map(|_| ())
+    }
+
+    pub fn delete_membership(&self, team: TeamId, user: UserId) -> Result<bool> {
+        self.run(
+            "delete from memberships where team_id = ?1 and user_id = ?2",
+            (team, user),
+        )
+        .map(|rows| rows > 0)
+    }
+}

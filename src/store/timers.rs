@@ -1,0 +1,90 @@
+//! Timers: rows with a due time, so that a restart re-arms them by reading.
+use jiff::{SignedDuration, Timestamp};
+
+use super::sql::{Read, Write, ms, time};
+use crate::domain::TimerKind;
+use crate::error::Result;
+
+/// A timer that is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    pub kind: TimerKind,
+    pub subject: i64,
+    pub due_at: Timestamp,
+}
+
+impl Read<'_> {
+    /// What is due at `now`, earliest first.
+    pub fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<Timer>> {
+        let rows = self.all(
+            "select kind, subject, due_at from timers where due_at <= ?1 order by due_at limit ?2",
+            (ms(now), limit),
+            |row| Ok((row.get::<_, String>(0)?, row.get(1)?, time(row, 2)?)),
+        )?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(kind, subject, due_at)| {
+                TimerKind::of_word(&kind).map(|kind| Timer {
+                    kind,
+                    subject,
+                    due_at,
+                })
+            })
+            .collect())
+    }
+
+    /// When the next timer falls due.
+    pub fn next_due(&self) -> Result<Option<Timestamp>> {
+        self.one(
+            "select due_at from timers order by due_at limit 1",
+            [],
+            |row| time(row, 0),
+        )
+    }
+
+    /// Is this timer still set as it was read?
+    pub fn is_set(&self, timer: Timer) -> Result<bool> {
+        self.one(
+            "select 1 from timers where kind = ?1 and subject = ?2 and due_at = ?3",
+            (timer.kind.word(), timer.subject, ms(timer.due_at)),
+            |_| Ok(()),
+        )
+        .map(|row| row.is_some())
+    }
+}
+
+impl Write<'_> {
+    pub fn set_timer(&self, kind: TimerKind, subject: i64, due_at: Timestamp) -> Result<()> {
+        self.run(
+            "insert into timers (kind, subject, due_at, elapsed) values (?1, ?2, ?3, ?4)
+             on conflict (kind, subject) do update set due_at = excluded.due_at",
+            (kind.word(), subject, ms(due_at), kind.is_elapsed()),
+        )
+        .map(|_| ())
+    }
+
+    pub fn clear_timer(&self, kind: TimerKind, subject: i64) -> Result<()> {
+        self.run(
+            "delete from timers where kind = ?1 and subject = ?2",
+            (kind.word(), subject),
+        )
+        .map(|_| ())
+    }
+
+    /// The wall clock was set by `jump`: what measures elapsed time keeps its length.
+    pub fn shift_elapsed(&self, jump: SignedDuration) -> Result<usize> {
+        let jump = i64::try_from(jump.as_millis()).unwrap_or(0);
+        self.run(
+            "update timers set due_at = due_at + ?1 where elapsed = 1",
+            [jump],
+        )
+    }
+
+    /// No timer of `kind` falls due before `at`.
+    pub fn grant_grace(&self, kind: TimerKind, at: Timestamp) -> Result<usize> {
+        self.run(
+            "update timers set due_at = ?2 where kind = ?1 and due_at < ?2",
+            (kind.word(), ms(at)),
+        )
+    }
+}

@@ -1,0 +1,337 @@
+//! The one writing thread: what waits together shares a transaction, answered after its commit
+//! is on disk. A failing operation is rerun apart from its neighbours; a second thread moves the
+//! write-ahead log into the database file meanwhile.
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::sql::{self, Counters, Write};
+use crate::domain::Seq;
+use crate::error::{Error, Kind, Result};
+
+/// Operations that may wait; beyond, callers are told to come back.
+const QUEUE: usize = 4_096;
+/// Operations that share a transaction.
+const BATCH: usize = 256;
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(50);
+
+/// Counts since the start, for metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    pub operations: u64,
+    pub batches: u64,
+    pub commit_micros: u64,
+    pub failed_commits: u64,
+    pub waiting: u64,
+    /// The last commit failed: nothing can be stored now.
+    pub failing: bool,
+}
+
+#[derive(Default)]
+struct Counts {
+    operations: AtomicU64,
+    batches: AtomicU64,
+    commit_micros: AtomicU64,
+    failed_commits: AtomicU64,
+    failing: AtomicBool,
+}
+
+pub(super) struct Writer {
+    /// None only while it is dropped.
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+    head: watch::Receiver<Seq>,
+    counts: Arc<Counts>,
+}
+
+impl Drop for Writer {
+    /// Waits for the last commit, so that the lock on the folder outlives it.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(Err(_)) = self.thread.take().map(thread::JoinHandle::join) {
+            tracing::error!("the writer panicked");
+        }
+    }
+}
+
+trait Job: Send {
+    fn run(&mut self, conn: &Connection, counters: &mut Counters) -> Ran;
+    fn finish(self: Box<Self>, committed: Result<()>);
+}
+
+enum Ran {
+    Done,
+    /// Failed; says whether rows were touched and whether the disk is at fault.
+    Failed {
+        dirty: bool,
+        disk: bool,
+    },
+}
+
+struct Operation<F, T> {
+    now: Timestamp,
+    write: F,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<F, T> Job for Operation<F, T>
+where
+    F: Fn(&mut Write<'_>) -> Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, conn: &Connection, counters: &mut Counters) -> Ran {
+        let (rows, before) = (conn.total_changes(), *counters);
+        let mut write = Write::new(conn, self.now, counters);
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.write)(&mut write)))
+            .unwrap_or_else(|_| Err(Error::internal("an operation of the store panicked")));
+        let ran = match &outcome {
+            Ok(_) => Ran::Done,
+            Err(error) => Ran::Failed {
+                dirty: conn.total_changes() != rows || *counters != before,
+                disk: error.kind == Kind::Unavailable,
+            },
+        };
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn finish(self: Box<Self>, committed: Result<()>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Err(Error::internal("an operation was never run")),
+        };
+        // Nobody waits any more: the caller went away, the commit stands.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path) -> Result<Self> {
+        let conn = super::open_for_writing(path)?;
+        let counters = Counters::load(&conn).map_err(sql::failed)?;
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (head, follow) = watch::channel(Seq(counters.seq));
+        let counts = Arc::new(Counts::default());
+        let running = Arc::new(AtomicBool::new(true));
+        spawn_checkpointer(path, &running, &counts)?;
+        let thread = Thread {
+            path: path.to_owned(),
+            conn,
+            counters,
+            jobs,
+            head,
+            counts: counts.clone(),
+            running,
+        };
+        let thread = thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || thread.run())
+            .map_err(Error::internal)?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            head: follow,
+            counts,
+        })
+    }
+
+    pub(super) async fn submit<T, F>(&self, now: Timestamp, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let operation = Operation {
+            now,
+            write,
+            outcome: None,
+            reply,
+        };
+        let stopping = || Error::unavailable("incidentd is stopping.");
+        let queue = self.queue.as_ref().ok_or_else(stopping)?;
+        queue
+            .try_send(Box::new(operation))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    Error::unavailable("More is coming in than the disk can take.")
+                }
+                mpsc::error::TrySendError::Closed(_) => stopping(),
+            })?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    pub(super) fn head(&self) -> watch::Receiver<Seq> {
+        self.head.clone()
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let counts = &self.counts;
+        Figures {
+            operations: counts.operations.load(Ordering::Relaxed),
+            batches: counts.batches.load(Ordering::Relaxed),
+            commit_micros: counts.commit_micros.load(Ordering::Relaxed),
+            failed_commits: counts.failed_commits.load(Ordering::Relaxed),
+            waiting: self
+                .queue
+                .as_ref()
+                .map_or(0, |queue| QUEUE - queue.capacity()) as u64,
+            failing: counts.failing.load(Ordering::Relaxed),
+        }
+    }
+}
+
+struct Thread {
+    path: PathBuf,
+    conn: Connection,
+    counters: Counters,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    head: watch::Sender<Seq>,
+    counts: Arc<Counts>,
+    running: Arc<AtomicBool>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.counts
+                .operations
+                .fetch_add(batch.len() as u64, Ordering::Relaxed);
+            self.counts.batches.fetch_add(1, Ordering::Relaxed);
+            let committed = self.write_batch(&mut batch);
+            self.counts
+                .failing
+                .store(committed.is_err(), Ordering::Relaxed);
+            if let Err(error) = &committed {
+                self.counts.failed_commits.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%error, operations = batch.len(), "nothing of a batch was stored");
+                self.recover();
+            }
+            for job in batch.drain(..) {
+                job.finish(committed.clone());
+            }
+            self.head.send_if_modified(|head| {
+                let moved = head.0 != self.counters.seq;
+                *head = Seq(self.counters.seq);
+                moved
+            });
+        }
+        self.running.store(false, Ordering::Relaxed);
+    }
+
+    /// One transaction for all; if one operation fails after it wrote, all again with a
+    /// savepoint each. `Ok` means that the commit is on disk.
+    fn write_batch(&mut self, batch: &mut [Box<dyn Job>]) -> Result<()> {
+        let before = self.counters;
+        self.begin()?;
+        for job in batch.iter_mut() {
+            match job.run(&self.conn, &mut self.counters) {
+                Ran::Done
+                | Ran::Failed {
+                    dirty: false,
+                    disk: false,
+                } => {}
+                Ran::Failed { disk: true, .. } => return Err(disk_error()),
+                Ran::Failed { dirty: true, .. } => {
+                    self.execute("rollback")?;
+                    self.counters = before;
+                    return self.write_apart(batch);
+                }
+            }
+        }
+        self.commit()
+    }
+
+    fn write_apart(&mut self, batch: &mut [Box<dyn Job>]) -> Result<()> {
+        self.begin()?;
+        for job in batch {
+            let before = self.counters;
+            self.execute("savepoint operation")?;
+            match job.run(&self.conn, &mut self.counters) {
+                Ran::Done => {}
+                Ran::Failed { disk: true, .. } => return Err(disk_error()),
+                Ran::Failed { .. } => {
+                    self.execute("rollback to operation")?;
+                    self.counters = before;
+                }
+            }
+            self.execute("release operation")?;
+        }
+        self.commit()
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.execute("begin immediate")
+    }
+
+    fn commit(&self) -> Result<()> {
+        let started = Instant::now();
+        self.execute("commit")?;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counts
+            .commit_micros
+            .fetch_add(micros, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> Result<()> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .map_err(|error| match sql::failed(error) {
+                unavailable if unavailable.kind == Kind::Unavailable => unavailable,
+                _ => disk_error(),
+            })
+    }
+
+    /// After a failed commit nothing in memory is trusted: the file says what is so.
+    fn recover(&mut self) {
+        if !self.conn.is_autocommit() {
+            // SQLite may have rolled back already; the new connection starts clean either way.
+            let _ = self.conn.execute_batch("rollback");
+        }
+        match super::open_for_writing(&self.path) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "the database cannot be reopened"),
+        }
+        match Counters::load(&self.conn) {
+            Ok(counters) => self.counters = counters,
+            Err(error) => tracing::error!(%error, "the database cannot be read"),
+        }
+    }
+}
+
+fn disk_error() -> Error {
+    Error::unavailable("The database cannot be written.")
+}
+
+fn spawn_checkpointer(path: &Path, running: &Arc<AtomicBool>, counts: &Arc<Counts>) -> Result<()> {
+    let conn = super::open_for_writing(path)?;
+    let (running, counts) = (running.clone(), counts.clone());
+    thread::Builder::new()
+        .name("checkpoint".into())
+        .spawn(move || {
+            let mut seen = 0;
+            while running.load(Ordering::Relaxed) {
+                thread::sleep(CHECKPOINT_EVERY);
+                let batches = counts.batches.load(Ordering::Relaxed);
+                if batches != seen {
+                    seen = batches;
+                    // Passive: takes what it can get; what it cannot, the next round does.
+                    let _ = conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+                }
+            }
+        })
+        .map(|_| ())
+        .map_err(Error::internal)
+}
