@@ -1,0 +1,305 @@
+//! Incidents, what is done to them, and the log.
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Access, Method, Nothing, Page, Problem, Route};
+use crate::domain::alert::{self, Labels, Link};
+use crate::domain::incident::Status;
+use crate::domain::member::MemberView;
+use crate::domain::{Action, Incident, IncidentId, Seq, Severity, Urgency};
+
+pub const LIST: Route<Nothing, ListQuery, Nothing, Page<Incident>> = Route::new(
+    Method::Get,
+    "/incidents",
+    Access::Read,
+    "List incidents, open ones by default",
+);
+pub const TRIGGER: Route<Nothing, Nothing, Trigger, Outcome> = Route::new(
+    Method::Post,
+    "/incidents",
+    Access::Respond,
+    "Open an incident by hand",
+);
+pub const SHOW: Route<IncidentId, Nothing, Nothing, Incident> = Route::new(
+    Method::Get,
+    "/incidents/{id}",
+    Access::Read,
+    "Show an incident",
+);
+pub const TIMELINE: Route<IncidentId, AfterQuery, Nothing, Page<Box<RawValue>>> = Route::new(
+    Method::Get,
+    "/incidents/{id}/timeline",
+    Access::Read,
+    "An incident's events, oldest first",
+);
+pub const ALERTS: Route<IncidentId, PageQuery, Nothing, Page<MemberView>> = Route::new(
+    Method::Get,
+    "/incidents/{id}/alerts",
+    Access::Read,
+    "An incident's alerts",
+);
+pub const ACT: Route<IncidentId, Nothing, Action, Acted> = Route::new(
+    Method::Post,
+    "/incidents/{id}/actions",
+    Access::Respond,
+    "Act on an incident",
+);
+pub const ACT_ON_ALL: Route<Nothing, Nothing, BulkAction, Bulk> = Route::new(
+    Method::Post,
+    "/incidents/actions",
+    Access::Respond,
+    "Act on several incidents",
+);
+pub const EVENTS: Route<Nothing, EventsQuery, Nothing, EventsPage> = Route::new(
+    Method::Get,
+    "/events",
+    Access::Read,
+    "Events after a seq, in order",
+);
+
+/// `?team=&service=&status=&assignee=&urgency=&q=&label=k=v&since=&until=&sort=need|new&…`;
+/// `team`, `status` and `label` may repeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListQuery {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub team: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// `triggered`, `acknowledged`, `resolved`, `open` (the default) or `all`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<StatusFilter>,
+    /// A username, or `me`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
+    /// Text in title, service or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub label: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Order>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusFilter {
+    Triggered,
+    Acknowledged,
+    Resolved,
+    Open,
+    All,
+}
+
+impl StatusFilter {
+    /// The statuses that any of `filters` lets through; none: all of them.
+    #[must_use]
+    pub fn statuses(filters: &[Self]) -> Option<Vec<Status>> {
+        let open = [Status::Triggered, Status::Acknowledged];
+        if filters.is_empty() {
+            return Some(open.into());
+        }
+        let mut statuses = Vec::new();
+        for filter in filters {
+            match filter {
+                Self::Triggered => statuses.push(Status::Triggered),
+                Self::Acknowledged => statuses.push(Status::Acknowledged),
+                Self::Resolved => statuses.push(Status::Resolved),
+                Self::Open => statuses.extend(open),
+                Self::All => return None,
+            }
+        }
+        Some(statuses)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Untold, high, low, acknowledged, snoozed; oldest first inside each.
+    Need,
+    /// Newest first.
+    New,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Seq>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsQuery {
+    pub after: Seq,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Events as the log has them; `head` is the newest seq of all.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsPage {
+    pub items: Vec<Box<RawValue>>,
+    pub next_cursor: Option<String>,
+    pub head: Seq,
+}
+
+/// An incident opened by a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Trigger {
+    pub service: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedup_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<TriggerStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    #[serde(
+        default,
+        skip_serializing_if = "Labels::is_empty",
+        deserialize_with = "unique"
+    )]
+    pub labels: Labels,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+    /// Whom to assign: a username, or `me`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerStatus {
+    Firing,
+    Resolved,
+}
+
+/// Labels whose names differ.
+fn unique<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = Labels;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object of strings")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+            let mut labels = Labels::new();
+            while let Some((name, value)) = map.next_entry::<String, String>()? {
+                if labels.insert(name.clone(), value).is_some() {
+                    return Err(serde::de::Error::custom(format!(
+                        "label `{name}` stands twice"
+                    )));
+                }
+                if labels.len() > alert::MAX_LABELS {
+                    return Err(serde::de::Error::custom("too many labels"));
+                }
+            }
+            Ok(labels)
+        }
+    }
+    deserializer.deserialize_map(Visitor)
+}
+
+/// What became of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub incident_id: Option<IncidentId>,
+    pub dedup_key: String,
+    pub status: OutcomeStatus,
+    /// It opened the incident.
+    pub new: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutcomeStatus {
+    Triggered,
+    Acknowledged,
+    Resolved,
+    /// It changed nothing: nothing of it is open.
+    Ignored,
+}
+
+impl From<Status> for OutcomeStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Triggered => Self::Triggered,
+            Status::Acknowledged => Self::Acknowledged,
+            Status::Resolved => Self::Resolved,
+        }
+    }
+}
+
+/// What an action left behind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Acted {
+    pub incident: Incident,
+    /// False: it was so already.
+    pub changed: bool,
+    /// For people: what happened, or who did it when.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BulkAction {
+    pub ids: Vec<IncidentId>,
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// One result an id, in the order given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Bulk {
+    pub results: Vec<BulkResult>,
+}
+
+/// What came of one id: either an incident, or an error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BulkResult {
+    pub id: IncidentId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
+    #[serde(default)]
+    pub changed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+}

@@ -1,0 +1,185 @@
+//! The contract over HTTP and Socket.IO: one typed constant an operation gives the route, the
+//! client's call and the permission test. Types only; nothing here does anything.
+pub mod configuration;
+pub mod incidents;
+pub mod live;
+pub mod people;
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{IncidentId, SessionId, TokenId};
+use crate::error::{Error, FieldError, Kind};
+
+/// What all paths begin with.
+pub const PREFIX: &str = "/api/v1";
+/// Entries of a page, unless asked otherwise, and at most.
+pub const PAGE: u32 = 50;
+pub const MAX_PAGE: u32 = 200;
+/// Incidents that one request may act on.
+pub const MAX_BULK: usize = 500;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+/// Who may try an operation at all; what a team allows is decided inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Anyone,
+    /// Signed in, with a credential of at least this scope.
+    Read,
+    Respond,
+    Manage,
+    /// Platform admins.
+    Platform,
+}
+
+/// One operation: path parameters `P`, query `Q`, body `B`, reply `R`.
+pub struct Route<P, Q, B, R> {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub summary: &'static str,
+    types: Types<P, Q, B, R>,
+}
+
+/// Remembers the types without holding a value of them.
+type Types<P, Q, B, R> = PhantomData<fn(P, Q, B) -> R>;
+
+impl<P, Q, B, R> Route<P, Q, B, R> {
+    const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            summary,
+            types: PhantomData,
+        }
+    }
+}
+
+/// No path parameters, no query, no body or no reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Path parameters, written by the client and read by the server.
+pub trait Segments: Sized {
+    fn write(&self) -> Vec<String>;
+    fn read(values: &[&str]) -> Option<Self>;
+}
+
+impl Segments for Nothing {
+    fn write(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn read(values: &[&str]) -> Option<Self> {
+        values.is_empty().then_some(Self {})
+    }
+}
+
+impl Segments for (String, String) {
+    fn write(&self) -> Vec<String> {
+        vec![self.0.clone(), self.1.clone()]
+    }
+    fn read(values: &[&str]) -> Option<Self> {
+        match values {
+            [a, b] => Some(((*a).to_owned(), (*b).to_owned())),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! one_segment {
+    ($($type:ty)+) => {$(
+        impl Segments for $type {
+            fn write(&self) -> Vec<String> {
+                vec![segment(self)]
+            }
+            fn read(values: &[&str]) -> Option<Self> {
+                match values {
+                    [value] => value.parse().ok(),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+one_segment!(String IncidentId TokenId SessionId);
+
+fn segment(value: &impl Display) -> String {
+    value.to_string()
+}
+
+/// A page of a list; `nextCursor` is null on the last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that is never long.
+    #[must_use]
+    pub const fn whole(items: Vec<T>) -> Self {
+        Self {
+            items,
+            next_cursor: None,
+        }
+    }
+}
+
+/// An error as `application/problem+json` (RFC 9457).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    pub title: String,
+    pub status: u16,
+    #[serde(default)]
+    pub code: String,
+    #[serde(default)]
+    pub detail: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(error: &Error, request_id: Option<String>) -> Self {
+        Self {
+            title: error.kind.code().replace('_', " "),
+            status: error.kind.status(),
+            code: error.kind.code().into(),
+            detail: error.detail.clone(),
+            hint: error.hint.clone(),
+            request_id,
+            errors: error.fields.clone(),
+        }
+    }
+
+    /// The error that a server answered with.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        let mut error = Error::new(Kind::of_answer(&self.code, self.status), self.detail);
+        error.hint = self.hint;
+        error.fields = self.errors;
+        error
+    }
+}

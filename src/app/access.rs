@@ -1,0 +1,209 @@
+//! Who may what, decided in this one place. What a caller may not see does not exist for him.
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::shift;
+use crate::domain::user::UserRef;
+use crate::domain::{Actor, Incident, Role, Scope, SessionId, TeamId, TokenId};
+use crate::error::{Error, Result};
+use crate::store::{Interest, Read};
+
+/// Whoever was assigned or paged may read and act this long after the resolve.
+const CONCERNED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// Somebody who proved who he is.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub who: Who,
+    /// What the credential allows at most.
+    pub scope: Scope,
+    /// The only team that the credential is good for.
+    pub team: Option<TeamId>,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// The host's administrator, over the control socket.
+    Host,
+    User {
+        user: UserRef,
+        admin: bool,
+        token: Option<TokenId>,
+        session: Option<SessionId>,
+    },
+}
+
+/// What an operation needs in a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    Read,
+    Respond,
+    /// Change the team itself.
+    Manage,
+}
+
+impl Need {
+    const fn role(self) -> Role {
+        match self {
+            Self::Read => Role::Observer,
+            Self::Respond => Role::Responder,
+            Self::Manage => Role::Admin,
+        }
+    }
+
+    const fn scope(self) -> Scope {
+        match self {
+            Self::Read => Scope::Read,
+            Self::Respond => Scope::Respond,
+            Self::Manage => Scope::Admin,
+        }
+    }
+}
+
+impl Caller {
+    /// The host's administrator.
+    #[must_use]
+    pub const fn host() -> Self {
+        Self {
+            who: Who::Host,
+            scope: Scope::Admin,
+            team: None,
+            expires_at: None,
+        }
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match &self.who {
+            Who::Host => Actor::host(),
+            Who::User { user, .. } => Actor::user(user),
+        }
+    }
+
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserRef> {
+        match &self.who {
+            Who::Host => None,
+            Who::User { user, .. } => Some(user),
+        }
+    }
+
+    /// Sees and may everything, as far as the credential goes.
+    #[must_use]
+    pub const fn is_platform_admin(&self) -> bool {
+        self.team.is_none()
+            && match &self.who {
+                Who::Host => true,
+                Who::User { admin, .. } => *admin,
+            }
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the caller administers the whole platform.
+    pub fn must_be_platform_admin(&self) -> Result<()> {
+        self.must_have(Need::Manage)?;
+        if self.is_platform_admin() {
+            return Ok(());
+        }
+        Err(Error::forbidden("Only a platform admin may do this.")
+            .hint("Ask one, or run the command on the host with --data-dir."))
+    }
+
+    /// # Errors
+    /// `Forbidden` if the token's scope is too small for `need`, whoever holds it.
+    pub fn must_have(&self, need: Need) -> Result<()> {
+        if self.scope >= need.scope() {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!(
+            "This token may only {}; this needs `{}`.",
+            self.scope.word(),
+            need.scope().word()
+        ))
+        .hint("Make a token with a wider scope: incidentd token create --scope …"))
+    }
+
+    /// What the caller is in `team`; none for a stranger.
+    fn role(&self, r: &Read<'_>, team: TeamId) -> Result<Option<Role>> {
+        if self.team.is_some_and(|only| only != team) {
+            return Ok(None);
+        }
+        match &self.who {
+            Who::Host => Ok(Some(Role::Admin)),
+            Who::User { admin: true, .. } => Ok(Some(Role::Admin)),
+            Who::User { user, .. } => r.find_role(team, user.id),
+        }
+    }
+
+    /// # Errors
+    /// `NotFound` for strangers (as if `what` did not exist), `Forbidden` for too small a role.
+    pub fn may(&self, r: &Read<'_>, need: Need, team: TeamId, what: &str) -> Result<()> {
+        let Some(role) = self.role(r, team)? else {
+            return Err(Error::not_found(what));
+        };
+        self.must_have(need)?;
+        if role >= need.role() {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!(
+            "As {} of this team you may not do this; it needs a {}.",
+            role.word(),
+            need.role().word()
+        ))
+        .hint("Ask an admin of the team to change your role."))
+    }
+
+    /// As `may`, for an incident: also who was assigned to or paged for it, for a day after.
+    ///
+    /// # Errors
+    /// As `may`.
+    pub fn may_on(
+        &self,
+        r: &Read<'_>,
+        need: Need,
+        incident: &Incident,
+        now: Timestamp,
+    ) -> Result<()> {
+        let what = format!("Incident {}", incident.id);
+        let by_role = self.may(r, need, incident.team.id, &what);
+        if by_role.is_ok() || need > Need::Respond || self.team.is_some() {
+            return by_role;
+        }
+        let fresh = incident
+            .resolved_at
+            .is_none_or(|at| shift(at, CONCERNED_FOR) > now);
+        match self.user() {
+            Some(user) if fresh && r.is_concerned(user.id, incident.id)? => self.must_have(need),
+            _ => by_role,
+        }
+    }
+
+    /// Everything that the caller may see.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub fn sight(&self, r: &Read<'_>) -> Result<Interest> {
+        if self.is_platform_admin() {
+            return Ok(Interest {
+                everything: true,
+                ..Interest::default()
+            });
+        }
+        let mut interest = Interest::default();
+        if let Who::User { user, admin, .. } = &self.who {
+            interest.teams = match self.team {
+                Some(only) if *admin => vec![only],
+                only => r
+                    .memberships(user.id)?
+                    .into_iter()
+                    .map(|member| member.team)
+                    .filter(|team| only.is_none_or(|only| only == *team))
+                    .collect(),
+            };
+            interest.user = self.team.is_none().then_some(user.id);
+        }
+        Ok(interest)
+    }
+}

@@ -1,0 +1,116 @@
+//! What can be asked of incidentd: each operation is permission, rule, one transaction. Knows no
+//! HTTP and no SQL; the command line, sockets, buttons and timers all end here.
+mod access;
+mod apply;
+mod incidents;
+mod intake;
+mod live;
+mod people;
+mod secret;
+mod sessions;
+mod timers;
+mod tokens;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use crate::clock::Clock;
+use crate::domain::Seq;
+use crate::error::Result;
+use crate::store::{Figures, LogRow, Store, Write};
+
+pub use access::{Caller, Need, Who};
+pub use incidents::{NewIncident, RequestKey, page_size};
+pub use intake::Delivery;
+pub use live::Joining;
+pub use secret::{Secret, hash};
+pub use sessions::Opened;
+
+/// Password hashes that may be computed at once: each takes 19 MiB.
+const HASHERS: usize = 2;
+
+/// The application, shared by everything that serves.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    /// How people reach this server, without a slash at the end.
+    public_url: String,
+    hashers: Semaphore,
+}
+
+impl App {
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            public_url,
+            hashers: Semaphore::new(HASHERS),
+        }))
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    /// The newest committed seq; moves after each commit that logged something.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Seq> {
+        self.0.store.head()
+    }
+
+    /// Rows of the log, for followers.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn events_after(&self, seq: Seq, limit: u32) -> Result<Vec<LogRow>> {
+        self.0.store.events_after(seq, limit).await
+    }
+
+    /// What the writer has done so far, and bytes of the database and its log.
+    #[must_use]
+    pub fn figures(&self) -> (Figures, (u64, u64)) {
+        (self.0.store.figures(), self.0.store.sizes())
+    }
+
+    /// Open incidents: (triggered, acknowledged).
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn open_counts(&self) -> Result<(u64, u64)> {
+        self.0.store.read(|r| r.open_counts()).await
+    }
+
+    /// Can something be stored right now? Writes a row to find out.
+    ///
+    /// # Errors
+    /// `Unavailable` if not.
+    pub async fn check_writable(&self) -> Result<()> {
+        self.write(|w| w.touch()).await
+    }
+
+    async fn write<T, F>(&self, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        self.0.store.write(self.now(), write).await
+    }
+}

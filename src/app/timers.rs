@@ -1,0 +1,254 @@
+//! What happens when a timer falls due: one write each, so that one that fails holds up no other.
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::App;
+use super::intake::{self, Origin, end_member, fire_anew, went_silent};
+use super::sessions::{end_session, end_token};
+use crate::clock::shift;
+use crate::domain::intake::{STALE, source_is_silent};
+use crate::domain::member::EndedBy;
+use crate::domain::{
+    Actor, AlertId, Change, Incident, IncidentId, ResolveReason, SessionId, TimerKind, TokenId,
+    Update, UpdateReason,
+};
+use crate::error::{Kind, Result};
+use crate::store::{Timer, Write};
+
+/// Timers handled in one go.
+const AT_ONCE: u32 = 256;
+/// After a start nothing expires before senders had this long to report again.
+const GRACE: Duration = Duration::from_secs(5 * 60);
+/// Past this, what is over no longer decides where a firing goes.
+const FORGET: SignedDuration = SignedDuration::from_hours(24);
+const FORGET_AT_ONCE: u32 = 1_000;
+
+impl App {
+    /// Handles what is due now; returns how many timers that were.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read; timers that failed stay set.
+    pub async fn run_due_timers(&self) -> Result<usize> {
+        let now = self.now();
+        let due = self
+            .0
+            .store
+            .read(move |r| r.due_timers(now, AT_ONCE))
+            .await?;
+        let handled = due.into_iter().map(|timer| {
+            let url = self.0.public_url.clone();
+            let write = self.write(move |w| {
+                if !w.is_set(timer)? {
+                    return Ok(());
+                }
+                w.clear_timer(timer.kind, timer.subject)?;
+                fall_due(w, timer, &url)
+            });
+            async move {
+                let result = write.await;
+                if let Err(error) = &result {
+                    tracing::error!(?timer, %error, "a timer could not be handled");
+                }
+                result.is_ok()
+            }
+        });
+        let handled = futures_util::future::join_all(handled).await;
+        Ok(handled.into_iter().filter(|done| *done).count())
+    }
+
+    /// When the next timer falls due.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>> {
+        self.0.store.read(|r| r.next_due()).await
+    }
+
+    /// Somebody set the wall clock by `jump`: elapsed timers keep their length.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored.
+    pub async fn follow_clock_step(&self, jump: SignedDuration) -> Result<usize> {
+        self.write(move |w| w.shift_elapsed(jump)).await
+    }
+
+    /// Senders could not reach us while we were down: give them time before anything expires.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored.
+    pub async fn grant_grace(&self) -> Result<()> {
+        self.write(|w| w.grant_grace(TimerKind::Expiry, shift(w.now(), GRACE)))
+            .await?;
+        Ok(())
+    }
+
+    /// Drops what no longer decides anything; returns how many rows, so that a caller goes on.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored.
+    pub async fn sweep(&self) -> Result<usize> {
+        self.write(|w| {
+            let before = w.now().saturating_sub(FORGET).unwrap_or(Timestamp::MIN);
+            let rows = w.forget_recent(before, FORGET_AT_ONCE)?;
+            Ok(rows + w.forget_replies(before, FORGET_AT_ONCE)?)
+        })
+        .await
+    }
+}
+
+fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
+    let system = Actor::system();
+    let incident = |w: &Write<'_>| w.incident(IncidentId(timer.subject));
+    match timer.kind {
+        TimerKind::AckTimeout => trigger(w, incident(w)?, UpdateReason::AckTimeout),
+        TimerKind::SnoozeEnd => trigger(w, incident(w)?, UpdateReason::SnoozeEnded),
+        TimerKind::HoldEnd => end_hold(w, incident(w)?),
+        TimerKind::Settle => {
+            let mut incident = incident(w)?;
+            if !incident.is_open() {
+                return Ok(());
+            }
+            let change = Change::Resolved {
+                reason: ResolveReason::Source,
+                note: None,
+                held_until: None,
+            };
+            w.append(&mut incident, change, &system).map(|_| ())
+        }
+        TimerKind::Calm => {
+            let calm = Change::Updated(Update::new(UpdateReason::Flapping));
+            w.append(&mut incident(w)?, calm, &system).map(|_| ())
+        }
+        TimerKind::Members => {
+            let mut incident = incident(w)?;
+            match incident.memory.members_due {
+                Some((_, reason)) => intake::tell_of_members(w, &mut incident, reason, &system),
+                None => Ok(()),
+            }
+        }
+        TimerKind::Expiry => expire(w, AlertId(timer.subject), url),
+        TimerKind::Late => fire_late(w, AlertId(timer.subject), url),
+        TimerKind::Stale => go_stale(w, AlertId(timer.subject)),
+        TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
+        TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
+    }
+}
+
+fn trigger(w: &mut Write<'_>, mut incident: Incident, reason: UpdateReason) -> Result<()> {
+    let change = Change::Updated(Update::triggered(reason));
+    w.append(&mut incident, change, &Actor::system())
+        .map(|_| ())
+}
+
+/// What still fires when a hold ends comes back: as this incident, or in the one that has its key.
+fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
+    let Some(since) = incident.resolved_at else {
+        return Ok(());
+    };
+    if w.firing_after_hold(incident.id, since)? == 0 {
+        return Ok(());
+    }
+    let key = w.dedup_key(incident.id)?;
+    let open = match &incident.service {
+        Some(service) => w.find_open(service.id, &key)?,
+        None => None,
+    };
+    let Some(other) = open else {
+        return trigger(w, incident, UpdateReason::StillFiring);
+    };
+    let moved = i64::try_from(w.move_members(incident.id, other)?).unwrap_or(i64::MAX);
+    w.count_alert(incident.id, 0, -moved)?;
+    w.count_alert(other, 0, moved)?;
+    incident = w.incident(other)?;
+    intake::tell_of_members(w, &mut incident, UpdateReason::AlertAdded, &Actor::system())
+}
+
+/// `endsAt` passed: over, unless it was refreshed; and perhaps its source fell silent.
+fn expire(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
+    let Some(member) = there(w.member(id))? else {
+        return Ok(());
+    };
+    let Some(ends_at) = member.ends_at.filter(|_| member.fires()) else {
+        return Ok(());
+    };
+    if ends_at > w.now() {
+        return w.set_timer(TimerKind::Expiry, id.0, ends_at);
+    }
+    let source = match member.integration {
+        Some(integration) => w.find_source_by_id(integration)?,
+        None => None,
+    };
+    let silent = source.filter(|source| {
+        let last = source.last_received_at;
+        source.silent_incident.is_none()
+            && source_is_silent(source.refreshes, last, member.last_at, ends_at)
+    });
+    let firing = match &silent {
+        Some(source) => w.firing_of(source.id)?,
+        None => 0,
+    };
+    end_member(w, &member, EndedBy::Expired, &Actor::system())?;
+    match silent {
+        Some(source) if firing > 0 => went_silent(w, &source, firing, url),
+        _ => Ok(()),
+    }
+}
+
+/// A firing came after its episode's resolve and nothing took it back: it fires anew.
+fn fire_late(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
+    let Some(member) = there(w.member(id))? else {
+        return Ok(());
+    };
+    if !member.late || member.fires() {
+        return Ok(());
+    }
+    let (alert, service) = w.alert_of(id)?;
+    let source = match member.integration {
+        Some(integration) => w.find_source_by_id(integration)?,
+        None => None,
+    };
+    let service = match &source {
+        Some(source) => source.service.clone(),
+        None => w.service_by_id(service)?,
+    };
+    let origin = match &source {
+        Some(source) => Origin::integration(source, url),
+        None => Origin {
+            service: &service,
+            integration: None,
+            actor: Actor::system(),
+            url,
+        },
+    };
+    fire_anew(w, &origin, &alert, Some(&member), false).map(|_| ())
+}
+
+/// A webhook's alert that nobody refreshed for a day: somebody should look.
+fn go_stale(w: &mut Write<'_>, id: AlertId) -> Result<()> {
+    let Some(member) = there(w.member(id))? else {
+        return Ok(());
+    };
+    if !member.fires() || member.stale {
+        return Ok(());
+    }
+    let due = shift(member.last_at, STALE);
+    if due > w.now() {
+        return w.set_timer(TimerKind::Stale, id.0, due);
+    }
+    w.mark_stale(id)?;
+    let mut incident = w.incident(member.incident)?;
+    if !incident.is_open() {
+        return Ok(());
+    }
+    intake::tell_of_members(w, &mut incident, UpdateReason::Stale, &Actor::system())
+}
+
+/// None for a row that is gone.
+fn there<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

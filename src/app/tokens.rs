@@ -1,0 +1,101 @@
+//! API tokens: shown once, scoped, revocable.
+use super::sessions::end_token;
+use super::{App, Caller, Need, Secret};
+use crate::api::people::{IssuedToken, NewToken};
+use crate::clock::shift;
+use crate::domain::event::{Access, Record};
+use crate::domain::{Scope, TimerKind, TokenId};
+use crate::error::{Error, Result};
+use crate::store::{self, TokenRow};
+
+impl App {
+    /// # Errors
+    /// `Forbidden` for another's token unless the caller is a platform admin, or for a wider
+    /// scope than the caller's own.
+    pub async fn create_token(&self, caller: &Caller, new: NewToken) -> Result<IssuedToken> {
+        caller.must_have(Need::Manage)?;
+        let own = caller.user().map(|user| user.username.clone());
+        let username =
+            new.user.clone().or_else(|| own.clone()).ok_or_else(|| {
+                Error::invalid("user", "is missing; say whose token this shall be")
+            })?;
+        if own.as_deref() != Some(&username) {
+            caller.must_be_platform_admin()?;
+        }
+        let scope = new.scope.unwrap_or(Scope::Admin);
+        let expires_at = new.expires.map(|span| shift(self.now(), span.duration()));
+        let random = Secret::random()?;
+        let (caller, name) = (caller.clone(), new.name.clone());
+        let (id, secret) = self
+            .write(move |w| {
+                let user = w.username(&username)?;
+                if user.disabled_at.is_some() {
+                    return Err(Error::refused(format!("{username} is disabled.")));
+                }
+                let team = match &new.team {
+                    Some(team) => Some(w.team(team)?.id),
+                    None => caller.team,
+                };
+                if let Some(team) = team {
+                    caller.may(w, Need::Read, team, "This team")?;
+                }
+                // The id is part of the token, so the hash is known only after the insert.
+                let id = w.insert_token(&store::NewToken {
+                    user: user.id,
+                    name: &name,
+                    secret_hash: &[0; 32],
+                    scope,
+                    team,
+                    expires_at,
+                })?;
+                let secret = Secret::new(format!("inc_{id}_{}", random.expose()));
+                w.set_token_hash(id, &secret.hash())?;
+                if let Some(at) = expires_at {
+                    w.set_timer(TimerKind::Token, id.0, at)?;
+                }
+                let change = Access::TokenCreated {
+                    token: id,
+                    user: user.id,
+                };
+                w.record(&Record::Access { change }, &caller.actor())?;
+                Ok((id, secret))
+            })
+            .await?;
+        Ok(IssuedToken {
+            id,
+            token: secret.expose().to_owned(),
+            scope,
+            expires_at,
+        })
+    }
+
+    /// The caller's tokens; all of them for a platform admin.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn tokens(&self, caller: &Caller) -> Result<Vec<TokenRow>> {
+        caller.must_have(Need::Manage)?;
+        let of = if caller.is_platform_admin() {
+            None
+        } else {
+            caller.user().map(|user| user.id)
+        };
+        self.0.store.read(move |r| r.tokens(of)).await
+    }
+
+    /// # Errors
+    /// `NotFound` for what is not the caller's, unless he is a platform admin.
+    pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
+        caller.must_have(Need::Manage)?;
+        let caller = caller.clone();
+        self.write(move |w| {
+            let owner = w.user_of_token(id)?;
+            let mine = owner.is_some() && owner == caller.user().map(|user| user.id);
+            if owner.is_none() || !(mine || caller.is_platform_admin()) {
+                return Err(Error::not_found(format_args!("Token {id}")));
+            }
+            end_token(w, id, false, &caller.actor()).map(|_| ())
+        })
+        .await
+    }
+}
