@@ -22,9 +22,7 @@ pub struct ManualClock {
 impl ManualClock {
     #[must_use]
     pub fn starting_at(wall: Timestamp) -> Arc<Self> {
-        Arc::new(Self {
-            time: watch::Sender::new((wall, Duration::ZERO)),
-        })
+        Arc::new(Self { time: watch::Sender::new((wall, Duration::ZERO)) })
     }
 
     /// Time passes.

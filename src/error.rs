@@ -105,32 +105,20 @@ pub struct Error {
 
 impl Error {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            hint: None,
-            fields: Vec::new(),
-            retry_after: None,
-        }
+        Self { kind, detail: detail.into(), hint: None, fields: Vec::new(), retry_after: None }
     }
 
     /// The thing does not exist, or the caller may not see it.
     pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::new(
-            Kind::NotFound,
-            format!("{what} does not exist, or you may not see it."),
-        )
-        .hint("Check the name, and that you are a member of its team.")
+        Self::new(Kind::NotFound, format!("{what} does not exist, or you may not see it."))
+            .hint("Check the name, and that you are a member of its team.")
     }
 
     /// A value that is understood and wrong.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let mut error = Self::new(Kind::Invalid, format!("{field}: {message}"));
-        error.fields.push(FieldError {
-            field: field.to_owned(),
-            message,
-        });
+        error.fields.push(FieldError { field: field.to_owned(), message });
         error
     }
 
@@ -144,11 +132,8 @@ impl Error {
 
     #[must_use]
     pub fn unauthenticated() -> Self {
-        Self::new(
-            Kind::Unauthenticated,
-            "This needs a valid token or session.",
-        )
-        .hint("Send `Authorization: Bearer TOKEN`; `incidentd token create` makes one.")
+        Self::new(Kind::Unauthenticated, "This needs a valid token or session.")
+            .hint("Send `Authorization: Bearer TOKEN`; `incidentd token create` makes one.")
     }
 
     pub fn unavailable(detail: impl Into<String>) -> Self {

@@ -1,1 +1,6 @@
-fn main() {}
+//! Parse, run, exit code.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    incidentd::cli::run()
+}

@@ -4,59 +4,34 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Access, Method, Nothing, Page, Problem, Route};
-use crate::domain::alert::{self, Labels, Link};
+use crate::domain::alert::{self, Labels, Lifetime, Link};
 use crate::domain::incident::Status;
 use crate::domain::member::MemberView;
-use crate::domain::{Action, Incident, IncidentId, Seq, Severity, Urgency};
+use crate::domain::{
+    Action, Alert, Incident, IncidentId, Key, Seq, Severity, Signal, Urgency, text,
+};
+use crate::error::{Error, Result};
 
-pub const LIST: Route<Nothing, ListQuery, Nothing, Page<Incident>> = Route::new(
-    Method::Get,
-    "/incidents",
-    Access::Read,
-    "List incidents, open ones by default",
-);
-pub const TRIGGER: Route<Nothing, Nothing, Trigger, Outcome> = Route::new(
-    Method::Post,
-    "/incidents",
-    Access::Respond,
-    "Open an incident by hand",
-);
-pub const SHOW: Route<IncidentId, Nothing, Nothing, Incident> = Route::new(
-    Method::Get,
-    "/incidents/{id}",
-    Access::Read,
-    "Show an incident",
-);
+pub const LIST: Route<Nothing, ListQuery, Nothing, Page<Incident>> =
+    Route::new(Method::Get, "/incidents", Access::Read, "List incidents, open ones by default");
+pub const TRIGGER: Route<Nothing, Nothing, Trigger, Outcome> =
+    Route::new(Method::Post, "/incidents", Access::Respond, "Open an incident by hand");
+pub const SHOW: Route<IncidentId, Nothing, Nothing, Incident> =
+    Route::new(Method::Get, "/incidents/{id}", Access::Read, "Show an incident");
 pub const TIMELINE: Route<IncidentId, AfterQuery, Nothing, Page<Box<RawValue>>> = Route::new(
     Method::Get,
     "/incidents/{id}/timeline",
     Access::Read,
     "An incident's events, oldest first",
 );
-pub const ALERTS: Route<IncidentId, PageQuery, Nothing, Page<MemberView>> = Route::new(
-    Method::Get,
-    "/incidents/{id}/alerts",
-    Access::Read,
-    "An incident's alerts",
-);
-pub const ACT: Route<IncidentId, Nothing, Action, Acted> = Route::new(
-    Method::Post,
-    "/incidents/{id}/actions",
-    Access::Respond,
-    "Act on an incident",
-);
-pub const ACT_ON_ALL: Route<Nothing, Nothing, BulkAction, Bulk> = Route::new(
-    Method::Post,
-    "/incidents/actions",
-    Access::Respond,
-    "Act on several incidents",
-);
-pub const EVENTS: Route<Nothing, EventsQuery, Nothing, EventsPage> = Route::new(
-    Method::Get,
-    "/events",
-    Access::Read,
-    "Events after a seq, in order",
-);
+pub const ALERTS: Route<IncidentId, PageQuery, Nothing, Page<MemberView>> =
+    Route::new(Method::Get, "/incidents/{id}/alerts", Access::Read, "An incident's alerts");
+pub const ACT: Route<IncidentId, Nothing, Action, Acted> =
+    Route::new(Method::Post, "/incidents/{id}/actions", Access::Respond, "Act on an incident");
+pub const ACT_ON_ALL: Route<Nothing, Nothing, BulkAction, Bulk> =
+    Route::new(Method::Post, "/incidents/actions", Access::Respond, "Act on several incidents");
+pub const EVENTS: Route<Nothing, EventsQuery, Nothing, EventsPage> =
+    Route::new(Method::Get, "/events", Access::Read, "Events after a seq, in order");
 
 /// `?team=&service=&status=&assignee=&urgency=&q=&label=k=v&since=&until=&sort=need|new&…`;
 /// `team`, `status` and `label` may repeat.
@@ -190,11 +165,7 @@ pub struct Trigger {
     pub urgency: Option<Urgency>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    #[serde(
-        default,
-        skip_serializing_if = "Labels::is_empty",
-        deserialize_with = "unique"
-    )]
+    #[serde(default, skip_serializing_if = "Labels::is_empty", deserialize_with = "unique")]
     pub labels: Labels,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
@@ -211,20 +182,23 @@ pub enum TriggerStatus {
 }
 
 /// Labels whose names differ.
-fn unique<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
+fn unique<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Labels, D::Error> {
     struct Visitor;
     impl<'de> serde::de::Visitor<'de> for Visitor {
         type Value = Labels;
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("an object of strings")
         }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> std::result::Result<Labels, A::Error> {
             let mut labels = Labels::new();
             while let Some((name, value)) = map.next_entry::<String, String>()? {
                 if labels.insert(name.clone(), value).is_some() {
-                    return Err(serde::de::Error::custom(format!(
-                        "label `{name}` stands twice"
-                    )));
+                    return Err(serde::de::Error::custom(format!("label `{name}` stands twice")));
                 }
                 if labels.len() > alert::MAX_LABELS {
                     return Err(serde::de::Error::custom("too many labels"));
@@ -302,4 +276,77 @@ pub struct BulkResult {
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
+}
+
+impl Trigger {
+    /// The alert that it stands for.
+    ///
+    /// # Errors
+    /// Names the field that is too long or wrong; nothing is cut here.
+    pub fn into_alert(self) -> Result<Alert> {
+        let bounded = |field: &str, text: &str, max: usize| match text {
+            text if text.len() > max => {
+                Err(Error::invalid(field, format!("is longer than {max} bytes")))
+            }
+            text => Ok(text.to_owned()),
+        };
+        if self.title.trim().is_empty() {
+            return Err(Error::invalid("title", "is empty; say what is wrong"));
+        }
+        let title = bounded("title", &self.title, alert::MAX_TITLE)?;
+        let description = bounded("description", &self.description, alert::MAX_DESCRIPTION)?;
+        let key = match &self.dedup_key {
+            Some(key) if key.trim().is_empty() => {
+                return Err(Error::invalid("dedupKey", "is empty; leave it out instead"));
+            }
+            Some(key) => bounded("dedupKey", key, alert::MAX_KEY)?,
+            None => title.clone(),
+        };
+        if self.labels.len() > alert::MAX_LABELS {
+            let why = format!("has more than {} entries", alert::MAX_LABELS);
+            return Err(Error::invalid("labels", why));
+        }
+        for (name, value) in &self.labels {
+            if name.is_empty() || name.contains(char::is_control) {
+                let why = "has a name that is empty or holds control characters";
+                return Err(Error::invalid("labels", why));
+            }
+            bounded("labels", name, alert::MAX_LABEL_NAME)?;
+            bounded("labels", value, alert::MAX_LABEL_VALUE)?;
+        }
+        if self.links.len() > alert::MAX_LINKS {
+            return Err(Error::invalid("links", format!("has more than {}", alert::MAX_LINKS)));
+        }
+        let links = self
+            .links
+            .iter()
+            .map(|link| {
+                Link::new(&link.href, &link.text).ok_or_else(|| {
+                    Error::invalid("links", "must be http or https addresses without spaces")
+                })
+            })
+            .collect::<Result<_>>()?;
+        let key = Key::new(&key);
+        Ok(Alert {
+            fingerprint: key.clone(),
+            key: Some(key),
+            signal: match self.status {
+                Some(TriggerStatus::Resolved) => Signal::Resolved,
+                _ => Signal::Firing,
+            },
+            title: text::line(&title, alert::MAX_TITLE),
+            description: text::lines(&description, alert::MAX_DESCRIPTION),
+            severity: self.severity.unwrap_or(Severity::Error),
+            labels: self
+                .labels
+                .iter()
+                .map(|(name, value)| (name.clone(), text::lines(value, alert::MAX_LABEL_VALUE)))
+                .collect(),
+            links,
+            group: None,
+            starts_at: None,
+            ended_at: None,
+            lifetime: Lifetime::Endless,
+        })
+    }
 }

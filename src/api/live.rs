@@ -85,13 +85,7 @@ impl Subscribe {
             return None;
         }
         let many = self.team_ids.iter().flatten();
-        Some(
-            self.team_id
-                .iter()
-                .chain(many)
-                .map(ToString::to_string)
-                .collect(),
-        )
+        Some(self.team_id.iter().chain(many).map(ToString::to_string).collect())
     }
 }
 
@@ -168,11 +162,7 @@ impl From<&Error> for Refused {
             .filter(|field| field.field == "team")
             .map(|field| field.message.clone())
             .collect();
-        let error = RefusedError {
-            code: error.kind.code(),
-            message: error.detail.clone(),
-            teams,
-        };
+        let error = RefusedError { code: error.kind.code(), message: error.detail.clone(), teams };
         Self { ok: false, error }
     }
 }

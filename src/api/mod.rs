@@ -60,13 +60,7 @@ impl<P, Q, B, R> Route<P, Q, B, R> {
         access: Access,
         summary: &'static str,
     ) -> Self {
-        Self {
-            method,
-            path,
-            access,
-            summary,
-            types: PhantomData,
-        }
+        Self { method, path, access, summary, types: PhantomData }
     }
 }
 
@@ -135,10 +129,7 @@ impl<T> Page<T> {
     /// A list that is never long.
     #[must_use]
     pub const fn whole(items: Vec<T>) -> Self {
-        Self {
-            items,
-            next_cursor: None,
-        }
+        Self { items, next_cursor: None }
     }
 }
 

@@ -13,39 +13,19 @@ pub const LOG_OUT: Route<Nothing, Nothing, Nothing, Nothing> =
 pub const ME: Route<Nothing, Nothing, Nothing, Me> =
     Route::new(Method::Get, "/me", Access::Read, "Who am I, and what may I");
 
-pub const USERS: Route<Nothing, Nothing, Nothing, Page<User>> = Route::new(
-    Method::Get,
-    "/users",
-    Access::Read,
-    "List the people that I may see",
-);
+pub const USERS: Route<Nothing, Nothing, Nothing, Page<User>> =
+    Route::new(Method::Get, "/users", Access::Read, "List the people that I may see");
 pub const CREATE_USER: Route<Nothing, Nothing, NewUser, User> =
     Route::new(Method::Post, "/users", Access::Platform, "Add a person");
-pub const DISABLE_USER: Route<String, Nothing, Nothing, Nothing> = Route::new(
-    Method::Delete,
-    "/users/{user}",
-    Access::Platform,
-    "Disable a person",
-);
-pub const SET_PASSWORD: Route<String, Nothing, Password, Nothing> = Route::new(
-    Method::Put,
-    "/users/{user}/password",
-    Access::Platform,
-    "Set a password",
-);
+pub const DISABLE_USER: Route<String, Nothing, Nothing, Nothing> =
+    Route::new(Method::Delete, "/users/{user}", Access::Platform, "Disable a person");
+pub const SET_PASSWORD: Route<String, Nothing, Password, Nothing> =
+    Route::new(Method::Put, "/users/{user}/password", Access::Platform, "Set a password");
 
-pub const TEAMS: Route<Nothing, Nothing, Nothing, Page<TeamRef>> = Route::new(
-    Method::Get,
-    "/teams",
-    Access::Read,
-    "List the teams that I may see",
-);
-pub const MEMBERS: Route<String, Nothing, Nothing, Page<Member>> = Route::new(
-    Method::Get,
-    "/teams/{team}/members",
-    Access::Read,
-    "Who belongs to a team",
-);
+pub const TEAMS: Route<Nothing, Nothing, Nothing, Page<TeamRef>> =
+    Route::new(Method::Get, "/teams", Access::Read, "List the teams that I may see");
+pub const MEMBERS: Route<String, Nothing, Nothing, Page<Member>> =
+    Route::new(Method::Get, "/teams/{team}/members", Access::Read, "Who belongs to a team");
 pub const SET_MEMBER: Route<(String, String), Nothing, MemberRole, Nothing> = Route::new(
     Method::Put,
     "/teams/{team}/members/{user}",
@@ -61,18 +41,10 @@ pub const REMOVE_MEMBER: Route<(String, String), Nothing, Nothing, Nothing> = Ro
 
 pub const TOKENS: Route<Nothing, Nothing, Nothing, Page<Token>> =
     Route::new(Method::Get, "/tokens", Access::Manage, "List API tokens");
-pub const CREATE_TOKEN: Route<Nothing, Nothing, NewToken, IssuedToken> = Route::new(
-    Method::Post,
-    "/tokens",
-    Access::Manage,
-    "Make an API token, shown once",
-);
-pub const REVOKE_TOKEN: Route<TokenId, Nothing, Nothing, Nothing> = Route::new(
-    Method::Delete,
-    "/tokens/{id}",
-    Access::Manage,
-    "Revoke an API token",
-);
+pub const CREATE_TOKEN: Route<Nothing, Nothing, NewToken, IssuedToken> =
+    Route::new(Method::Post, "/tokens", Access::Manage, "Make an API token, shown once");
+pub const REVOKE_TOKEN: Route<TokenId, Nothing, Nothing, Nothing> =
+    Route::new(Method::Delete, "/tokens/{id}", Access::Manage, "Revoke an API token");
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::clock::shift;
 use crate::domain::user::UserRef;
-use crate::domain::{Actor, Incident, Role, Scope, SessionId, TeamId, TokenId};
+use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId};
 use crate::error::{Error, Result};
 use crate::store::{Interest, Read};
 
@@ -21,6 +21,8 @@ pub struct Caller {
     /// The only team that the credential is good for.
     pub team: Option<TeamId>,
     pub expires_at: Option<Timestamp>,
+    /// The log's head when this was read: later changes of access are not in it.
+    pub as_of: Seq,
 }
 
 #[derive(Clone, Debug)]
@@ -66,12 +68,7 @@ impl Caller {
     /// The host's administrator.
     #[must_use]
     pub const fn host() -> Self {
-        Self {
-            who: Who::Host,
-            scope: Scope::Admin,
-            team: None,
-            expires_at: None,
-        }
+        Self { who: Who::Host, scope: Scope::Admin, team: None, expires_at: None, as_of: Seq(0) }
     }
 
     #[must_use]
@@ -171,9 +168,7 @@ impl Caller {
         if by_role.is_ok() || need > Need::Respond || self.team.is_some() {
             return by_role;
         }
-        let fresh = incident
-            .resolved_at
-            .is_none_or(|at| shift(at, CONCERNED_FOR) > now);
+        let fresh = incident.resolved_at.is_none_or(|at| shift(at, CONCERNED_FOR) > now);
         match self.user() {
             Some(user) if fresh && r.is_concerned(user.id, incident.id)? => self.must_have(need),
             _ => by_role,
@@ -186,10 +181,7 @@ impl Caller {
     /// `Unavailable` when the database cannot be read.
     pub fn sight(&self, r: &Read<'_>) -> Result<Interest> {
         if self.is_platform_admin() {
-            return Ok(Interest {
-                everything: true,
-                ..Interest::default()
-            });
+            return Ok(Interest { everything: true, ..Interest::default() });
         }
         let mut interest = Interest::default();
         if let Who::User { user, admin, .. } = &self.who {

@@ -26,11 +26,7 @@ impl App {
             .collect::<Result<Vec<_>>>()?;
         let caller = caller.clone();
         self.write(move |w| {
-            let mut run = Run {
-                w,
-                actor: caller.actor(),
-                applied: Applied::default(),
-            };
+            let mut run = Run { w, actor: caller.actor(), applied: Applied::default() };
             for user in &document.users {
                 run.user(user, &caller)?;
             }
@@ -80,11 +76,7 @@ fn check(document: &Document) -> Result<()> {
     for service in &document.services {
         slug("services", &service.slug)?;
         name("services", &service.slug, service.name.as_ref())?;
-        if service
-            .group_by
-            .as_ref()
-            .is_some_and(|labels| labels.len() > MAX_GROUP_BY)
-        {
+        if service.group_by.as_ref().is_some_and(|labels| labels.len() > MAX_GROUP_BY) {
             return Err(Error::invalid(
                 &format!("services `{}` group_by", service.slug),
                 format!("names more than {MAX_GROUP_BY} labels"),
@@ -131,14 +123,10 @@ impl Run<'_, '_> {
             None => {
                 let name = user.name.as_deref().unwrap_or(&user.username);
                 let admin = user.admin.unwrap_or(false);
-                let id = self
-                    .w
-                    .insert_user(&user.username, name, user.email.as_deref(), admin)?;
+                let id = self.w.insert_user(&user.username, name, user.email.as_deref(), admin)?;
                 let change = Access::UserCreated { user: id };
                 self.w.record(&Record::Access { change }, &self.actor)?;
-                self.applied
-                    .changes
-                    .push(format!("created user {}", user.username));
+                self.applied.changes.push(format!("created user {}", user.username));
                 id
             }
         };
@@ -146,10 +134,8 @@ impl Run<'_, '_> {
             && user.admin == Some(false)
             && caller.user().is_some_and(|me| me.id == id)
         {
-            return Err(
-                Error::refused("You cannot take your own admin rights away.")
-                    .hint("Let another platform admin apply this."),
-            );
+            return Err(Error::refused("You cannot take your own admin rights away.")
+                .hint("Let another platform admin apply this."));
         }
         self.w.update_user(
             id,
@@ -163,14 +149,9 @@ impl Run<'_, '_> {
         if after == before {
             return Ok(());
         }
-        let change = Access::UserChanged {
-            user: id,
-            admin: after.admin,
-        };
+        let change = Access::UserChanged { user: id, admin: after.admin };
         self.w.record(&Record::Access { change }, &self.actor)?;
-        self.applied
-            .changes
-            .push(format!("changed user {}", user.username));
+        self.applied.changes.push(format!("changed user {}", user.username));
         Ok(())
     }
 
@@ -203,9 +184,7 @@ impl Run<'_, '_> {
             if self.w.find_role(id, user.id)? != Some(*role) {
                 set_member(self.w, id, user.id, *role, &self.actor)?;
                 let role = role.word();
-                self.applied
-                    .changes
-                    .push(format!("{username} is {role} of team {}", team.slug));
+                self.applied.changes.push(format!("{username} is {role} of team {}", team.slug));
             }
         }
         for (user, _) in self.w.team_members(id)? {
@@ -222,27 +201,19 @@ impl Run<'_, '_> {
         let team = self.w.find_team(&service.team)?.ok_or_else(|| {
             Error::invalid(
                 &format!("services `{}` team", service.slug),
-                format!(
-                    "there is no team `{}`; add it under [[teams]]",
-                    service.team
-                ),
+                format!("there is no team `{}`; add it under [[teams]]", service.team),
             )
         })?;
         let merged = |rules: &Rules| Rules {
             urgency: service.urgency.unwrap_or(rules.urgency),
-            group_by: service
-                .group_by
-                .clone()
-                .unwrap_or_else(|| rules.group_by.clone()),
+            group_by: service.group_by.clone().unwrap_or_else(|| rules.group_by.clone()),
             ack_timeout: service.ack_timeout.unwrap_or(rules.ack_timeout),
             reopen_within: service.reopen_within.unwrap_or(rules.reopen_within),
         };
         let Some(found) = self.w.find_service(&service.slug)? else {
             let name = service.name.as_deref().unwrap_or(&service.slug);
             let rules = merged(&Rules::default());
-            let id = self
-                .w
-                .insert_service(team.id, &service.slug, name, &rules)?;
+            let id = self.w.insert_service(team.id, &service.slug, name, &rules)?;
             return self.done("created", "service", id.0, &service.slug);
         };
         if found.team.id != team.id {
@@ -252,10 +223,7 @@ impl Run<'_, '_> {
             ))
             .hint("Make a new service; incidents stay with the team that had them."));
         }
-        let (rules, name) = (
-            merged(&found.rules),
-            service.name.as_ref().unwrap_or(&found.name),
-        );
+        let (rules, name) = (merged(&found.rules), service.name.as_ref().unwrap_or(&found.name));
         if rules == found.rules && *name == found.name {
             return Ok(());
         }

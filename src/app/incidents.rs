@@ -65,11 +65,7 @@ impl App {
                     labels: label_pairs(&query.label)?,
                     since: query.since,
                     until: query.until,
-                    sort: if query.sort == Some(Order::New) {
-                        Sort::New
-                    } else {
-                        Sort::Need
-                    },
+                    sort: if query.sort == Some(Order::New) { Sort::New } else { Sort::Need },
                     limit: page_size(query.limit)?,
                     cursor: query.cursor.clone(),
                     ..Filter::default()
@@ -91,9 +87,7 @@ impl App {
                 }
                 if let Some(name) = &query.service {
                     let what = format!("Service `{name}`");
-                    let service = r
-                        .find_service(name)?
-                        .ok_or_else(|| Error::not_found(&what))?;
+                    let service = r.find_service(name)?.ok_or_else(|| Error::not_found(&what))?;
                     caller.may(r, Need::Read, service.team.id, &what)?;
                     filter.service = Some(service.id);
                 }
@@ -169,10 +163,7 @@ impl App {
                     let what = format!("Team `{name}`");
                     let team = r.find_team(name)?.ok_or_else(|| Error::not_found(&what))?;
                     caller.may(r, Need::Read, team.id, &what)?;
-                    sight = crate::store::Interest {
-                        teams: vec![team.id],
-                        ..Default::default()
-                    };
+                    sight = crate::store::Interest { teams: vec![team.id], ..Default::default() };
                 }
                 Ok((r.page_of_events(&sight, after, limit)?, r.head()?))
             })
@@ -193,8 +184,7 @@ impl App {
         action.check()?;
         let caller = caller.clone();
         let once = request_key(&caller, key);
-        self.write(move |w| w.once(once.as_ref(), |w| act(w, &caller, id, &action)))
-            .await
+        self.write(move |w| w.once(once.as_ref(), |w| act(w, &caller, id, &action))).await
     }
 
     /// Does `action` to each incident, one transaction each.
@@ -222,8 +212,7 @@ impl App {
     ) -> Result<Outcome> {
         let (caller, url) = (caller.clone(), self.0.public_url.clone());
         let once = request_key(&caller, key);
-        self.write(move |w| w.once(once.as_ref(), |w| trigger(w, &caller, &new, &url)))
-            .await
+        self.write(move |w| w.once(once.as_ref(), |w| trigger(w, &caller, &new, &url))).await
     }
 }
 
@@ -261,14 +250,8 @@ fn person(found: Option<User>, name: &str) -> Result<User> {
 }
 
 fn request_key(caller: &Caller, key: RequestKey) -> Option<Idempotency> {
-    let scope = caller
-        .user()
-        .map_or_else(|| "host".to_owned(), |user| format!("user:{}", user.id));
-    key.map(|(key, request)| Idempotency {
-        scope,
-        key,
-        request: hash(&request),
-    })
+    let scope = caller.user().map_or_else(|| "host".to_owned(), |user| format!("user:{}", user.id));
+    key.map(|(key, request)| Idempotency { scope, key, request: hash(&request) })
 }
 
 fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {
@@ -306,30 +289,20 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
         w.append(&mut incident, change, &actor)?;
     }
     let message = message(&incident, action, changed, w.now(), &actor.name);
-    Ok(Acted {
-        incident,
-        changed,
-        message,
-    })
+    Ok(Acted { incident, changed, message })
 }
 
 /// Somebody who can be given an incident.
 fn assignable(w: &Write<'_>, caller: &Caller, to: &str, incident: &Incident) -> Result<User> {
     let user = person(w.find_username(&named(caller, to)?)?, to)?;
     if user.disabled_at.is_some() {
-        return Err(Error::refused(format!(
-            "{to} is disabled and cannot be assigned."
-        )));
+        return Err(Error::refused(format!("{to} is disabled and cannot be assigned.")));
     }
     // Outside the team only those whom the caller can see anyway may be named.
     let known = caller.is_platform_admin()
         || w.find_role(incident.team.id, user.id)?.is_some()
         || shares_team(w, caller, user.id)?;
-    if known {
-        Ok(user)
-    } else {
-        Err(Error::not_found(format_args!("User `{to}`")))
-    }
+    if known { Ok(user) } else { Err(Error::not_found(format_args!("User `{to}`"))) }
 }
 
 fn shares_team(w: &Write<'_>, caller: &Caller, user: UserId) -> Result<bool> {
@@ -388,11 +361,7 @@ fn message(
             Some(until) => {
                 let (n, verb) = (
                     incident.firing_count,
-                    if incident.firing_count == 1 {
-                        "fires"
-                    } else {
-                        "fire"
-                    },
+                    if incident.firing_count == 1 { "fires" } else { "fire" },
                 );
                 format!("Resolved {id}. {n} still {verb}; back at {until} unless it ends.")
             }
@@ -401,11 +370,8 @@ fn message(
         Action::Unacknowledge {} => format!("{id} is triggered again."),
         Action::Reopen {} => format!("Reopened {id}."),
         Action::Reassign { .. } => {
-            let names: Vec<&str> = incident
-                .assignees
-                .iter()
-                .map(|user| user.username.as_str())
-                .collect();
+            let names: Vec<&str> =
+                incident.assignees.iter().map(|user| user.username.as_str()).collect();
             format!("Reassigned {id} to {}.", names.join(", "))
         }
         Action::AddNote { .. } => format!("Added a note to {id}."),
@@ -419,16 +385,9 @@ fn message(
 
 fn trigger(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> Result<Outcome> {
     let what = format!("Service `{}`", new.service);
-    let service = w
-        .find_service(&new.service)?
-        .ok_or_else(|| Error::not_found(&what))?;
+    let service = w.find_service(&new.service)?.ok_or_else(|| Error::not_found(&what))?;
     caller.may(w, Need::Respond, service.team.id, &what)?;
-    let origin = Origin {
-        service: &service,
-        integration: None,
-        actor: caller.actor(),
-        url,
-    };
+    let origin = Origin { service: &service, integration: None, actor: caller.actor(), url };
     let (mut outcome, _) = take_one(w, &origin, &new.alert)?;
     let Some(id) = outcome.incident_id.filter(|_| outcome.new) else {
         return Ok(outcome);
@@ -442,11 +401,7 @@ fn trigger(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> 
     if let Some(to) = &new.to {
         let user = assignable(w, caller, to, &incident)?;
         let to = vec![user.reference()];
-        let change = Change::Reassigned {
-            from: Vec::new(),
-            to,
-            reason: None,
-        };
+        let change = Change::Reassigned { from: Vec::new(), to, reason: None };
         w.append(&mut incident, change, &origin.actor)?;
     }
     outcome.status = OutcomeStatus::from(incident.status);

@@ -38,14 +38,11 @@ impl App {
         let (hash, url) = (key.hash(), self.0.public_url.clone());
         self.write(move |w| {
             let source = w.find_source(&hash)?.ok_or_else(unknown_key)?;
-            let once = delivery
-                .idempotency
-                .as_ref()
-                .map(|(key, request)| Idempotency {
-                    scope: format!("integration:{}", source.id),
-                    key: key.clone(),
-                    request: *request,
-                });
+            let once = delivery.idempotency.as_ref().map(|(key, request)| Idempotency {
+                scope: format!("integration:{}", source.id),
+                key: key.clone(),
+                request: *request,
+            });
             w.once(once.as_ref(), |w| {
                 let origin = Origin::integration(&source, &url);
                 let mut refreshed = false;
@@ -74,10 +71,7 @@ impl App {
     /// `NotFound` if not.
     pub async fn check_key(&self, key: &Secret) -> Result<()> {
         let hash = key.hash();
-        self.0
-            .store
-            .read(move |r| r.find_source(&hash)?.map(|_| ()).ok_or_else(unknown_key))
-            .await
+        self.0.store.read(move |r| r.find_source(&hash)?.map(|_| ()).ok_or_else(unknown_key)).await
     }
 
     /// Remembers that a delivery was refused, so that its sender's owner sees why.
@@ -136,18 +130,8 @@ pub(super) fn take_one(
 }
 
 fn outcome(alert: &Alert, incident: Option<IncidentId>, status: OutcomeStatus) -> Outcome {
-    let dedup_key = alert
-        .key
-        .as_ref()
-        .unwrap_or(&alert.fingerprint)
-        .text
-        .clone();
-    Outcome {
-        incident_id: incident,
-        dedup_key,
-        status,
-        new: false,
-    }
+    let dedup_key = alert.key.as_ref().unwrap_or(&alert.fingerprint).text.clone();
+    Outcome { incident_id: incident, dedup_key, status, new: false }
 }
 
 fn ignored(alert: &Alert) -> Outcome {
@@ -230,8 +214,7 @@ fn severity_moved(
         return match incident.member_fired(worst, urgency, w.now()) {
             Fired::Now(mut update) => {
                 update.reason = reason;
-                w.append(incident, Change::Updated(update), &origin.actor)
-                    .map(|_| ())
+                w.append(incident, Change::Updated(update), &origin.actor).map(|_| ())
             }
             Fired::Later => w.save_memory(incident, &before),
         };
@@ -251,11 +234,8 @@ pub(super) fn tell_of_members(
         return w.save_memory(incident, &before);
     }
     let mut update = Update::new(reason);
-    update.severity = w
-        .worst_firing(incident.id)?
-        .filter(|worst| *worst != incident.severity);
-    w.append(incident, Change::Updated(update), actor)
-        .map(|_| ())
+    update.severity = w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
+    w.append(incident, Change::Updated(update), actor).map(|_| ())
 }
 
 /// A firing whose past does not hold it: into an open incident, a recent one, or a new one.
@@ -292,9 +272,7 @@ pub(super) fn fire_anew(
         return Ok(outcome);
     }
     let within = origin.service.rules.reopen_within.duration();
-    let since = w
-        .now()
-        .checked_sub(jiff::SignedDuration::try_from(within).unwrap_or_default());
+    let since = w.now().checked_sub(jiff::SignedDuration::try_from(within).unwrap_or_default());
     let recent = match (member, since) {
         (Some(member), _) if expired => Some(member.incident),
         (_, Ok(since)) if !within.is_zero() => {
@@ -328,13 +306,7 @@ fn place_member(
     let id = match member {
         Some(older) if older.incident != incident && older.fires() => {
             // A new episode supersedes one that a resolve by hand left firing.
-            w.end_member(
-                older.id,
-                store::Ending {
-                    by: EndedBy::Source,
-                    at: w.now(),
-                },
-            )?;
+            w.end_member(older.id, store::Ending { by: EndedBy::Source, at: w.now() })?;
             w.count_alert(older.incident, 0, -1)?;
             insert(Some(older.id))?
         }
@@ -369,13 +341,9 @@ fn join(
     let before = incident.clone();
     match incident.member_fired(alert.severity, urgency, w.now()) {
         Fired::Now(mut update) => {
-            update.alert = Some(AlertRef {
-                id,
-                title: alert.title.clone(),
-                severity: alert.severity,
-            });
-            w.append(incident, Change::Updated(update), &origin.actor)
-                .map(|_| ())
+            update.alert =
+                Some(AlertRef { id, title: alert.title.clone(), severity: alert.severity });
+            w.append(incident, Change::Updated(update), &origin.actor).map(|_| ())
         }
         Fired::Later => w.save_memory(incident, &before),
     }
@@ -392,11 +360,7 @@ fn reopen(
     let mut incident = w.incident(id)?;
     place_member(w, origin, alert, member, id)?;
     w.count_alert(id, 1, 1)?;
-    let reason = if expired {
-        UpdateReason::StillFiring
-    } else {
-        incident.reopen_reason(w.now())
-    };
+    let reason = if expired { UpdateReason::StillFiring } else { incident.reopen_reason(w.now()) };
     let mut update = Update::triggered(reason);
     let urgency = origin.service.rules.urgency.urgency(alert.severity);
     update.severity = (incident.severity != alert.severity).then_some(alert.severity);
@@ -415,11 +379,8 @@ fn open_new(
     key: &Key,
 ) -> Result<Outcome> {
     let incident = new_incident(origin, alert, key, w.now());
-    let incident = w.open_incident(
-        store::NewIncident { incident, key },
-        &origin.actor,
-        origin.url,
-    )?;
+    let incident =
+        w.open_incident(store::NewIncident { incident, key }, &origin.actor, origin.url)?;
     place_member(w, origin, alert, member, incident.id)?;
     Ok(Outcome {
         incident_id: Some(incident.id),
@@ -500,11 +461,7 @@ pub(super) fn end_member(
 ) -> Result<Status> {
     let ending = store::Ending { by, at: w.now() };
     w.end_member(member.id, ending)?;
-    let timer = if member.ends_at.is_some() {
-        TimerKind::Expiry
-    } else {
-        TimerKind::Stale
-    };
+    let timer = if member.ends_at.is_some() { TimerKind::Expiry } else { TimerKind::Stale };
     w.clear_timer(timer, member.id.0)?;
     w.count_alert(member.incident, 0, -1)?;
     let mut incident = w.incident(member.incident)?;
@@ -522,18 +479,13 @@ pub(super) fn end_member(
     let before = incident.clone();
     match incident.member_ended(incident.firing_count, reason, w.now()) {
         Ended::Resolve(reason) => {
-            let change = Change::Resolved {
-                reason,
-                note: None,
-                held_until: None,
-            };
+            let change = Change::Resolved { reason, note: None, held_until: None };
             w.append(&mut incident, change, actor)?;
         }
         Ended::Tell => {
             let mut update = Update::new(UpdateReason::AlertResolved);
-            update.severity = w
-                .worst_firing(incident.id)?
-                .filter(|worst| *worst != incident.severity);
+            update.severity =
+                w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
             w.append(&mut incident, Change::Updated(update), actor)?;
         }
         Ended::Later => w.save_memory(&incident, &before)?,
@@ -555,11 +507,7 @@ fn acknowledge(
     if incident.status == Status::Triggered {
         let timeout = origin.service.rules.ack_timeout;
         let until = (!timeout.is_zero()).then(|| shift(w.now(), timeout.duration()));
-        let change = Change::Acknowledged {
-            until,
-            note: None,
-            assignee: None,
-        };
+        let change = Change::Acknowledged { until, note: None, assignee: None };
         w.append(&mut incident, change, &origin.actor)?;
     }
     Ok(outcome(alert, Some(incident.id), incident.status.into()))
@@ -619,12 +567,8 @@ pub(super) fn went_silent(
     firing: u64,
     url: &str,
 ) -> Result<()> {
-    let origin = Origin {
-        service: &source.service,
-        integration: None,
-        actor: Actor::system(),
-        url,
-    };
+    let origin =
+        Origin { service: &source.service, integration: None, actor: Actor::system(), url };
     let plural = if firing == 1 { "alert" } else { "alerts" };
     let key = silence_key(source.id);
     let alert = Alert {

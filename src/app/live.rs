@@ -45,12 +45,26 @@ impl App {
                     None => r.snapshot(&interest)?,
                 };
                 let user = caller.user().map(|user| user.id);
-                Ok(Joining {
-                    rooms: rooms(&interest),
-                    user,
-                    head,
-                    backlog,
-                })
+                Ok(Joining { rooms: rooms(&interest), user, head, backlog })
+            })
+            .await
+    }
+
+    /// The rooms of these teams, whoever asks: leaving takes no permission. None stays none.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn rooms_of(&self, teams: Option<Vec<String>>) -> Result<Option<Vec<Room>>> {
+        let Some(mut names) = teams else { return Ok(None) };
+        names.truncate(MAX_TEAMS);
+        self.0
+            .store
+            .read(move |r| {
+                let mut rooms = Vec::new();
+                for name in &names {
+                    rooms.extend(r.find_team(name)?.map(|team| Room::Team(team.id)));
+                }
+                Ok(Some(rooms))
             })
             .await
     }
@@ -66,10 +80,7 @@ fn rooms(interest: &Interest) -> Vec<Room> {
 
 fn named_teams(r: &Read<'_>, caller: &Caller, names: &[String]) -> Result<Interest> {
     if names.len() > MAX_TEAMS {
-        return Err(Error::invalid(
-            "teamIds",
-            format!("names more than {MAX_TEAMS} teams"),
-        ));
+        return Err(Error::invalid("teamIds", format!("names more than {MAX_TEAMS} teams")));
     }
     let mut interest = Interest::default();
     let mut refused = Vec::new();
@@ -89,18 +100,10 @@ fn named_teams(r: &Read<'_>, caller: &Caller, names: &[String]) -> Result<Intere
     }
     let mut error = Error::new(
         Kind::NotFound,
-        format!(
-            "No such team, or you are not a member: {}.",
-            refused.join(", ")
-        ),
+        format!("No such team, or you are not a member: {}.", refused.join(", ")),
     );
-    error.fields = refused
-        .into_iter()
-        .map(|message| FieldError {
-            field: "team".into(),
-            message,
-        })
-        .collect();
+    error.fields =
+        refused.into_iter().map(|message| FieldError { field: "team".into(), message }).collect();
     Err(error)
 }
 

@@ -47,12 +47,7 @@ impl App {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Self(Arc::new(Inner {
-            store,
-            clock,
-            public_url,
-            hashers: Semaphore::new(HASHERS),
-        }))
+        Self(Arc::new(Inner { store, clock, public_url, hashers: Semaphore::new(HASHERS) }))
     }
 
     #[must_use]

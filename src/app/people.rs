@@ -17,16 +17,11 @@ pub(super) fn check_person(username: &str, name: Option<&str>, email: Option<&st
     }
     let mail = |text: &str| {
         text.len() <= 254
-            && text
-                .split_once('@')
-                .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+            && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
             && !text.contains(|c: char| c.is_control() || c.is_whitespace())
     };
     if email.is_some_and(|email| !mail(email)) {
-        return Err(Error::invalid(
-            "email",
-            "is not an address like name@example.com",
-        ));
+        return Err(Error::invalid("email", "is not an address like name@example.com"));
     }
     Ok(())
 }
@@ -48,12 +43,7 @@ impl App {
             if let Some(hash) = &hash {
                 w.set_password_hash(id, hash)?;
             }
-            w.record(
-                &Record::Access {
-                    change: Access::UserCreated { user: id },
-                },
-                &actor,
-            )?;
+            w.record(&Record::Access { change: Access::UserCreated { user: id } }, &actor)?;
             for place in &new.teams {
                 let team = w.team(&place.team)?;
                 set_member(w, team.id, id, place.role, &actor)?;
@@ -103,12 +93,7 @@ impl App {
             if !w.disable_user(user.id)? {
                 return Ok(());
             }
-            w.record(
-                &Record::Access {
-                    change: Access::UserDisabled { user: user.id },
-                },
-                &actor,
-            )?;
+            w.record(&Record::Access { change: Access::UserDisabled { user: user.id } }, &actor)?;
             for token in w.tokens(Some(user.id))? {
                 end_token(w, token.id, false, &actor)?;
             }
@@ -136,10 +121,7 @@ impl App {
         self.write(move |w| {
             let user = w.username(&username)?;
             w.set_password_hash(user.id, &hash)?;
-            let change = Access::UserChanged {
-                user: user.id,
-                admin: user.admin,
-            };
+            let change = Access::UserChanged { user: user.id, admin: user.admin };
             w.record(&Record::Access { change }, &actor)?;
             for session in w.open_sessions(user.id)? {
                 end_session(w, session, false, &actor)?;
@@ -251,11 +233,7 @@ pub(super) fn set_member(
     if w.find_role(team, user)? == Some(role) {
         return Ok(());
     }
-    let change = Access::MemberSet {
-        team,
-        user,
-        role: role.word().into(),
-    };
+    let change = Access::MemberSet { team, user, role: role.word().into() };
     let since = w.record(&Record::Access { change }, actor)?;
     w.set_membership(team, user, role, since)
 }

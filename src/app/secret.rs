@@ -33,9 +33,7 @@ impl Secret {
     /// `Internal` when the system has no randomness.
     pub fn random_key() -> Result<Self> {
         let bytes = random::<16>()?;
-        Ok(Self(
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ))
+        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// The secret itself, for the one moment in which it is shown or sent.
@@ -80,11 +78,7 @@ impl App {
         if !PASSWORD.contains(&password.expose().chars().count()) {
             return Err(Error::invalid(
                 "password",
-                format!(
-                    "needs {} to {} characters",
-                    PASSWORD.start(),
-                    PASSWORD.end()
-                ),
+                format!("needs {} to {} characters", PASSWORD.start(), PASSWORD.end()),
             ));
         }
         let _turn = self.0.hashers.acquire().await.map_err(Error::internal)?;
@@ -113,9 +107,7 @@ impl App {
                 return Ok(false);
             };
             let stored = PasswordHash::new(&stored).map_err(Error::internal)?;
-            Ok(argon
-                .verify_password(password.expose().as_bytes(), &stored)
-                .is_ok())
+            Ok(argon.verify_password(password.expose().as_bytes(), &stored).is_ok())
         })
         .await
         .map_err(Error::internal)?
@@ -128,10 +120,7 @@ mod tests {
 
     #[test]
     fn secrets_are_long_different_and_silent() {
-        let (a, b) = (
-            Secret::random().expect("random"),
-            Secret::random().expect("random"),
-        );
+        let (a, b) = (Secret::random().expect("random"), Secret::random().expect("random"));
         assert_ne!(a.expose(), b.expose());
         assert_eq!(a.expose().len(), 43);
         assert_eq!(Secret::random_key().expect("random").expose().len(), 32);

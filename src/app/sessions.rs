@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{App, Caller, Secret, Who};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
-use crate::domain::{Actor, SessionId, TimerKind, TokenId};
+use crate::domain::{Actor, Seq, SessionId, TimerKind, TokenId};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Credential, Write};
 
@@ -31,11 +31,7 @@ impl App {
     /// `Unauthenticated`, in the same words and after the same time for an unknown name as for
     /// a wrong password.
     pub async fn log_in(&self, username: String, password: Secret) -> Result<Opened> {
-        let stored = self
-            .0
-            .store
-            .read(move |r| r.password_hash(&username))
-            .await?;
+        let stored = self.0.store.read(move |r| r.password_hash(&username)).await?;
         let (user, hash) = stored.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
         let right = self.verify_password(password, hash).await?;
         let (true, Some(user)) = (right, user) else {
@@ -52,10 +48,7 @@ impl App {
             let session = w.insert_session(user, &hash, expires_at)?;
             w.set_timer(TimerKind::Session, session.0, expires_at)?;
             let change = Access::SessionCreated { session, user };
-            w.record(
-                &Record::Access { change },
-                &Actor::user(&person.reference()),
-            )?;
+            w.record(&Record::Access { change }, &Actor::user(&person.reference()))?;
             Ok(())
         })
         .await?;
@@ -70,13 +63,8 @@ impl App {
     pub async fn log_out(&self, caller: &Caller) -> Result<()> {
         let (actor, who) = (caller.actor(), caller.who.clone());
         self.write(move |w| match who {
-            Who::User {
-                session: Some(session),
-                ..
-            } => end_session(w, session, false, &actor),
-            Who::User {
-                token: Some(token), ..
-            } => end_token(w, token, false, &actor).map(|_| ()),
+            Who::User { session: Some(session), .. } => end_session(w, session, false, &actor),
+            Who::User { token: Some(token), .. } => end_token(w, token, false, &actor).map(|_| ()),
             _ => Err(Error::refused("There is no session to end.")),
         })
         .await
@@ -93,16 +81,14 @@ impl App {
         };
         let text = secret.expose();
         let hash = secret.hash();
-        let credential = if let Some(rest) = text.strip_prefix(TOKEN) {
-            let id: TokenId = rest
-                .split_once('_')
-                .and_then(|(id, _)| id.parse().ok())
-                .ok_or_else(failed)?;
-            self.0.store.read(move |r| r.find_token(id)).await?
+        let (credential, as_of) = if let Some(rest) = text.strip_prefix(TOKEN) {
+            let id: TokenId =
+                rest.split_once('_').and_then(|(id, _)| id.parse().ok()).ok_or_else(failed)?;
+            self.0.store.read(move |r| Ok((r.find_token(id)?, r.head()?))).await?
         } else if text.starts_with(SESSION_SECRET) {
-            self.0.store.read(move |r| r.find_session(&hash)).await?
+            self.0.store.read(move |r| Ok((r.find_session(&hash)?, r.head()?))).await?
         } else {
-            None
+            (None, Seq::default())
         };
         let credential = credential.ok_or_else(failed)?;
         if !same(&credential.secret_hash, &hash) {
@@ -112,20 +98,18 @@ impl App {
         if over || credential.ended_at.is_some() || credential.user.disabled_at.is_some() {
             return Err(ended());
         }
-        Ok(caller(credential))
+        Ok(caller(credential, as_of))
     }
 }
 
 /// Compares in the same time wherever the first difference is.
 fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter()
-        .zip(b)
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
+    a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-fn caller(credential: Credential) -> Caller {
+fn caller(credential: Credential, as_of: Seq) -> Caller {
     Caller {
+        as_of,
         scope: credential.scope,
         team: credential.team,
         expires_at: credential.expires_at,
@@ -149,11 +133,7 @@ pub(super) fn end_session(
     };
     if w.end_session(session)? {
         w.clear_timer(TimerKind::Session, session.0)?;
-        let change = Access::SessionEnded {
-            session,
-            user,
-            expired,
-        };
+        let change = Access::SessionEnded { session, user, expired };
         w.record(&Record::Access { change }, actor)?;
     }
     Ok(())
@@ -172,11 +152,7 @@ pub(super) fn end_token(
     let ended = w.end_token(token)?;
     if ended {
         w.clear_timer(TimerKind::Token, token.0)?;
-        let change = Access::TokenEnded {
-            token,
-            user,
-            expired,
-        };
+        let change = Access::TokenEnded { token, user, expired };
         w.record(&Record::Access { change }, actor)?;
     }
     Ok(ended)

@@ -31,11 +31,7 @@ impl App {
     /// `Unavailable` when the database cannot be read; timers that failed stay set.
     pub async fn run_due_timers(&self) -> Result<usize> {
         let now = self.now();
-        let due = self
-            .0
-            .store
-            .read(move |r| r.due_timers(now, AT_ONCE))
-            .await?;
+        let due = self.0.store.read(move |r| r.due_timers(now, AT_ONCE)).await?;
         let handled = due.into_iter().map(|timer| {
             let url = self.0.public_url.clone();
             let write = self.write(move |w| {
@@ -78,8 +74,7 @@ impl App {
     /// # Errors
     /// `Unavailable` when it cannot be stored.
     pub async fn grant_grace(&self) -> Result<()> {
-        self.write(|w| w.grant_grace(TimerKind::Expiry, shift(w.now(), GRACE)))
-            .await?;
+        self.write(|w| w.grant_grace(TimerKind::Expiry, shift(w.now(), GRACE))).await?;
         Ok(())
     }
 
@@ -109,11 +104,8 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
             if !incident.is_open() {
                 return Ok(());
             }
-            let change = Change::Resolved {
-                reason: ResolveReason::Source,
-                note: None,
-                held_until: None,
-            };
+            let change =
+                Change::Resolved { reason: ResolveReason::Source, note: None, held_until: None };
             w.append(&mut incident, change, &system).map(|_| ())
         }
         TimerKind::Calm => {
@@ -137,8 +129,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
 
 fn trigger(w: &mut Write<'_>, mut incident: Incident, reason: UpdateReason) -> Result<()> {
     let change = Change::Updated(Update::triggered(reason));
-    w.append(&mut incident, change, &Actor::system())
-        .map(|_| ())
+    w.append(&mut incident, change, &Actor::system()).map(|_| ())
 }
 
 /// What still fires when a hold ends comes back: as this incident, or in the one that has its key.
@@ -214,12 +205,7 @@ fn fire_late(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
     };
     let origin = match &source {
         Some(source) => Origin::integration(source, url),
-        None => Origin {
-            service: &service,
-            integration: None,
-            actor: Actor::system(),
-            url,
-        },
+        None => Origin { service: &service, integration: None, actor: Actor::system(), url },
     };
     fire_anew(w, &origin, &alert, Some(&member), false).map(|_| ())
 }

@@ -53,20 +53,12 @@ impl App {
                 if let Some(at) = expires_at {
                     w.set_timer(TimerKind::Token, id.0, at)?;
                 }
-                let change = Access::TokenCreated {
-                    token: id,
-                    user: user.id,
-                };
+                let change = Access::TokenCreated { token: id, user: user.id };
                 w.record(&Record::Access { change }, &caller.actor())?;
                 Ok((id, secret))
             })
             .await?;
-        Ok(IssuedToken {
-            id,
-            token: secret.expose().to_owned(),
-            scope,
-            expires_at,
-        })
+        Ok(IssuedToken { id, token: secret.expose().to_owned(), scope, expires_at })
     }
 
     /// The caller's tokens; all of them for a platform admin.
@@ -75,11 +67,7 @@ impl App {
     /// `Unavailable` when the database cannot be read.
     pub async fn tokens(&self, caller: &Caller) -> Result<Vec<TokenRow>> {
         caller.must_have(Need::Manage)?;
-        let of = if caller.is_platform_admin() {
-            None
-        } else {
-            caller.user().map(|user| user.id)
-        };
+        let of = if caller.is_platform_admin() { None } else { caller.user().map(|user| user.id) };
         self.0.store.read(move |r| r.tokens(of)).await
     }
 

@@ -84,19 +84,15 @@ impl Action {
             Self::Acknowledge { note, .. } | Self::Resolve { note, .. } => ("note", note.as_ref()),
             Self::Reassign { reason, .. } => ("reason", reason.as_ref()),
             Self::AddNote { body } if body.trim().is_empty() => {
-                return Err(Error::invalid(
-                    "body",
-                    "is empty; write what others should know",
-                ));
+                return Err(Error::invalid("body", "is empty; write what others should know"));
             }
             Self::AddNote { body } => ("body", Some(body)),
             _ => return Ok(()),
         };
         match text {
-            Some(text) if text.len() > MAX_NOTE => Err(Error::invalid(
-                field,
-                format!("is longer than {MAX_NOTE} bytes"),
-            )),
+            Some(text) if text.len() > MAX_NOTE => {
+                Err(Error::invalid(field, format!("is longer than {MAX_NOTE} bytes")))
+            }
             _ => Ok(()),
         }
     }
@@ -121,8 +117,7 @@ fn moment(
 }
 
 fn filled(text: Option<&String>) -> Option<String> {
-    text.map(|text| super::text::lines(text, MAX_NOTE))
-        .filter(|text| !text.is_empty())
+    text.map(|text| super::text::lines(text, MAX_NOTE)).filter(|text| !text.is_empty())
 }
 
 impl Incident {
@@ -132,12 +127,7 @@ impl Incident {
     /// `Refused` where the state forbids it, `Invalid` where the input is wrong.
     pub fn decide(&self, action: &Action, c: &Circumstances<'_>) -> Result<Option<Change>> {
         match action {
-            Action::Acknowledge {
-                span,
-                until,
-                note,
-                take,
-            } => {
+            Action::Acknowledge { span, until, note, take } => {
                 let wanted = moment(*span, *until, c.now)?;
                 Ok(self.decide_acknowledge(c, wanted, filled(note.as_ref()), *take))
             }
@@ -263,11 +253,7 @@ mod tests {
     use crate::error::Kind;
 
     fn person(id: i64, name: &str) -> UserRef {
-        UserRef {
-            id: UserId(id),
-            username: name.into(),
-            name: name.into(),
-        }
+        UserRef { id: UserId(id), username: name.into(), name: name.into() }
     }
 
     fn act(incident: &mut Incident, who: &UserRef, action: &Action, minute: i64) -> Result<bool> {
@@ -290,12 +276,7 @@ mod tests {
     }
 
     fn ack(take: bool) -> Action {
-        Action::Acknowledge {
-            span: None,
-            until: None,
-            note: None,
-            take,
-        }
+        Action::Acknowledge { span: None, until: None, note: None, take }
     }
 
     #[test]
@@ -305,10 +286,7 @@ mod tests {
         assert_eq!(it.acknowledged_until, Some(at(481)));
         assert!(!act(&mut it, &alice, &ack(false), 2).expect("already so"));
         assert!(!act(&mut it, &bob, &ack(false), 2).expect("alice has it"));
-        assert_eq!(
-            it.acknowledged_by.as_ref().map(|by| by.name.as_str()),
-            Some("alice")
-        );
+        assert_eq!(it.acknowledged_by.as_ref().map(|by| by.name.as_str()), Some("alice"));
         let longer = Action::Acknowledge {
             span: Some(Span::secs(7_200)),
             until: None,
@@ -318,48 +296,33 @@ mod tests {
         assert!(act(&mut it, &alice, &longer, 3).expect("re-timed"));
         assert_eq!(it.acknowledged_until, Some(at(123)));
         assert!(act(&mut it, &bob, &ack(true), 4).expect("taken"));
-        assert_eq!(
-            it.acknowledged_by.as_ref().map(|by| by.name.as_str()),
-            Some("bob")
-        );
+        assert_eq!(it.acknowledged_by.as_ref().map(|by| by.name.as_str()), Some("bob"));
     }
 
     #[test]
     fn a_resolve_while_it_fires_is_held_and_ends_everything() {
         let (alice, mut it) = (person(1, "alice"), incident());
         assert!(act(&mut it, &alice, &ack(false), 0).expect("acknowledged"));
-        let resolve = Action::Resolve {
-            note: Some("cleaned".into()),
-            hold: None,
-        };
+        let resolve = Action::Resolve { note: Some("cleaned".into()), hold: None };
         assert!(act(&mut it, &alice, &resolve, 1).expect("resolved"));
         assert_eq!(it.held_until, Some(at(61)));
         assert!(!act(&mut it, &alice, &resolve, 2).expect("already so"));
         assert!(
             !act(&mut it, &alice, &ack(false), 2).expect("acks of what is resolved: no change")
         );
-        let snooze = Action::Snooze {
-            span: Some(Span::secs(60)),
-            until: None,
-        };
+        let snooze = Action::Snooze { span: Some(Span::secs(60)), until: None };
         let refused = act(&mut it, &alice, &snooze, 2).expect_err("resolved");
         assert_eq!(refused.kind, Kind::Refused);
         assert!(refused.hint.is_some_and(|hint| hint.contains("reopen 42")));
         assert!(act(&mut it, &alice, &Action::Reopen {}, 3).expect("reopened"));
-        assert_eq!(
-            (it.status, it.held_until, it.resolved_at),
-            (Status::Triggered, None, None)
-        );
+        assert_eq!((it.status, it.held_until, it.resolved_at), (Status::Triggered, None, None));
     }
 
     #[test]
     fn reassigning_triggers_for_the_new_assignee() {
         let (alice, mut it) = (person(1, "alice"), incident());
         assert!(act(&mut it, &alice, &ack(false), 0).expect("acknowledged"));
-        let to_carol = Action::Reassign {
-            to: "carol".into(),
-            reason: None,
-        };
+        let to_carol = Action::Reassign { to: "carol".into(), reason: None };
         assert!(act(&mut it, &alice, &to_carol, 1).expect("reassigned"));
         assert_eq!(it.status, Status::Triggered);
         assert_eq!(it.assignees, [person(3, "carol")]);
@@ -379,18 +342,13 @@ mod tests {
             firing: 0,
             key_taken_by: Some(IncidentId(43)),
         };
-        let refused = it
-            .decide(&Action::Reopen {}, &c)
-            .expect_err("43 has the key");
+        let refused = it.decide(&Action::Reopen {}, &c).expect_err("43 has the key");
         assert!(refused.to_string().contains("43"));
     }
 
     #[test]
     fn moments_lie_ahead() {
-        let past = Action::Snooze {
-            span: None,
-            until: Some(at(-1)),
-        };
+        let past = Action::Snooze { span: None, until: Some(at(-1)) };
         let error = act(&mut incident(), &person(1, "a"), &past, 0).expect_err("in the past");
         assert_eq!(error.fields[0].field, "until");
         let wire: Action =

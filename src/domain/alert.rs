@@ -156,28 +156,19 @@ impl Key {
         let digest = ring::digest::digest(&ring::digest::SHA256, full.as_bytes());
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest.as_ref()[..16]);
-        Self {
-            hash,
-            text: text::line(text, MAX_KEY),
-        }
+        Self { hash, text: text::line(text, MAX_KEY) }
     }
 }
 
 /// Labels as one unambiguous line: `{a="b", c="d"}`.
 #[must_use]
 pub fn label_text(labels: &Labels) -> String {
-    pairs_text(
-        labels
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    )
+    pairs_text(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 pub(super) fn pairs_text<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value:?}"))
-        .collect();
+    let pairs: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
@@ -231,16 +222,12 @@ impl Alert {
     /// What the incident that this alert opens is called.
     #[must_use]
     pub fn incident_title(&self) -> &str {
-        self.group
-            .as_ref()
-            .map_or(&self.title, |group| &group.title)
+        self.group.as_ref().map_or(&self.title, |group| &group.title)
     }
 
     #[must_use]
     pub fn incident_labels(&self) -> &Labels {
-        self.group
-            .as_ref()
-            .map_or(&self.labels, |group| &group.labels)
+        self.group.as_ref().map_or(&self.labels, |group| &group.labels)
     }
 }
 
@@ -252,10 +239,7 @@ pub fn sender_labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     let mut bytes = 0;
     let mut dropped = 0_usize;
     for (name, value) in pairs {
-        let (name, value) = (
-            text::line(name, MAX_LABEL_NAME),
-            text::lines(value, MAX_LABEL_VALUE),
-        );
+        let (name, value) = (text::line(name, MAX_LABEL_NAME), text::lines(value, MAX_LABEL_VALUE));
         if name.is_empty() || value.is_empty() {
             continue;
         }
@@ -297,13 +281,7 @@ mod tests {
     #[test]
     fn only_web_links_are_links() {
         assert!(Link::new("https://example.com/x", "").is_some());
-        for href in [
-            "javascript:alert(1)",
-            "javascript://x",
-            "/x",
-            "http://a b",
-            "data://x",
-        ] {
+        for href in ["javascript:alert(1)", "javascript://x", "/x", "http://a b", "data://x"] {
             assert!(Link::new(href, "x").is_none(), "{href}");
         }
     }

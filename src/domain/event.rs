@@ -32,45 +32,27 @@ pub enum ActorKind {
 impl Actor {
     #[must_use]
     pub fn user(user: &UserRef) -> Self {
-        Self {
-            kind: ActorKind::User,
-            id: Some(user.id.0),
-            name: user.username.clone(),
-        }
+        Self { kind: ActorKind::User, id: Some(user.id.0), name: user.username.clone() }
     }
 
     #[must_use]
     pub fn integration(id: IntegrationId, name: &str) -> Self {
-        Self {
-            kind: ActorKind::Integration,
-            id: Some(id.0),
-            name: name.to_owned(),
-        }
+        Self { kind: ActorKind::Integration, id: Some(id.0), name: name.to_owned() }
     }
 
     #[must_use]
     pub fn host() -> Self {
-        Self {
-            kind: ActorKind::Host,
-            id: None,
-            name: "host".into(),
-        }
+        Self { kind: ActorKind::Host, id: None, name: "host".into() }
     }
 
     #[must_use]
     pub fn system() -> Self {
-        Self {
-            kind: ActorKind::System,
-            id: None,
-            name: "incidentd".into(),
-        }
+        Self { kind: ActorKind::System, id: None, name: "incidentd".into() }
     }
 
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
-        (self.kind == ActorKind::User)
-            .then(|| self.id.map(UserId))
-            .flatten()
+        (self.kind == ActorKind::User).then(|| self.id.map(UserId)).flatten()
     }
 }
 
@@ -98,11 +80,7 @@ pub enum Change {
         held_until: Option<Timestamp>,
     },
     #[serde(rename = "incident:reassigned")]
-    Reassigned {
-        from: Vec<UserRef>,
-        to: Vec<UserRef>,
-        reason: Option<String>,
-    },
+    Reassigned { from: Vec<UserRef>, to: Vec<UserRef>, reason: Option<String> },
     #[serde(rename = "incident:note_added")]
     NoteAdded { note: Note },
     #[serde(other)]
@@ -240,12 +218,7 @@ pub enum Record {
     #[serde(rename = "access:changed")]
     Access { change: Access },
     #[serde(rename = "config:changed")]
-    Config {
-        what: String,
-        id: i64,
-        name: String,
-        change: String,
-    },
+    Config { what: String, id: i64, name: String, change: String },
     #[serde(other)]
     Unknown,
 }
@@ -263,11 +236,7 @@ impl Record {
 
 /// A change of who may what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Access {
     MemberSet {
         team: super::TeamId,

@@ -171,24 +171,12 @@ impl Incident {
     pub fn deadlines(&self) -> [(TimerKind, Option<Timestamp>); 6] {
         let acked = self.status == Status::Acknowledged;
         [
-            (
-                TimerKind::AckTimeout,
-                self.acknowledged_until.filter(|_| acked),
-            ),
+            (TimerKind::AckTimeout, self.acknowledged_until.filter(|_| acked)),
             (TimerKind::SnoozeEnd, self.snoozed_until.filter(|_| acked)),
-            (
-                TimerKind::HoldEnd,
-                self.held_until.filter(|_| !self.is_open()),
-            ),
-            (
-                TimerKind::Settle,
-                self.memory.settles_at.filter(|_| self.is_open()),
-            ),
+            (TimerKind::HoldEnd, self.held_until.filter(|_| !self.is_open())),
+            (TimerKind::Settle, self.memory.settles_at.filter(|_| self.is_open())),
             (TimerKind::Calm, self.memory.calms_at),
-            (
-                TimerKind::Members,
-                self.memory.members_due.map(|(at, _)| at),
-            ),
+            (TimerKind::Members, self.memory.members_due.map(|(at, _)| at)),
         ]
     }
 
@@ -204,9 +192,7 @@ impl Incident {
         self.memory.settles_at = None;
         let worse = severity < self.severity;
         let louder = urgency < self.urgency;
-        let stale_ack = self
-            .acknowledged_at
-            .is_some_and(|acked| shift(acked, ACK_FRESH) <= at);
+        let stale_ack = self.acknowledged_at.is_some_and(|acked| shift(acked, ACK_FRESH) <= at);
         let retrigger = self.status == Status::Acknowledged && (worse || stale_ack);
         if !retrigger && !louder && !self.may_tell_of_members(at, UpdateReason::AlertAdded) {
             return Fired::Later;
@@ -246,17 +232,9 @@ impl Incident {
     /// The reason of a reopen by a source: the third within an hour is flapping.
     #[must_use]
     pub fn reopen_reason(&self, at: Timestamp) -> UpdateReason {
-        let recent = self
-            .memory
-            .reopens
-            .iter()
-            .filter(|then| shift(**then, FLAP_WINDOW) > at)
-            .count();
-        if recent + 1 >= FLAP_REOPENS {
-            UpdateReason::Flapping
-        } else {
-            UpdateReason::Reopened
-        }
+        let recent =
+            self.memory.reopens.iter().filter(|then| shift(**then, FLAP_WINDOW) > at).count();
+        if recent + 1 >= FLAP_REOPENS { UpdateReason::Flapping } else { UpdateReason::Reopened }
     }
 
     /// Makes the change. Total: every change of the log can be applied to every state.
@@ -265,17 +243,11 @@ impl Incident {
         match change {
             Change::Created | Change::NoteAdded { .. } | Change::Unknown => {}
             Change::Updated(update) => self.apply_update(update, actor, at),
-            Change::Acknowledged {
-                until, assignee, ..
-            } => {
+            Change::Acknowledged { until, assignee, .. } => {
                 self.acknowledge(actor, assignee.as_ref(), at);
                 self.acknowledged_until = *until;
             }
-            Change::Resolved {
-                reason,
-                note,
-                held_until,
-            } => {
+            Change::Resolved { reason, note, held_until } => {
                 self.status = Status::Resolved;
                 self.resolved_at = Some(at);
                 self.resolved_by = Some(actor.clone());
@@ -319,9 +291,7 @@ impl Incident {
                 self.memory.members_due = None;
             }
             UpdateReason::Reopened | UpdateReason::Flapping if update.status.is_some() => {
-                self.memory
-                    .reopens
-                    .retain(|then| shift(*then, FLAP_WINDOW) > at);
+                self.memory.reopens.retain(|then| shift(*then, FLAP_WINDOW) > at);
                 self.memory.reopens.push(at);
                 if update.reason == UpdateReason::Flapping {
                     self.flapping = true;
@@ -404,11 +374,7 @@ pub(super) mod tests {
             status: Status::Triggered,
             urgency: Urgency::Low,
             severity: Severity::Warning,
-            team: TeamRef {
-                id: TeamId(1),
-                slug: "payments".into(),
-                name: "Payments".into(),
-            },
+            team: TeamRef { id: TeamId(1), slug: "payments".into(), name: "Payments".into() },
             service: None,
             assignees: vec![],
             dedup_key: "k".into(),
@@ -440,11 +406,7 @@ pub(super) mod tests {
 
     fn acknowledged() -> Incident {
         let mut incident = incident();
-        let change = Change::Acknowledged {
-            until: Some(at(480)),
-            note: None,
-            assignee: None,
-        };
+        let change = Change::Acknowledged { until: Some(at(480)), note: None, assignee: None };
         incident.apply(&change, &Actor::system(), at(0));
         incident
     }
@@ -452,11 +414,7 @@ pub(super) mod tests {
     #[test]
     fn a_new_member_of_an_acknowledged_incident_is_not_swallowed() {
         let fired = acknowledged().member_fired(Severity::Warning, Urgency::Low, at(5));
-        assert_eq!(
-            fired,
-            Fired::Now(Update::new(UpdateReason::AlertAdded)),
-            "told, not triggered"
-        );
+        assert_eq!(fired, Fired::Now(Update::new(UpdateReason::AlertAdded)), "told, not triggered");
 
         let Fired::Now(worse) =
             acknowledged().member_fired(Severity::Critical, Urgency::High, at(5))
@@ -470,16 +428,9 @@ pub(super) mod tests {
         let Fired::Now(late) = old.member_fired(Severity::Warning, Urgency::Low, at(30)) else {
             panic!("told at once")
         };
-        assert_eq!(
-            late.status,
-            Some(Status::Triggered),
-            "the acknowledgement is 30 min old"
-        );
+        assert_eq!(late.status, Some(Status::Triggered), "the acknowledgement is 30 min old");
         old.apply(&Change::Updated(late), &Actor::system(), at(30));
-        assert!(
-            old.deadlines().iter().all(|(_, at)| at.is_none()),
-            "its timeout is void"
-        );
+        assert!(old.deadlines().iter().all(|(_, at)| at.is_none()), "its timeout is void");
     }
 
     #[test]
@@ -491,17 +442,11 @@ pub(super) mod tests {
         };
         incident.apply(&Change::Updated(first), &Actor::system(), at(1));
         let soon = shift(at(1), Duration::from_secs(3));
-        assert_eq!(
-            incident.member_fired(Severity::Warning, Urgency::Low, soon),
-            Fired::Later
-        );
+        assert_eq!(incident.member_fired(Severity::Warning, Urgency::Low, soon), Fired::Later);
         let due = Some(shift(at(1), PACE));
         assert_eq!(incident.deadlines()[5], (TimerKind::Members, due));
         let louder = incident.member_fired(Severity::Critical, Urgency::High, soon);
-        assert!(
-            matches!(louder, Fired::Now(_)),
-            "a rise in urgency is not held back"
-        );
+        assert!(matches!(louder, Fired::Now(_)), "a rise in urgency is not held back");
     }
 
     #[test]
@@ -516,28 +461,18 @@ pub(super) mod tests {
                 incident.member_ended(0, ResolveReason::Source, at(minute)),
                 Ended::Resolve(ResolveReason::Source)
             );
-            let over = Change::Resolved {
-                reason: ResolveReason::Source,
-                note: None,
-                held_until: None,
-            };
+            let over =
+                Change::Resolved { reason: ResolveReason::Source, note: None, held_until: None };
             incident.apply(&over, &Actor::system(), at(minute));
             assert_eq!(incident.reopen_reason(at(minute + 1)), reason);
             let again = Change::Updated(Update::triggered(reason));
             incident.apply(&again, &Actor::system(), at(minute + 1));
         }
         assert!(incident.flapping && incident.is_open());
-        assert_eq!(
-            incident.member_ended(0, ResolveReason::Source, at(42)),
-            Ended::Later
-        );
+        assert_eq!(incident.member_ended(0, ResolveReason::Source, at(42)), Ended::Later);
         assert_eq!(incident.deadlines()[3], (TimerKind::Settle, Some(at(57))));
         let _ = incident.member_fired(Severity::Warning, Urgency::Low, at(43));
-        assert_eq!(
-            incident.deadlines()[3],
-            (TimerKind::Settle, None),
-            "a firing lets it go on"
-        );
+        assert_eq!(incident.deadlines()[3], (TimerKind::Settle, None), "a firing lets it go on");
         incident.apply(
             &Change::Updated(Update::new(UpdateReason::Flapping)),
             &Actor::system(),

@@ -105,11 +105,7 @@ pub fn resolve(alert: &Alert, known: Option<(&Member, &Known)>) -> Resolve {
         return Resolve::Ignored;
     };
     if !member.fires() {
-        return if member.late {
-            Resolve::Confirms
-        } else {
-            Resolve::Ignored
-        };
+        return if member.late { Resolve::Confirms } else { Resolve::Ignored };
     }
     let older = |sent: Option<Timestamp>, ours: Option<Timestamp>| match (sent, ours) {
         (Some(sent), Some(ours)) => sent < ours,
@@ -199,56 +195,14 @@ mod tests {
             (None, None, None, Resolved, Some(60), Firing::Counts),
             (Some(5), Some(0), None, Resolved, Some(60), Firing::ByKey),
             (Some(0), Some(0), None, Resolved, Some(9), Firing::ByKey),
-            (
-                Some(0),
-                Some(0),
-                Some(Source),
-                Triggered,
-                None,
-                Firing::Late,
-            ),
+            (Some(0), Some(0), Some(Source), Triggered, None, Firing::Late),
             (Some(0), Some(0), Some(Source), Resolved, None, Firing::Late),
-            (
-                Some(5),
-                Some(0),
-                Some(Source),
-                Triggered,
-                None,
-                Firing::Again,
-            ),
-            (
-                Some(5),
-                Some(0),
-                Some(Source),
-                Resolved,
-                None,
-                Firing::ByKey,
-            ),
+            (Some(5), Some(0), Some(Source), Triggered, None, Firing::Again),
+            (Some(5), Some(0), Some(Source), Resolved, None, Firing::ByKey),
             (None, None, Some(Source), Resolved, Some(60), Firing::ByKey),
-            (
-                Some(0),
-                Some(0),
-                Some(Expired),
-                Triggered,
-                None,
-                Firing::Again,
-            ),
-            (
-                Some(0),
-                Some(0),
-                Some(Expired),
-                Resolved,
-                None,
-                Firing::StillFiring,
-            ),
-            (
-                Some(5),
-                Some(0),
-                Some(Expired),
-                Resolved,
-                None,
-                Firing::ByKey,
-            ),
+            (Some(0), Some(0), Some(Expired), Triggered, None, Firing::Again),
+            (Some(0), Some(0), Some(Expired), Resolved, None, Firing::StillFiring),
+            (Some(5), Some(0), Some(Expired), Resolved, None, Firing::ByKey),
         ];
         for (row, (sent, starts, ended, status, held, expected)) in table.into_iter().enumerate() {
             let (member, incident) = (member(starts, ended), incident(status, held));
@@ -262,54 +216,27 @@ mod tests {
     fn a_resolve_of_an_older_episode_or_before_a_reopen_is_ignored() {
         let open = incident(Status::Triggered, None);
         let fires = member(Some(5), None);
-        assert_eq!(
-            resolve(&alert(Some(5)), Some((&fires, &open))),
-            Resolve::Ends
-        );
-        assert_eq!(
-            resolve(&alert(Some(0)), Some((&fires, &open))),
-            Resolve::Ignored
-        );
+        assert_eq!(resolve(&alert(Some(5)), Some((&fires, &open))), Resolve::Ends);
+        assert_eq!(resolve(&alert(Some(0)), Some((&fires, &open))), Resolve::Ignored);
         assert_eq!(resolve(&alert(None), Some((&fires, &open))), Resolve::Ends);
         assert_eq!(resolve(&alert(None), None), Resolve::Ignored);
 
-        let reopened = Known {
-            reopened_at: Some(at(8)),
-            ..open.clone()
-        };
+        let reopened = Known { reopened_at: Some(at(8)), ..open.clone() };
         let mut before = alert(Some(5));
         before.ended_at = Some(at(7));
-        assert_eq!(
-            resolve(&before, Some((&fires, &reopened))),
-            Resolve::Ignored
-        );
+        assert_eq!(resolve(&before, Some((&fires, &reopened))), Resolve::Ignored);
 
         let mut waiting = member(Some(5), Some(EndedBy::Source));
-        assert_eq!(
-            resolve(&alert(Some(5)), Some((&waiting, &open))),
-            Resolve::Ignored
-        );
+        assert_eq!(resolve(&alert(Some(5)), Some((&waiting, &open))), Resolve::Ignored);
         waiting.late = true;
-        assert_eq!(
-            resolve(&alert(Some(5)), Some((&waiting, &open))),
-            Resolve::Confirms
-        );
+        assert_eq!(resolve(&alert(Some(5)), Some((&waiting, &open))), Resolve::Confirms);
     }
 
     #[test]
     fn a_source_is_silent_only_if_nothing_at_all_came() {
         assert!(source_is_silent(3, Some(at(0)), at(0), at(4)));
-        assert!(
-            source_is_silent(3, Some(at(1)), at(0), at(4)),
-            "another group, shortly after"
-        );
-        assert!(
-            !source_is_silent(3, Some(at(3)), at(0), at(4)),
-            "it sends other alerts"
-        );
-        assert!(
-            !source_is_silent(2, Some(at(0)), at(0), at(4)),
-            "it never refreshed"
-        );
+        assert!(source_is_silent(3, Some(at(1)), at(0), at(4)), "another group, shortly after");
+        assert!(!source_is_silent(3, Some(at(3)), at(0), at(4)), "it sends other alerts");
+        assert!(!source_is_silent(2, Some(at(0)), at(0), at(4)), "it never refreshed");
     }
 }

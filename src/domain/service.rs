@@ -73,11 +73,7 @@ pub struct Service {
 impl Service {
     #[must_use]
     pub fn reference(&self) -> ServiceRef {
-        ServiceRef {
-            id: self.id,
-            slug: self.slug.clone(),
-            name: self.name.clone(),
-        }
+        ServiceRef { id: self.id, slug: self.slug.clone(), name: self.name.clone() }
     }
 
     /// The text of the key that groups an alert with these labels.

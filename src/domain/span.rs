@@ -48,9 +48,7 @@ impl FromStr for Span {
             .as_secs();
         match u32::try_from(length) {
             Ok(secs) if length <= Self::MAX_SECS => Ok(Self(secs)),
-            _ => Err(format!(
-                "`{text}` is out of range; up to ten years are possible"
-            )),
+            _ => Err(format!("`{text}` is out of range; up to ten years are possible")),
         }
     }
 }
@@ -77,9 +75,7 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -99,11 +95,7 @@ mod tests {
             ("0", 0, "0s"),
         ] {
             let span: Span = text.parse().expect(text);
-            assert_eq!(
-                (span.as_secs(), span.to_string().as_str()),
-                (secs, back),
-                "{text}"
-            );
+            assert_eq!((span.as_secs(), span.to_string().as_str()), (secs, back), "{text}");
         }
         for text in ["", "2", "-2h", "two hours", "99999999h", "1mo"] {
             assert!(text.parse::<Span>().is_err(), "{text}");

@@ -69,11 +69,7 @@ impl Pairs {
     }
 
     fn labels(&self) -> Labels {
-        sender_labels(
-            self.0
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        )
+        sender_labels(self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 
@@ -86,10 +82,7 @@ pub fn parse_webhook(body: &[u8]) -> Result<Parsed, Unusable> {
 }
 
 pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
-    let sent = webhook
-        .alerts
-        .as_ref()
-        .ok_or_else(|| Unusable::missing("alerts"))?;
+    let sent = webhook.alerts.as_ref().ok_or_else(|| Unusable::missing("alerts"))?;
     let group_labels = Pairs::of(&webhook.group_labels);
     let common = Pairs::of(&webhook.common_annotations);
     let key = webhook.group_key.text().map(|group| {
@@ -99,9 +92,7 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
     let mut parsed = Parsed::default();
     for (index, sent) in sent.iter().enumerate() {
         let Some(mut alert) = one(sent, sent.fingerprint.text()) else {
-            parsed.rejected.push(format!(
-                "alerts[{index}] has neither labels nor fingerprint"
-            ));
+            parsed.rejected.push(format!("alerts[{index}] has neither labels nor fingerprint"));
             continue;
         };
         alert.key.clone_from(&key);
@@ -112,32 +103,20 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
         let mut labels = Pairs::of(&webhook.common_labels).labels();
         labels.extend(group_labels.labels());
         if key.is_some() {
-            alert.group = Some(Group {
-                title: text::line(&title, MAX_TITLE),
-                labels,
-            });
+            alert.group = Some(Group { title: text::line(&title, MAX_TITLE), labels });
         }
         alert.lifetime = Lifetime::Refreshed;
         alert.signal = match sent.status.text().as_deref() {
             Some("resolved") => Signal::Resolved,
             _ => Signal::Firing,
         };
-        alert.ended_at = sent
-            .ends_at
-            .time()
-            .filter(|_| alert.signal == Signal::Resolved);
+        alert.ended_at = sent.ends_at.time().filter(|_| alert.signal == Signal::Resolved);
         parsed.alerts.push(alert);
     }
     if parsed.alerts.is_empty() && !parsed.rejected.is_empty() {
-        return Err(Unusable::Invalid {
-            field: "alerts",
-            message: parsed.rejected.join("; "),
-        });
+        return Err(Unusable::Invalid { field: "alerts", message: parsed.rejected.join("; ") });
     }
-    let truncated = webhook
-        .truncated_alerts
-        .text()
-        .is_some_and(|number| number != "0");
+    let truncated = webhook.truncated_alerts.text().is_some_and(|number| number != "0");
     parsed.complete = key.filter(|_| !truncated);
     Ok(parsed)
 }
@@ -167,14 +146,9 @@ fn api_alert(sent: &SentAlert, now: Timestamp) -> Result<Alert, String> {
         }
         (time, _) => Ok(time),
     };
-    let (starts, ends) = (
-        given(&sent.starts_at, "startsAt")?,
-        given(&sent.ends_at, "endsAt")?,
-    );
+    let (starts, ends) = (given(&sent.starts_at, "startsAt")?, given(&sent.ends_at, "endsAt")?);
     let starts_at = starts.or(ends).unwrap_or(now);
-    let ends_at = ends
-        .unwrap_or_else(|| shift(now, RESOLVE_TIMEOUT))
-        .min(shift(now, LONGEST));
+    let ends_at = ends.unwrap_or_else(|| shift(now, RESOLVE_TIMEOUT)).min(shift(now, LONGEST));
     if ends_at < starts_at && ends.is_some() {
         return Err("start time must be before end time".into());
     }
@@ -194,16 +168,8 @@ fn api_alert(sent: &SentAlert, now: Timestamp) -> Result<Alert, String> {
 fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
     let (labels, annotations) = (Pairs::of(&sent.labels), Pairs::of(&sent.annotations));
     let shown = labels.labels();
-    let full: Labels = labels
-        .0
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .cloned()
-        .collect();
-    if full
-        .keys()
-        .any(|name| name.is_empty() || name.contains(char::is_control))
-    {
+    let full: Labels = labels.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
+    if full.keys().any(|name| name.is_empty() || name.contains(char::is_control)) {
         return None;
     }
     let fingerprint = match fingerprint {
@@ -214,10 +180,7 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
     let title = annotations
         .get("summary")
         .or_else(|| annotations.get("title"))
-        .map_or_else(
-            || group_title(&labels, &Pairs(Vec::new())),
-            ToOwned::to_owned,
-        );
+        .map_or_else(|| group_title(&labels, &Pairs(Vec::new())), ToOwned::to_owned);
     let description = ["description", "message"]
         .into_iter()
         .find_map(|name| annotations.get(name).map(ToOwned::to_owned))
@@ -225,15 +188,9 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
         .unwrap_or_default();
     let link = |href: Option<String>, text: &str| href.and_then(|href| Link::new(&href, text));
     let links = [
-        link(
-            annotations.get("runbook_url").map(ToOwned::to_owned),
-            "Run book",
-        ),
+        link(annotations.get("runbook_url").map(ToOwned::to_owned), "Run book"),
         link(sent.dashboard_url.text(), "Dashboard"),
-        link(
-            annotations.get("dashboard_url").map(ToOwned::to_owned),
-            "Dashboard",
-        ),
+        link(annotations.get("dashboard_url").map(ToOwned::to_owned), "Dashboard"),
         link(sent.panel_url.text(), "Panel"),
         link(sent.generator_url.text(), "Source"),
         link(sent.silence_url.text(), "Silence there"),
@@ -244,9 +201,7 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
         signal: Signal::Firing,
         title: text::line(&title, MAX_TITLE),
         description: text::lines(&description, MAX_DESCRIPTION),
-        severity: labels
-            .get("severity")
-            .map_or(Severity::Error, Severity::of_sender),
+        severity: labels.get("severity").map_or(Severity::Error, Severity::of_sender),
         labels: shown,
         links: links.into_iter().flatten().take(MAX_LINKS).collect(),
         group: None,
@@ -258,10 +213,7 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
 
 /// The alert's name and the labels that make the group.
 fn group_title(labels: &Pairs, group: &Pairs) -> String {
-    let name = labels
-        .get("alertname")
-        .or_else(|| group.get("alertname"))
-        .unwrap_or("Alert");
+    let name = labels.get("alertname").or_else(|| group.get("alertname")).unwrap_or("Alert");
     let rest: Vec<String> = group
         .0
         .iter()
@@ -269,9 +221,7 @@ fn group_title(labels: &Pairs, group: &Pairs) -> String {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     if rest.is_empty() {
-        let about = ["instance", "host", "job"]
-            .into_iter()
-            .find_map(|name| labels.get(name));
+        let about = ["instance", "host", "job"].into_iter().find_map(|name| labels.get(name));
         return match about {
             Some(about) if group.0.is_empty() => format!("{name} on {about}"),
             _ => name.to_owned(),
@@ -307,38 +257,20 @@ mod tests {
         });
         let parsed = parse_webhook(body.to_string().as_bytes()).expect("usable");
         assert_eq!(parsed.alerts.len(), 2);
-        assert_eq!(
-            parsed.rejected.len(),
-            1,
-            "the one that says nothing is named"
-        );
-        let [first, second] = parsed.alerts.as_slice() else {
-            panic!("two alerts")
-        };
+        assert_eq!(parsed.rejected.len(), 1, "the one that says nothing is named");
+        let [first, second] = parsed.alerts.as_slice() else { panic!("two alerts") };
         assert_eq!(first.key, second.key);
         assert_eq!(parsed.complete, first.key);
-        assert_eq!(
-            (first.severity, first.incident_title()),
-            (Severity::Critical, "DiskFull")
-        );
+        assert_eq!((first.severity, first.incident_title()), (Severity::Critical, "DiskFull"));
         assert_eq!(first.links[0].text, "Run book");
-        assert_eq!(
-            (first.lifetime, first.signal),
-            (Lifetime::Refreshed, Signal::Firing)
-        );
-        assert_eq!(
-            (second.signal, second.ended_at.is_some()),
-            (Signal::Resolved, true)
-        );
+        assert_eq!((first.lifetime, first.signal), (Lifetime::Refreshed, Signal::Firing));
+        assert_eq!((second.signal, second.ended_at.is_some()), (Signal::Resolved, true));
     }
 
     #[test]
     fn a_truncated_list_is_not_complete() {
         let body = r#"{"groupKey":"g","truncatedAlerts":3,"alerts":[{"labels":{"a":"b"}}]}"#;
-        assert_eq!(
-            parse_webhook(body.as_bytes()).expect("usable").complete,
-            None
-        );
+        assert_eq!(parse_webhook(body.as_bytes()).expect("usable").complete, None);
         assert!(parse_webhook(b"{}").is_err());
         assert!(parse_webhook(br#"{"alerts":[{}]}"#).is_err());
     }
@@ -352,21 +284,10 @@ mod tests {
             {"labels":{"a":"c"}}, {"labels":{"a":"d"},"startsAt":"soon"}]"#;
         let parsed = parse_api(body.as_bytes(), now()).expect("usable");
         assert_eq!(parsed.rejected.len(), 3, "{:?}", parsed.rejected);
-        let [fires, over, plain] = parsed.alerts.as_slice() else {
-            panic!("three alerts")
-        };
-        assert_eq!(
-            fires.fingerprint, over.fingerprint,
-            "order and empty labels do not matter"
-        );
-        assert_eq!(
-            (fires.signal, over.signal),
-            (Signal::Firing, Signal::Resolved)
-        );
-        assert_eq!(
-            plain.lifetime,
-            Lifetime::Until(shift(now(), RESOLVE_TIMEOUT))
-        );
+        let [fires, over, plain] = parsed.alerts.as_slice() else { panic!("three alerts") };
+        assert_eq!(fires.fingerprint, over.fingerprint, "order and empty labels do not matter");
+        assert_eq!((fires.signal, over.signal), (Signal::Firing, Signal::Resolved));
+        assert_eq!(plain.lifetime, Lifetime::Until(shift(now(), RESOLVE_TIMEOUT)));
         assert_eq!(fires.title, "Up on a:9090");
         assert!(parse_api(b"{}", now()).is_err());
     }

@@ -19,29 +19,20 @@ pub fn parse(body: &[u8], content_type: &str) -> Result<Parsed, Unusable> {
     } else {
         form(body).unwrap_or_else(|| plain(&String::from_utf8_lossy(body)))
     };
-    alert(&fields).map(|alert| Parsed {
-        alerts: vec![alert],
-        ..Parsed::default()
-    })
+    alert(&fields).map(|alert| Parsed { alerts: vec![alert], ..Parsed::default() })
 }
 
 /// A form, if it names a field of ours.
 fn form(body: &[u8]) -> Option<Map<String, Value>> {
     let text = std::str::from_utf8(body).ok()?;
     let pairs: Vec<(String, String)> = serde_html_form::from_str(text).ok()?;
-    if !pairs
-        .iter()
-        .any(|(name, _)| name == "title" || name == "dedupKey")
-    {
+    if !pairs.iter().any(|(name, _)| name == "title" || name == "dedupKey") {
         return None;
     }
     let mut labels = Map::new();
     let mut fields = Map::new();
     for (name, value) in pairs {
-        match name
-            .strip_prefix("label.")
-            .or_else(|| name.strip_prefix("labels."))
-        {
+        match name.strip_prefix("label.").or_else(|| name.strip_prefix("labels.")) {
             Some(label) => labels.insert(label.to_owned(), value.into()),
             None => fields.insert(name, value.into()),
         };
@@ -53,19 +44,13 @@ fn form(body: &[u8]) -> Option<Map<String, Value>> {
 /// The first line is the title, the rest describes it.
 fn plain(text: &str) -> Map<String, Value> {
     let (title, rest) = text.trim().split_once('\n').unwrap_or((text, ""));
-    Map::from_iter([
-        ("title".to_owned(), title.into()),
-        ("description".to_owned(), rest.into()),
-    ])
+    Map::from_iter([("title".to_owned(), title.into()), ("description".to_owned(), rest.into())])
 }
 
 fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
     let get = |name: &str| fields.get(name).and_then(json::text);
     let either = |a: &str, b: &str| get(a).or_else(|| get(b));
-    let signal = match get("status")
-        .map(|status| status.trim().to_ascii_lowercase())
-        .as_deref()
-    {
+    let signal = match get("status").map(|status| status.trim().to_ascii_lowercase()).as_deref() {
         None
         | Some("firing" | "triggered" | "trigger" | "alerting" | "problem" | "down" | "open") => {
             Signal::Firing
@@ -88,10 +73,7 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
         _ => return Err(Unusable::missing("title")),
     };
     let key = Key::new(dedup_key.as_deref().unwrap_or(&title));
-    let labels = fields
-        .get("labels")
-        .map(|labels| pairs(labels))
-        .unwrap_or_default();
+    let labels = fields.get("labels").map(|labels| pairs(labels)).unwrap_or_default();
     Ok(Alert {
         fingerprint: key.clone(),
         key: Some(key),
@@ -99,11 +81,7 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
         title: text::line(&title, MAX_TITLE),
         description: text::lines(&get("description").unwrap_or_default(), MAX_DESCRIPTION),
         severity: get("severity").map_or(Severity::Error, |word| Severity::of_sender(&word)),
-        labels: sender_labels(
-            labels
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        ),
+        labels: sender_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
         links: links(fields.get("links")),
         group: None,
         starts_at: either("startsAt", "starts_at").and_then(|at| at.parse().ok()),
@@ -113,9 +91,7 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
 }
 
 fn pairs(labels: &Value) -> Vec<(String, String)> {
-    serde_json::from_value::<Loose>(labels.clone())
-        .map(|labels| labels.pairs())
-        .unwrap_or_default()
+    serde_json::from_value::<Loose>(labels.clone()).map(|labels| labels.pairs()).unwrap_or_default()
 }
 
 /// `[{href, text}]`, or plain addresses.
@@ -141,10 +117,7 @@ mod tests {
     use super::*;
 
     fn one(body: &str, content_type: &str) -> Alert {
-        parse(body.as_bytes(), content_type)
-            .expect("usable")
-            .alerts
-            .remove(0)
+        parse(body.as_bytes(), content_type).expect("usable").alerts.remove(0)
     }
 
     #[test]
@@ -154,25 +127,16 @@ mod tests {
                "links":[{"href":"https://example.com/run","text":"Run book"},{"href":"javascript:x"}],"extra":1}"#,
             "application/json",
         );
-        assert_eq!(
-            (alert.title.as_str(), alert.severity),
-            ("disk full", Severity::Warning)
-        );
+        assert_eq!((alert.title.as_str(), alert.severity), ("disk full", Severity::Warning));
         assert_eq!(alert.labels["n"], "3");
         assert_eq!(alert.links.len(), 1);
         assert_eq!(alert.key, Some(Key::new("db-3")));
 
         let form = "application/x-www-form-urlencoded";
         let text = one("disk full", form);
-        assert_eq!(
-            (text.title.as_str(), text.key),
-            ("disk full", Some(Key::new("disk full")))
-        );
+        assert_eq!((text.title.as_str(), text.key), ("disk full", Some(Key::new("disk full"))));
         let fields = one("title=disk+full&label.host=db-3&status=resolved", form);
-        assert_eq!(
-            (fields.signal, fields.labels["host"].as_str()),
-            (Signal::Resolved, "db-3")
-        );
+        assert_eq!((fields.signal, fields.labels["host"].as_str()), (Signal::Resolved, "db-3"));
         let two = one("disk full on db-3\nonly 2% left", "text/plain");
         assert_eq!(
             (two.title.as_str(), two.description.as_str()),
@@ -187,23 +151,11 @@ mod tests {
             parse(b"{}", "application/json").expect_err("no title"),
             Unusable::missing("title")
         );
-        assert_eq!(
-            parse(b"   ", "text/plain").expect_err("no text"),
-            Unusable::missing("title")
-        );
-        let resolve = one(
-            r#"{"status":"resolved","dedupKey":"k"}"#,
-            "application/json",
-        );
+        assert_eq!(parse(b"   ", "text/plain").expect_err("no text"), Unusable::missing("title"));
+        let resolve = one(r#"{"status":"resolved","dedupKey":"k"}"#, "application/json");
         assert_eq!(resolve.fingerprint, Key::new("k"));
         let odd = parse(br#"{"title":"x","status":"purple"}"#, "").expect_err("unknown status");
-        assert!(matches!(
-            odd,
-            Unusable::Invalid {
-                field: "status",
-                ..
-            }
-        ));
+        assert!(matches!(odd, Unusable::Invalid { field: "status", .. }));
         assert!(matches!(parse(b"[1]", ""), Err(Unusable::Malformed(_))));
     }
 

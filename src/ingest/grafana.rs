@@ -36,16 +36,10 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Unusable> {
         .text()
         .or_else(|| legacy.rule_name.text())
         .ok_or_else(|| Unusable::missing("alerts"))?;
-    let title = legacy
-        .rule_name
-        .text()
-        .or_else(|| legacy.title.text())
-        .unwrap_or_else(|| rule.clone());
+    let title =
+        legacy.rule_name.text().or_else(|| legacy.title.text()).unwrap_or_else(|| rule.clone());
     let tags = legacy.tags.pairs();
-    let labels = sender_labels(
-        tags.iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    let labels = sender_labels(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let key = Key::new(&format!("grafana rule {rule}"));
     let alert = Alert {
         fingerprint: key.clone(),
@@ -56,9 +50,7 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Unusable> {
         },
         title: text::line(&title, MAX_TITLE),
         description: text::lines(&legacy.message.text().unwrap_or_default(), MAX_DESCRIPTION),
-        severity: labels
-            .get("severity")
-            .map_or(Severity::Error, |word| Severity::of_sender(word)),
+        severity: labels.get("severity").map_or(Severity::Error, |word| Severity::of_sender(word)),
         links: legacy
             .rule_url
             .text()
@@ -71,10 +63,7 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Unusable> {
         ended_at: None,
         lifetime: Lifetime::Endless,
     };
-    Ok(Parsed {
-        alerts: vec![alert],
-        ..Parsed::default()
-    })
+    Ok(Parsed { alerts: vec![alert], ..Parsed::default() })
 }
 
 #[cfg(test)]
@@ -88,10 +77,7 @@ mod tests {
             "labels":{"alertname":"High"},"annotations":{"summary":"too high"},"fingerprint":"c6e",
             "dashboardURL":"http://g/d/1","valueString":"[ value=3 ]","values":{"A":3}}]}"#;
         let alert = parse(unified.as_bytes()).expect("usable").alerts.remove(0);
-        assert_eq!(
-            (alert.title.as_str(), alert.description.as_str()),
-            ("too high", "[ value=3 ]")
-        );
+        assert_eq!((alert.title.as_str(), alert.description.as_str()), ("too high", "[ value=3 ]"));
         assert_eq!(alert.links[0].text, "Dashboard");
 
         let legacy = |state: &str| {

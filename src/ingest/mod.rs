@@ -25,18 +25,12 @@ pub enum Unusable {
     /// Not JSON, too deep, not UTF-8.
     Malformed(String),
     /// A field is missing or wrong.
-    Invalid {
-        field: &'static str,
-        message: String,
-    },
+    Invalid { field: &'static str, message: String },
 }
 
 impl Unusable {
     pub(crate) fn missing(field: &'static str) -> Self {
-        Self::Invalid {
-            field,
-            message: format!("`{field}` is missing"),
-        }
+        Self::Invalid { field, message: format!("`{field}` is missing") }
     }
 }
 

@@ -108,13 +108,7 @@ pub fn parse(body: &[u8], make_key: impl FnOnce() -> String) -> Result<Enqueued,
         ended_at: None,
         lifetime: Lifetime::Endless,
     };
-    Ok(Enqueued {
-        routing_key,
-        parsed: Parsed {
-            alerts: vec![alert],
-            ..Parsed::default()
-        },
-    })
+    Ok(Enqueued { routing_key, parsed: Parsed { alerts: vec![alert], ..Parsed::default() } })
 }
 
 /// `custom_details`, one line a field.
@@ -161,10 +155,7 @@ mod tests {
         let event = parse(body.as_bytes(), || panic!("it has a key")).expect("usable");
         assert_eq!(event.routing_key, KEY);
         let alert = &event.parsed.alerts[0];
-        assert_eq!(
-            (alert.title.as_str(), alert.severity),
-            ("disk full", Severity::Critical)
-        );
+        assert_eq!((alert.title.as_str(), alert.severity), ("disk full", Severity::Critical));
         assert_eq!(alert.description, "deep: {\"a\":[1]}\nfree: 2%\nn: 1");
         assert_eq!(alert.links.len(), 2);
 
@@ -183,11 +174,8 @@ mod tests {
 
     #[test]
     fn errors_are_in_the_words_that_its_clients_know() {
-        let errors = parse(
-            br#"{"routing_key":"short","event_action":"trigger"}"#,
-            String::new,
-        )
-        .expect_err("two faults");
+        let errors = parse(br#"{"routing_key":"short","event_action":"trigger"}"#, String::new)
+            .expect_err("two faults");
         assert_eq!(errors.len(), 2);
         assert!(errors[0].contains("should be 32 characters"));
         assert!(parse(b"not json", String::new).is_err());

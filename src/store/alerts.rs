@@ -97,21 +97,15 @@ impl Read<'_> {
     /// # Errors
     /// `NotFound` if there is none.
     pub fn member(&self, id: AlertId) -> Result<Member> {
-        self.one(
-            &format!("select {MEMBER} from alerts where id = ?1"),
-            [id],
-            member,
-        )?
-        .ok_or_else(|| Error::not_found(format_args!("Alert {id}")))
+        self.one(&format!("select {MEMBER} from alerts where id = ?1"), [id], member)?
+            .ok_or_else(|| Error::not_found(format_args!("Alert {id}")))
     }
 
     /// What the source said of a member last, and of which service it is.
     pub fn alert_of(&self, id: AlertId) -> Result<(Alert, ServiceId)> {
-        self.one(
-            "select doc, service_id from alerts where id = ?1",
-            [id],
-            |row| Ok((json(row, 0)?, row.get(1)?)),
-        )?
+        self.one("select doc, service_id from alerts where id = ?1", [id], |row| {
+            Ok((json(row, 0)?, row.get(1)?))
+        })?
         .ok_or_else(|| Error::not_found(format_args!("Alert {id}")))
     }
 
@@ -173,12 +167,7 @@ impl Read<'_> {
                 let ended_by = ended_by(row, 1)?;
                 Ok(MemberView {
                     id: row.get(0)?,
-                    status: if ended_by.is_none() {
-                        "firing"
-                    } else {
-                        "resolved"
-                    }
-                    .into(),
+                    status: if ended_by.is_none() { "firing" } else { "resolved" }.into(),
                     title: alert.title,
                     description: alert.description,
                     severity: severity(row, 2)?,
@@ -202,10 +191,7 @@ impl Write<'_> {
     /// Stores a new member; an older row of its fingerprint becomes history.
     pub fn insert_member(&self, new: &NewMember<'_>, older: Option<AlertId>) -> Result<AlertId> {
         if let Some(older) = older {
-            self.run(
-                "update alerts set current = 0, late = 0 where id = ?1",
-                [older],
-            )?;
+            self.run("update alerts set current = 0, late = 0 where id = ?1", [older])?;
         }
         self.insert(
             "insert into alerts (incident_id, service_id, integration_id, fingerprint, severity,
@@ -245,11 +231,8 @@ impl Write<'_> {
 
     /// It ended and fires again, in the same incident.
     pub fn refire_member(&self, id: AlertId) -> Result<()> {
-        self.run(
-            "update alerts set ended_by = null, ended_at = null, late = 0 where id = ?1",
-            [id],
-        )
-        .map(|_| ())
+        self.run("update alerts set ended_by = null, ended_at = null, late = 0 where id = ?1", [id])
+            .map(|_| ())
     }
 
     pub fn end_member(&self, id: AlertId, ending: Ending) -> Result<()> {
@@ -261,13 +244,11 @@ impl Write<'_> {
     }
 
     pub fn mark_late(&self, id: AlertId, late: bool) -> Result<()> {
-        self.run("update alerts set late = ?2 where id = ?1", (id, late))
-            .map(|_| ())
+        self.run("update alerts set late = ?2 where id = ?1", (id, late)).map(|_| ())
     }
 
     pub fn mark_stale(&self, id: AlertId) -> Result<()> {
-        self.run("update alerts set stale = 1 where id = ?1", [id])
-            .map(|_| ())
+        self.run("update alerts set stale = 1 where id = ?1", [id]).map(|_| ())
     }
 
     /// The members that fire move to another incident; returns how many.

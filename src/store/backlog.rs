@@ -26,10 +26,7 @@ pub struct Interest {
 #[derive(Debug)]
 pub enum Backlog {
     Events(Vec<LogRow>),
-    Snapshot {
-        incidents: Vec<Incident>,
-        next: Option<String>,
-    },
+    Snapshot { incidents: Vec<Incident>, next: Option<String> },
 }
 
 impl Read<'_> {

@@ -62,18 +62,14 @@ pub(super) fn log_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogRow> {
 
 impl Read<'_> {
     pub fn head(&self) -> Result<Seq> {
-        self.one("select max(seq) from events", [], |row| {
-            row.get::<_, Option<Seq>>(0)
-        })
-        .map(|head| head.flatten().unwrap_or_default())
+        self.one("select max(seq) from events", [], |row| row.get::<_, Option<Seq>>(0))
+            .map(|head| head.flatten().unwrap_or_default())
     }
 
     /// Cursors below this are answered by a snapshot: what came before may be gone.
     pub fn floor(&self) -> Result<Seq> {
-        self.one("select value from meta where name = 'floor'", [], |row| {
-            row.get::<_, String>(0)
-        })
-        .map(|floor| floor.and_then(|text| text.parse().ok()).unwrap_or_default())
+        self.one("select value from meta where name = 'floor'", [], |row| row.get::<_, String>(0))
+            .map(|floor| floor.and_then(|text| text.parse().ok()).unwrap_or_default())
     }
 
     pub fn events_after(&self, seq: Seq, limit: u32) -> Result<Vec<LogRow>> {
@@ -144,12 +140,7 @@ impl Write<'_> {
     /// Appends a change of access or configuration.
     pub fn record(&mut self, record: &Record, actor: &Actor) -> Result<Seq> {
         let seq = self.next_seq();
-        let json = to_json(&RecordRow {
-            seq,
-            at: self.now(),
-            actor,
-            record,
-        })?;
+        let json = to_json(&RecordRow { seq, at: self.now(), actor, record })?;
         self.run(
             "insert into events (seq, type, json) values (?1, ?2, ?3)",
             (seq, record.name(), json),

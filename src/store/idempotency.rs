@@ -40,23 +40,15 @@ impl Write<'_> {
         let Some(key) = key else { return work(self) };
         if let Some((request, reply)) = self.find_reply(key)? {
             if request != key.request {
-                return Err(
-                    Error::invalid("Idempotency-Key", "was used for another request")
-                        .hint("Use a new key for a new request."),
-                );
+                return Err(Error::invalid("Idempotency-Key", "was used for another request")
+                    .hint("Use a new key for a new request."));
             }
             return serde_json::from_str(&reply).map_err(Error::internal);
         }
         let reply = work(self)?;
         self.run(
             "insert into idempotency (scope, key, request, reply, at) values (?1, ?2, ?3, ?4, ?5)",
-            (
-                &key.scope,
-                &key.key,
-                key.request.as_slice(),
-                to_json(&reply)?,
-                ms(self.now()),
-            ),
+            (&key.scope, &key.key, key.request.as_slice(), to_json(&reply)?, ms(self.now())),
         )?;
         Ok(reply)
     }

@@ -58,6 +58,18 @@ const fn need(incident: &Incident) -> i64 {
     }
 }
 
+/// Sorts open incidents as people look at them.
+#[must_use]
+pub fn order_of_need(incident: &Incident) -> (i64, i64) {
+    (need(incident), incident.id.0)
+}
+
+/// The cursor of a list's page that begins after this incident.
+#[must_use]
+pub fn cursor_after(incident: &Incident) -> String {
+    format!("{}-{}", need(incident), incident.id)
+}
+
 /// May a firing of its key reopen it?
 fn is_recent(incident: &Incident) -> bool {
     incident.resolved_reason == Some(ResolveReason::Source)
@@ -67,16 +79,11 @@ impl Read<'_> {
     /// # Errors
     /// `NotFound` if there is none.
     pub fn incident(&self, id: IncidentId) -> Result<Incident> {
-        self.find_incident(id)?
-            .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
+        self.find_incident(id)?.ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
     }
 
     pub fn find_incident(&self, id: IncidentId) -> Result<Option<Incident>> {
-        self.one(
-            &format!("select {COLUMNS} from {TABLES} where i.id = ?1"),
-            [id],
-            incident_row,
-        )
+        self.one(&format!("select {COLUMNS} from {TABLES} where i.id = ?1"), [id], incident_row)
     }
 
     pub fn find_open(&self, service: ServiceId, key: &[u8; 16]) -> Result<Option<IncidentId>> {
@@ -104,12 +111,8 @@ impl Read<'_> {
     }
 
     pub fn dedup_key(&self, id: IncidentId) -> Result<[u8; 16]> {
-        self.one(
-            "select dedup_key from incidents where id = ?1",
-            [id],
-            |row| row.get(0),
-        )?
-        .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
+        self.one("select dedup_key from incidents where id = ?1", [id], |row| row.get(0))?
+            .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
     }
 
     /// Was this person assigned to or paged for the incident, and since when?
@@ -124,11 +127,9 @@ impl Read<'_> {
 
     /// Everybody who was assigned to or paged for the incident.
     pub fn people_of(&self, incident: IncidentId) -> Result<Vec<UserId>> {
-        self.all(
-            "select user_id from incident_people where incident_id = ?1",
-            [incident],
-            |row| row.get(0),
-        )
+        self.all("select user_id from incident_people where incident_id = ?1", [incident], |row| {
+            row.get(0)
+        })
     }
 
     /// Acknowledged or assigned incidents of `team` (of all teams if none) that `user` holds.
@@ -186,15 +187,7 @@ impl Write<'_> {
                 &doc,
             ),
         )?;
-        self.log_event(
-            seq,
-            incident.team.id,
-            incident.id,
-            &Change::Created,
-            actor,
-            &doc,
-            &[],
-        )?;
+        self.log_event(seq, incident.team.id, incident.id, &Change::Created, actor, &doc, &[])?;
         Ok(incident)
     }
 
@@ -240,15 +233,7 @@ impl Write<'_> {
         }
         self.sync_timers(incident, timers)?;
         let people = self.people_of(incident.id)?;
-        self.log_event(
-            seq,
-            incident.team.id,
-            incident.id,
-            &change,
-            actor,
-            &doc,
-            &people,
-        )?;
+        self.log_event(seq, incident.team.id, incident.id, &change, actor, &doc, &people)?;
         Ok(seq)
     }
 
@@ -280,11 +265,9 @@ impl Write<'_> {
     }
 
     fn counts(&self, id: IncidentId) -> Result<(u64, u64)> {
-        self.one(
-            "select alert_count, firing_count from incidents where id = ?1",
-            [id],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?
+        self.one("select alert_count, firing_count from incidents where id = ?1", [id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
         .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
     }
 
@@ -299,10 +282,7 @@ impl Write<'_> {
     }
 
     fn save_assignees(&self, incident: &Incident) -> Result<()> {
-        self.run(
-            "update incident_people set assigned = 0 where incident_id = ?1",
-            [incident.id],
-        )?;
+        self.run("update incident_people set assigned = 0 where incident_id = ?1", [incident.id])?;
         for UserRef { id, .. } in &incident.assignees {
             self.run(
                 "insert into incident_people (user_id, incident_id, assigned, since)
@@ -354,9 +334,5 @@ pub(super) fn placed(row: &Row<'_>) -> rusqlite::Result<(Incident, i64)> {
 
 /// A team, as named inside other things.
 pub(super) fn team_ref(row: &Row<'_>, from: usize) -> rusqlite::Result<TeamRef> {
-    Ok(TeamRef {
-        id: row.get(from)?,
-        slug: row.get(from + 1)?,
-        name: row.get(from + 2)?,
-    })
+    Ok(TeamRef { id: row.get(from)?, slug: row.get(from + 1)?, name: row.get(from + 2)? })
 }

@@ -54,11 +54,7 @@ fn source(row: &Row<'_>) -> rusqlite::Result<IncidentSource> {
 
 impl Read<'_> {
     pub fn find_source(&self, key_hash: &[u8; 32]) -> Result<Option<IncidentSource>> {
-        self.one(
-            &format!("{SOURCE} where n.key_hash = ?1"),
-            [key_hash.as_slice()],
-            source,
-        )
+        self.one(&format!("{SOURCE} where n.key_hash = ?1"), [key_hash.as_slice()], source)
     }
 
     pub fn find_source_by_id(&self, id: IntegrationId) -> Result<Option<IncidentSource>> {
@@ -117,8 +113,7 @@ impl Write<'_> {
     }
 
     pub fn delete_integration(&self, id: IntegrationId) -> Result<bool> {
-        self.run("delete from integrations where id = ?1", [id])
-            .map(|rows| rows > 0)
+        self.run("delete from integrations where id = ?1", [id]).map(|rows| rows > 0)
     }
 
     /// It sent something; `refreshed` if that named an alert which fires already.
@@ -144,10 +139,7 @@ impl Write<'_> {
         id: IntegrationId,
         incident: Option<IncidentId>,
     ) -> Result<()> {
-        self.run(
-            "update integrations set silent_incident_id = ?2 where id = ?1",
-            (id, incident),
-        )
-        .map(|_| ())
+        self.run("update integrations set silent_incident_id = ?2 where id = ?1", (id, incident))
+            .map(|_| ())
     }
 }

@@ -2,9 +2,9 @@
 use jiff::Timestamp;
 use rusqlite::types::Value;
 
-use super::incidents::{COLUMNS, TABLES, placed};
+use super::incidents::{COLUMNS, TABLES, cursor_after, placed};
 use super::sql::{Read, ms};
-use crate::domain::{Incident, IncidentId, ServiceId, Status, TeamId, Urgency, UserId};
+use crate::domain::{Incident, ServiceId, Status, TeamId, Urgency, UserId};
 use crate::error::{Error, Result};
 
 /// The order of a list.
@@ -79,9 +79,7 @@ const HISTORY: i64 = 9;
 impl Filter {
     fn wants(&self, half: Half) -> bool {
         self.statuses.as_ref().is_none_or(|statuses| {
-            statuses
-                .iter()
-                .any(|status| (*status == Status::Resolved) == (half == Half::Resolved))
+            statuses.iter().any(|status| (*status == Status::Resolved) == (half == Half::Resolved))
         })
     }
 
@@ -89,14 +87,7 @@ impl Filter {
     fn half(&self, half: Half, after: Option<Place>) -> Option<(Conditions, &'static str)> {
         let mut all = Conditions::default();
         // Literally so: the partial indexes are used only then.
-        all.and(
-            if half == Half::Open {
-                "i.status < 2"
-            } else {
-                "i.status = 2"
-            },
-            [],
-        );
+        all.and(if half == Half::Open { "i.status < 2" } else { "i.status = 2" }, []);
         let order = match (self.sort, half, after) {
             (Sort::Need, Half::Open, Some(Place(HISTORY, _))) => return None,
             (Sort::Need, Half::Open, Some(Place(need, id))) => {
@@ -133,10 +124,7 @@ impl Filter {
             );
         }
         if let Some(urgency) = self.urgency {
-            all.and(
-                "json_extract(i.doc, '$.urgency') = ?",
-                [urgency.word().to_owned().into()],
-            );
+            all.and("json_extract(i.doc, '$.urgency') = ?", [urgency.word().to_owned().into()]);
         }
         if let Some(text) = &self.text {
             let lower = text.to_lowercase();
@@ -205,18 +193,8 @@ impl Read<'_> {
         found.dedup_by_key(|(incident, _)| incident.id);
         let more = found.len() > filter.limit as usize;
         found.truncate(filter.limit as usize);
-        let next = found.last().filter(|_| more).map(
-            |(
-                Incident {
-                    id: IncidentId(id), ..
-                },
-                need,
-            )| format!("{need}-{id}"),
-        );
-        Ok((
-            found.into_iter().map(|(incident, _)| incident).collect(),
-            next,
-        ))
+        let next = found.last().filter(|_| more).map(|(incident, _)| cursor_after(incident));
+        Ok((found.into_iter().map(|(incident, _)| incident).collect(), next))
     }
 }
 
@@ -261,18 +239,14 @@ mod tests {
               and resolved_at > 5 order by id desc limit 1",
                 "incidents_recent_key",
             ),
-            (
-                "select seq from events where team_id = 1 order by seq desc limit 1",
-                "events_team",
-            ),
+            ("select seq from events where team_id = 1 order by seq desc limit 1", "events_team"),
             (
                 "select seq from events where incident_id = 1 and seq > 0 order by seq limit 9",
                 "events_incident",
             ),
         ] {
-            let plan: Vec<String> = read
-                .all(&format!("explain query plan {sql}"), [], |row| row.get(3))
-                .expect("plan");
+            let plan: Vec<String> =
+                read.all(&format!("explain query plan {sql}"), [], |row| row.get(3)).expect("plan");
             let plan = plan.join("; ");
             assert!(plan.contains(&format!("INDEX {index} ")), "{sql}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");

@@ -44,11 +44,8 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
     let foreign = || {
-        Error::new(
-            Kind::Refused,
-            format!("{} is not a database of incidentd.", path.display()),
-        )
-        .hint("Choose another folder with --data-dir.")
+        Error::new(Kind::Refused, format!("{} is not a database of incidentd.", path.display()))
+            .hint("Choose another folder with --data-dir.")
     };
     match read {
         0 => Ok(()),
@@ -57,11 +54,7 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
             if word(68) != APPLICATION_ID && (word(68), word(60)) != (0, 0) {
                 return Err(foreign());
             }
-            if word(60) > newest() {
-                Err(too_new(path, word(60)))
-            } else {
-                Ok(())
-            }
+            if word(60) > newest() { Err(too_new(path, word(60))) } else { Ok(()) }
         }
         _ => Err(foreign()),
     }
@@ -70,37 +63,25 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
 pub(super) fn migrate(path: &Path) -> Result<()> {
     let mut conn = super::open_for_writing(path)?;
     // A table rebuild would delete what cascades: checked afterwards instead.
-    conn.pragma_update(None, "foreign_keys", false)
-        .map_err(super::sql::failed)?;
-    MIGRATIONS
-        .to_latest(&mut conn)
-        .map_err(|error| match error {
-            rusqlite_migration::Error::MigrationDefinition(
-                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-            ) => {
-                let found = conn.pragma_query_value(None, "user_version", |row| row.get(0));
-                too_new(path, found.unwrap_or(0))
-            }
-            error => Error::unavailable(format!("{} cannot be migrated: {error}.", path.display())),
-        })?;
+    conn.pragma_update(None, "foreign_keys", false).map_err(super::sql::failed)?;
+    MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => {
+            let found = conn.pragma_query_value(None, "user_version", |row| row.get(0));
+            too_new(path, found.unwrap_or(0))
+        }
+        error => Error::unavailable(format!("{} cannot be migrated: {error}.", path.display())),
+    })?;
     let broken: Option<String> = conn
-        .query_row(
-            "select \"table\" from pragma_foreign_key_check limit 1",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("select \"table\" from pragma_foreign_key_check limit 1", [], |row| row.get(0))
         .ok();
     if let Some(table) = broken {
-        return Err(Error::internal(format!(
-            "a row of {table} refers to nothing"
-        )));
+        return Err(Error::internal(format!("a row of {table} refers to nothing")));
     }
-    conn.pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(super::sql::failed)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(super::sql::failed)?;
     if rusqlite::version_number() < super::SQLITE_MIN {
-        return Err(Error::internal(
-            "SQLite is older than the WAL fix that a pool needs",
-        ));
+        return Err(Error::internal("SQLite is older than the WAL fix that a pool needs"));
     }
     Ok(())
 }
@@ -114,9 +95,8 @@ mod tests {
         MIGRATIONS.validate().expect("migrations apply in order");
         let mut conn = rusqlite::Connection::open_in_memory().expect("memory");
         MIGRATIONS.to_latest(&mut conn).expect("migrates");
-        let version: u32 = conn
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .expect("version");
+        let version: u32 =
+            conn.pragma_query_value(None, "user_version", |row| row.get(0)).expect("version");
         assert_eq!(version, newest());
     }
 }

@@ -33,7 +33,7 @@ pub use alerts::{Ending, NewMember};
 pub use backlog::{Backlog, Interest};
 pub use events::LogRow;
 pub use idempotency::Idempotency;
-pub use incidents::NewIncident;
+pub use incidents::{NewIncident, cursor_after, order_of_need};
 pub use integrations::{IncidentSource, IntegrationRow};
 pub use lists::{Filter, Sort};
 pub use sql::{Read, Write};
@@ -89,12 +89,7 @@ impl Store {
             .build(manager)
             .map_err(Error::internal)?;
         let writer = writer::Writer::start(&path)?;
-        Ok(Self(Arc::new(Inner {
-            path,
-            readers,
-            writer,
-            _lock: lock,
-        })))
+        Ok(Self(Arc::new(Inner { path, readers, writer, _lock: lock })))
     }
 
     /// Reads in one transaction, off the async threads.
@@ -107,17 +102,12 @@ impl Store {
         F: FnOnce(&Read<'_>) -> Result<T> + Send + 'static,
     {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || store.read_now(read))
-            .await
-            .map_err(Error::internal)?
+        tokio::task::spawn_blocking(move || store.read_now(read)).await.map_err(Error::internal)?
     }
 
     fn read_now<T>(&self, read: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
-        let mut conn = self
-            .0
-            .readers
-            .get()
-            .map_err(|_| Error::unavailable("Too many reads at once."))?;
+        let mut conn =
+            self.0.readers.get().map_err(|_| Error::unavailable("Too many reads at once."))?;
         let deadline = Instant::now() + READ_DEADLINE;
         conn.progress_handler(10_000, Some(move || Instant::now() > deadline))
             .map_err(sql::failed)?;
@@ -162,10 +152,7 @@ impl Store {
     #[must_use]
     pub fn sizes(&self) -> (u64, u64) {
         let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
-        (
-            size(&self.0.path),
-            size(&self.0.path.with_extension("db-wal")),
-        )
+        (size(&self.0.path), size(&self.0.path.with_extension("db-wal")))
     }
 }
 

@@ -24,18 +24,13 @@ impl Read<'_> {
     /// A service by slug or by id.
     pub fn find_service(&self, name: &str) -> Result<Option<Service>> {
         let id = name.parse::<ServiceId>().ok();
-        self.one(
-            &format!("{SERVICE} where s.slug = ?1 or s.id = ?2"),
-            (name, id),
-            service,
-        )
+        self.one(&format!("{SERVICE} where s.slug = ?1 or s.id = ?2"), (name, id), service)
     }
 
     /// # Errors
     /// `NotFound` if there is none.
     pub fn service(&self, name: &str) -> Result<Service> {
-        self.find_service(name)?
-            .ok_or_else(|| Error::not_found(format_args!("Service `{name}`")))
+        self.find_service(name)?.ok_or_else(|| Error::not_found(format_args!("Service `{name}`")))
     }
 
     pub fn service_by_id(&self, id: ServiceId) -> Result<Service> {

@@ -35,10 +35,7 @@ impl Counters {
                 .optional()
                 .map(Option::unwrap_or_default)
         };
-        Ok(Self {
-            seq: last("events")?,
-            incident: last("incidents")?,
-        })
+        Ok(Self { seq: last("events")?, incident: last("incidents")? })
     }
 }
 
@@ -74,11 +71,7 @@ impl<'c> Read<'c> {
 
 impl<'c> Write<'c> {
     pub(super) fn new(conn: &'c Connection, now: Timestamp, counters: &'c mut Counters) -> Self {
-        Self {
-            read: Read::new(conn),
-            now,
-            counters,
-        }
+        Self { read: Read::new(conn), now, counters }
     }
 
     /// The moment of this write.
@@ -152,10 +145,7 @@ pub(super) fn taken(result: rusqlite::Result<i64>, what: impl FnOnce() -> Error)
 }
 
 pub(super) fn exists(kind: &str, name: &str) -> Error {
-    Error::new(
-        Kind::Refused,
-        format!("A {kind} named `{name}` exists already."),
-    )
+    Error::new(Kind::Refused, format!("A {kind} named `{name}` exists already."))
 }
 
 pub(super) fn ms(at: Timestamp) -> i64 {
@@ -175,11 +165,7 @@ pub(super) fn time_or_null(row: &Row<'_>, index: usize) -> rusqlite::Result<Opti
 }
 
 fn moment(ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    })
+    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// A JSON column that we wrote ourselves.

@@ -19,11 +19,7 @@ pub struct Team {
 impl Team {
     #[must_use]
     pub fn reference(&self) -> TeamRef {
-        TeamRef {
-            id: self.id,
-            slug: self.slug.clone(),
-            name: self.name.clone(),
-        }
+        TeamRef { id: self.id, slug: self.slug.clone(), name: self.name.clone() }
     }
 }
 
@@ -37,12 +33,7 @@ pub struct Member {
 }
 
 fn team(row: &Row<'_>) -> rusqlite::Result<Team> {
-    Ok(Team {
-        id: row.get(0)?,
-        slug: row.get(1)?,
-        name: row.get(2)?,
-        created_at: time(row, 3)?,
-    })
+    Ok(Team { id: row.get(0)?, slug: row.get(1)?, name: row.get(2)?, created_at: time(row, 3)? })
 }
 
 fn role(row: &Row<'_>, index: usize) -> rusqlite::Result<Role> {
@@ -63,16 +54,11 @@ impl Read<'_> {
     /// # Errors
     /// `NotFound` if there is none.
     pub fn team(&self, name: &str) -> Result<Team> {
-        self.find_team(name)?
-            .ok_or_else(|| Error::not_found(format_args!("Team `{name}`")))
+        self.find_team(name)?.ok_or_else(|| Error::not_found(format_args!("Team `{name}`")))
     }
 
     pub fn teams(&self) -> Result<Vec<Team>> {
-        self.all(
-            "select id, slug, name, created_at from teams order by slug",
-            [],
-            team,
-        )
+        self.all("select id, slug, name, created_at from teams order by slug", [], team)
     }
 
     pub fn find_role(&self, team: TeamId, user: UserId) -> Result<Option<Role>> {
@@ -87,13 +73,7 @@ impl Read<'_> {
         self.all(
             "select team_id, role, since from memberships where user_id = ?1 order by team_id",
             [user],
-            |row| {
-                Ok(Member {
-                    team: row.get(0)?,
-                    role: role(row, 1)?,
-                    since: row.get(2)?,
-                })
-            },
+            |row| Ok(Member { team: row.get(0)?, role: role(row, 1)?, since: row.get(2)? }),
         )
     }
 
@@ -119,8 +99,7 @@ impl Write<'_> {
     }
 
     pub fn rename_team(&self, id: TeamId, name: &str) -> Result<()> {
-        self.run("update teams set name = ?2 where id = ?1", (id, name))
-            .map(|_| ())
+        self.run("update teams set name = ?2 where id = ?1", (id, name)).map(|_| ())
     }
 
     pub fn set_membership(&self, team: TeamId, user: UserId, role: Role, since: Seq) -> Result<()> {
@@ -134,10 +113,7 @@ impl Write<'_> {
     }
 
     pub fn delete_membership(&self, team: TeamId, user: UserId) -> Result<bool> {
-        self.run(
-            "delete from memberships where team_id = ?1 and user_id = ?2",
-            (team, user),
-        )
-        .map(|rows| rows > 0)
+        self.run("delete from memberships where team_id = ?1 and user_id = ?2", (team, user))
+            .map(|rows| rows > 0)
     }
 }

@@ -24,22 +24,14 @@ impl Read<'_> {
         Ok(rows
             .into_iter()
             .filter_map(|(kind, subject, due_at)| {
-                TimerKind::of_word(&kind).map(|kind| Timer {
-                    kind,
-                    subject,
-                    due_at,
-                })
+                TimerKind::of_word(&kind).map(|kind| Timer { kind, subject, due_at })
             })
             .collect())
     }
 
     /// When the next timer falls due.
     pub fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.one(
-            "select due_at from timers order by due_at limit 1",
-            [],
-            |row| time(row, 0),
-        )
+        self.one("select due_at from timers order by due_at limit 1", [], |row| time(row, 0))
     }
 
     /// Is this timer still set as it was read?
@@ -64,20 +56,14 @@ impl Write<'_> {
     }
 
     pub fn clear_timer(&self, kind: TimerKind, subject: i64) -> Result<()> {
-        self.run(
-            "delete from timers where kind = ?1 and subject = ?2",
-            (kind.word(), subject),
-        )
-        .map(|_| ())
+        self.run("delete from timers where kind = ?1 and subject = ?2", (kind.word(), subject))
+            .map(|_| ())
     }
 
     /// The wall clock was set by `jump`: what measures elapsed time keeps its length.
     pub fn shift_elapsed(&self, jump: SignedDuration) -> Result<usize> {
         let jump = i64::try_from(jump.as_millis()).unwrap_or(0);
-        self.run(
-            "update timers set due_at = due_at + ?1 where elapsed = 1",
-            [jump],
-        )
+        self.run("update timers set due_at = due_at + ?1 where elapsed = 1", [jump])
     }
 
     /// No timer of `kind` falls due before `at`.

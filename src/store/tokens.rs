@@ -114,23 +114,17 @@ impl Read<'_> {
     }
 
     pub fn open_sessions(&self, user: UserId) -> Result<Vec<SessionId>> {
-        self.all(
-            "select id from sessions where user_id = ?1 and ended_at is null",
-            [user],
-            |row| row.get(0),
-        )
+        self.all("select id from sessions where user_id = ?1 and ended_at is null", [user], |row| {
+            row.get(0)
+        })
     }
 
     pub fn user_of_token(&self, id: TokenId) -> Result<Option<UserId>> {
-        self.one("select user_id from tokens where id = ?1", [id], |row| {
-            row.get(0)
-        })
+        self.one("select user_id from tokens where id = ?1", [id], |row| row.get(0))
     }
 
     pub fn user_of_session(&self, id: SessionId) -> Result<Option<UserId>> {
-        self.one("select user_id from sessions where id = ?1", [id], |row| {
-            row.get(0)
-        })
+        self.one("select user_id from sessions where id = ?1", [id], |row| row.get(0))
     }
 }
 
@@ -153,11 +147,8 @@ impl Write<'_> {
     }
 
     pub fn set_token_hash(&self, id: TokenId, secret_hash: &[u8; 32]) -> Result<()> {
-        self.run(
-            "update tokens set secret_hash = ?2 where id = ?1",
-            (id, secret_hash.as_slice()),
-        )
-        .map(|_| ())
+        self.run("update tokens set secret_hash = ?2 where id = ?1", (id, secret_hash.as_slice()))
+            .map(|_| ())
     }
 
     pub fn insert_session(

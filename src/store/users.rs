@@ -22,11 +22,7 @@ pub struct User {
 impl User {
     #[must_use]
     pub fn reference(&self) -> UserRef {
-        UserRef {
-            id: self.id,
-            username: self.username.clone(),
-            name: self.name.clone(),
-        }
+        UserRef { id: self.id, username: self.username.clone(), name: self.name.clone() }
     }
 }
 
@@ -48,19 +44,11 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 
 impl Read<'_> {
     pub fn find_user(&self, id: UserId) -> Result<Option<User>> {
-        self.one(
-            &format!("select {USER} from users u where u.id = ?1"),
-            [id],
-            user,
-        )
+        self.one(&format!("select {USER} from users u where u.id = ?1"), [id], user)
     }
 
     pub fn find_username(&self, username: &str) -> Result<Option<User>> {
-        self.one(
-            &format!("select {USER} from users u where u.username = ?1"),
-            [username],
-            user,
-        )
+        self.one(&format!("select {USER} from users u where u.username = ?1"), [username], user)
     }
 
     /// # Errors
@@ -71,11 +59,7 @@ impl Read<'_> {
     }
 
     pub fn users(&self) -> Result<Vec<User>> {
-        self.all(
-            &format!("select {USER} from users u order by u.username"),
-            [],
-            user,
-        )
+        self.all(&format!("select {USER} from users u order by u.username"), [], user)
     }
 
     /// The hash of a person's password; none if he has none or is disabled.
@@ -127,11 +111,7 @@ impl Write<'_> {
     }
 
     pub fn set_password_hash(&self, id: UserId, hash: &str) -> Result<()> {
-        self.run(
-            "update users set password_hash = ?2 where id = ?1",
-            (id, hash),
-        )
-        .map(|_| ())
+        self.run("update users set password_hash = ?2 where id = ?1", (id, hash)).map(|_| ())
     }
 
     pub fn disable_user(&self, id: UserId) -> Result<bool> {

@@ -136,12 +136,7 @@ impl Writer {
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(Error::internal)?;
-        Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
-            head: follow,
-            counts,
-        })
+        Ok(Self { queue: Some(queue), thread: Some(thread), head: follow, counts })
     }
 
     pub(super) async fn submit<T, F>(&self, now: Timestamp, write: F) -> Result<T>
@@ -150,22 +145,15 @@ impl Writer {
         F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let operation = Operation {
-            now,
-            write,
-            outcome: None,
-            reply,
-        };
+        let operation = Operation { now, write, outcome: None, reply };
         let stopping = || Error::unavailable("incidentd is stopping.");
         let queue = self.queue.as_ref().ok_or_else(stopping)?;
-        queue
-            .try_send(Box::new(operation))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => {
-                    Error::unavailable("More is coming in than the disk can take.")
-                }
-                mpsc::error::TrySendError::Closed(_) => stopping(),
-            })?;
+        queue.try_send(Box::new(operation)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Error::unavailable("More is coming in than the disk can take.")
+            }
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
         answer.await.map_err(|_| stopping())?
     }
 
@@ -180,10 +168,7 @@ impl Writer {
             batches: counts.batches.load(Ordering::Relaxed),
             commit_micros: counts.commit_micros.load(Ordering::Relaxed),
             failed_commits: counts.failed_commits.load(Ordering::Relaxed),
-            waiting: self
-                .queue
-                .as_ref()
-                .map_or(0, |queue| QUEUE - queue.capacity()) as u64,
+            waiting: self.queue.as_ref().map_or(0, |queue| QUEUE - queue.capacity()) as u64,
             failing: counts.failing.load(Ordering::Relaxed),
         }
     }
@@ -203,14 +188,10 @@ impl Thread {
     fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.counts
-                .operations
-                .fetch_add(batch.len() as u64, Ordering::Relaxed);
+            self.counts.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
             self.counts.batches.fetch_add(1, Ordering::Relaxed);
             let committed = self.write_batch(&mut batch);
-            self.counts
-                .failing
-                .store(committed.is_err(), Ordering::Relaxed);
+            self.counts.failing.store(committed.is_err(), Ordering::Relaxed);
             if let Err(error) = &committed {
                 self.counts.failed_commits.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, operations = batch.len(), "nothing of a batch was stored");
@@ -235,11 +216,7 @@ impl Thread {
         self.begin()?;
         for job in batch.iter_mut() {
             match job.run(&self.conn, &mut self.counters) {
-                Ran::Done
-                | Ran::Failed {
-                    dirty: false,
-                    disk: false,
-                } => {}
+                Ran::Done | Ran::Failed { dirty: false, disk: false } => {}
                 Ran::Failed { disk: true, .. } => return Err(disk_error()),
                 Ran::Failed { dirty: true, .. } => {
                     self.execute("rollback")?;
@@ -277,9 +254,7 @@ impl Thread {
         let started = Instant::now();
         self.execute("commit")?;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.counts
-            .commit_micros
-            .fetch_add(micros, Ordering::Relaxed);
+        self.counts.commit_micros.fetch_add(micros, Ordering::Relaxed);
         Ok(())
     }
 

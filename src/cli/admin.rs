@@ -1,0 +1,285 @@
+//! Setting a host up and keeping it: people, tokens, configuration.
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::connect::connect_for_setup;
+use super::{Common, Format, output};
+use crate::api::people::{self, NewMembership, NewToken, NewUser, Password};
+use crate::api::{Nothing, configuration};
+use crate::domain::{Role, Scope, Span, TokenId};
+use crate::error::{Error, Kind, Result};
+
+#[derive(Subcommand)]
+pub enum User {
+    /// Add a person
+    Add(AddUser),
+    /// List the people that I may see
+    List,
+    /// Disable a person: sessions and tokens end, history stays
+    Disable {
+        #[arg(value_name = "NAME")]
+        username: String,
+    },
+    /// Set a password, read from stdin; other sessions end
+    SetPassword {
+        #[arg(value_name = "NAME")]
+        username: String,
+        /// Read the password from stdin
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct AddUser {
+    #[arg(value_name = "NAME")]
+    username: String,
+    /// Full name
+    #[arg(long)]
+    name: Option<String>,
+    /// Platform admin
+    #[arg(long)]
+    admin: bool,
+    #[arg(long)]
+    email: Option<String>,
+    /// A team, with a role if not responder; may repeat
+    #[arg(long, value_name = "SLUG[:ROLE]", value_parser = parse_membership)]
+    team: Vec<NewMembership>,
+    /// Read a password from stdin
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+fn parse_membership(text: &str) -> std::result::Result<NewMembership, String> {
+    let (team, role) = text.split_once(':').unwrap_or((text, "responder"));
+    let role = Role::of_word(role)
+        .ok_or_else(|| format!("`{role}` is no role; write admin, responder or observer"))?;
+    Ok(NewMembership { team: team.to_owned(), role })
+}
+
+/// The first line of stdin.
+fn read_password() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(4_096)
+        .read_to_string(&mut text)
+        .map_err(|_| Error::invalid("password", "is not readable text"))?;
+    let password = text.lines().next().unwrap_or_default();
+    if password.is_empty() {
+        return Err(Error::invalid("password", "is missing on stdin"));
+    }
+    Ok(password.to_owned())
+}
+
+impl User {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let password = match &self {
+            Self::Add(add) if add.password_stdin => Some(read_password()?),
+            Self::SetPassword { .. } => Some(read_password()?),
+            _ => None,
+        };
+        let connection = connect_for_setup(common).await?;
+        let done = self.call(common, &connection.client, password).await;
+        connection.close().await;
+        done
+    }
+
+    async fn call(
+        self,
+        common: &Common,
+        client: &crate::client::Client,
+        password: Option<String>,
+    ) -> Result<()> {
+        match self {
+            Self::Add(add) => {
+                let new = NewUser {
+                    username: add.username,
+                    name: add.name,
+                    email: add.email,
+                    admin: add.admin,
+                    teams: add.team,
+                    password,
+                };
+                let user = client.call_once(&people::CREATE_USER, Nothing {}, &new).await?;
+                if common.output == Format::Json {
+                    return output::json(&user);
+                }
+                output::say(&format!("Added {}.", user.username));
+                Ok(())
+            }
+            Self::List => {
+                let page =
+                    client.call(&people::USERS, Nothing {}, &Nothing {}, &Nothing {}).await?;
+                if common.output == Format::Json {
+                    return output::json(&page.items);
+                }
+                let rows: Vec<Vec<String>> = page
+                    .items
+                    .into_iter()
+                    .map(|user| {
+                        let standing = match (user.disabled, user.admin) {
+                            (true, _) => "disabled",
+                            (false, true) => "admin",
+                            (false, false) => "",
+                        };
+                        vec![
+                            user.username,
+                            user.name,
+                            user.email.unwrap_or_default(),
+                            standing.into(),
+                        ]
+                    })
+                    .collect();
+                output::table(&["USERNAME", "NAME", "EMAIL", ""], &rows);
+                Ok(())
+            }
+            Self::Disable { username } => {
+                client
+                    .call(&people::DISABLE_USER, username.clone(), &Nothing {}, &Nothing {})
+                    .await?;
+                output::say(&format!("Disabled {username}."));
+                Ok(())
+            }
+            Self::SetPassword { username, .. } => {
+                let body = Password { password: password.unwrap_or_default() };
+                client.call(&people::SET_PASSWORD, username.clone(), &Nothing {}, &body).await?;
+                output::say(&format!("Set the password of {username}; other sessions ended."));
+                Ok(())
+            }
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum Token {
+    /// Make an API token; prints it, this once, and nothing else
+    Create {
+        /// Whose; left out: mine
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        name: String,
+        /// What it may at most do
+        #[arg(long, value_enum)]
+        scope: Option<Scope>,
+        /// The only team that it is good for
+        #[arg(long, value_name = "SLUG")]
+        team: Option<String>,
+        /// After this time it is no longer good
+        #[arg(long, value_name = "DURATION")]
+        expires: Option<Span>,
+    },
+    /// List tokens, without their secrets
+    List,
+    /// Revoke a token; open sockets close
+    Revoke {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+impl Token {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let connection = connect_for_setup(common).await?;
+        let done = self.call(common, &connection.client).await;
+        connection.close().await;
+        done
+    }
+
+    async fn call(self, common: &Common, client: &crate::client::Client) -> Result<()> {
+        match self {
+            Self::Create { user, name, scope, team, expires } => {
+                let new = NewToken { user, name, scope, team, expires };
+                let issued = client.call_once(&people::CREATE_TOKEN, Nothing {}, &new).await?;
+                if common.output == Format::Json {
+                    return output::json(&issued);
+                }
+                output::line(&issued.token);
+                Ok(())
+            }
+            Self::List => {
+                let page =
+                    client.call(&people::TOKENS, Nothing {}, &Nothing {}, &Nothing {}).await?;
+                if common.output == Format::Json {
+                    return output::json(&page.items);
+                }
+                let rows: Vec<Vec<String>> = page
+                    .items
+                    .into_iter()
+                    .map(|token| {
+                        let expires =
+                            token.expires_at.map_or_else(String::new, |at| at.to_string());
+                        vec![
+                            token.id.to_string(),
+                            token.user,
+                            token.name,
+                            token.scope.word().into(),
+                            token.team.unwrap_or_default(),
+                            expires,
+                        ]
+                    })
+                    .collect();
+                output::table(&["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES"], &rows);
+                Ok(())
+            }
+            Self::Revoke { id } => {
+                let number = id.strip_prefix("inc_").unwrap_or(&id);
+                let number = number.split('_').next().unwrap_or_default();
+                let id: TokenId = number.parse().map_err(|_| {
+                    Error::invalid("id", "is no token; `incidentd token list` shows ids")
+                })?;
+                client.call(&people::REVOKE_TOKEN, id, &Nothing {}, &Nothing {}).await?;
+                output::say(&format!("Revoked token {id}."));
+                Ok(())
+            }
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Apply {
+    /// A TOML file, or `-` for stdin
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Apply {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let document = self.read()?;
+        let connection = connect_for_setup(common).await?;
+        let applied =
+            connection.client.call(&configuration::APPLY, Nothing {}, &Nothing {}, &document).await;
+        connection.close().await;
+        let applied = applied?;
+        if common.output == Format::Json {
+            return output::json(&applied);
+        }
+        for change in &applied.changes {
+            output::say(change);
+        }
+        if applied.changes.is_empty() {
+            output::say("All is so already.");
+        }
+        for made in &applied.keys {
+            output::say(&format!("Key of {}/{}, shown this once:", made.service, made.integration));
+            output::line(&made.key);
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<configuration::Document> {
+        let name = self.file.display();
+        let wrong = |why: String| Error::new(Kind::Invalid, format!("{name}: {why}"));
+        let text = if self.file.as_os_str() == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        } else {
+            std::fs::read_to_string(&self.file)
+        };
+        let text = text.map_err(|error| wrong(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
+mod admin;
+mod connect;
+mod incidents;
+mod output;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::domain::Span;
+use crate::error::{Error, Result};
+
+/// On-call and incident alerting in one binary: alerts in, incidents out, live.
+#[derive(Parser)]
+#[command(name = "incidentd", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args)]
+struct Common {
+    /// The server's address
+    #[arg(long, global = true, env = "INCIDENTD_URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// On the server's host: speak to the server that holds this folder, as platform admin
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How long to keep trying
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10s")]
+    timeout: Span,
+    /// Output: a table on a terminal, tab-separated lines in a pipe, or JSON
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+impl Common {
+    const fn timeout(&self) -> Duration {
+        self.timeout.duration()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// List incidents: open ones of all my teams, unless asked otherwise
+    List(incidents::List),
+    /// Show an incident
+    Show(incidents::One),
+    /// Show what happened to an incident
+    Timeline(incidents::One),
+    /// Acknowledge incidents: I have it, stop paging
+    Ack(incidents::Ack),
+    /// Resolve incidents
+    Resolve(incidents::Resolve),
+    /// Give acknowledged incidents back: they are triggered again
+    Unack(incidents::Ids),
+    /// Reopen resolved incidents
+    Reopen(incidents::Ids),
+    /// Acknowledge an incident for a while; then it is triggered again
+    Snooze(incidents::Snooze),
+    /// Give an incident to somebody
+    Reassign(incidents::Reassign),
+    /// Add a note to an incident
+    Note(incidents::Note),
+    /// Open an incident, or count into the one that its dedup key has open
+    Trigger(incidents::Trigger),
+    /// Manage people
+    #[command(subcommand)]
+    User(admin::User),
+    /// Manage API tokens
+    #[command(subcommand)]
+    Token(admin::Token),
+    /// Make the configuration as a TOML file says, all or nothing
+    Apply(admin::Apply),
+    /// Say which version this is
+    Version,
+}
+
+/// What bare `incidentd` prints.
+const OVERVIEW: &str = "\
+Answer    incidentd list                     what is open
+          incidentd ack 42                   I have it
+          incidentd resolve 42 --note TEXT   it is over
+Look      incidentd show 42, timeline 42     what happened, who did what
+Run       incidentd serve                    start the server
+          incidentd user add NAME --admin --password-stdin --data-dir DIR
+          incidentd token create --user NAME --data-dir DIR
+          incidentd apply -f FILE            teams, services, integrations
+Every command explains itself with --help.
+";
+
+/// Parses, runs, and turns the outcome into an exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    refuse_token_in_arguments();
+    let cli = Cli::parse();
+    let Some(command) = cli.command else {
+        output::data(OVERVIEW);
+        return ExitCode::SUCCESS;
+    };
+    if let Command::Serve(serve) = command {
+        return finish(serve.run(), cli.common.output);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Err(Error::internal(error)), cli.common.output),
+    };
+    let outcome = runtime.block_on(dispatch(command, &cli.common));
+    finish(outcome, cli.common.output)
+}
+
+async fn dispatch(command: Command, common: &Common) -> Result<()> {
+    match command {
+        Command::Serve(serve) => serve.run(),
+        Command::List(list) => list.run(common).await,
+        Command::Show(one) => one.show(common).await,
+        Command::Timeline(one) => one.timeline(common).await,
+        Command::Ack(ack) => ack.run(common).await,
+        Command::Resolve(resolve) => resolve.run(common).await,
+        Command::Unack(ids) => ids.run(common, crate::domain::Action::Unacknowledge {}).await,
+        Command::Reopen(ids) => ids.run(common, crate::domain::Action::Reopen {}).await,
+        Command::Snooze(snooze) => snooze.run(common).await,
+        Command::Reassign(reassign) => reassign.run(common).await,
+        Command::Note(note) => note.run(common).await,
+        Command::Trigger(trigger) => trigger.run(common).await,
+        Command::User(user) => user.run(common).await,
+        Command::Token(token) => token.run(common).await,
+        Command::Apply(apply) => apply.run(common).await,
+        Command::Version => {
+            output::line(env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
+
+fn finish(outcome: Result<()>, format: Format) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error, format == Format::Json);
+            ExitCode::from(error.kind.exit())
+        }
+    }
+}
+
+/// Everybody on the host can read a process's arguments.
+fn refuse_token_in_arguments() {
+    let given = std::env::args().skip(1).any(|argument| argument.starts_with("--token"));
+    if given {
+        Cli::command()
+            .error(
+                clap::error::ErrorKind::UnknownArgument,
+                "a token on the command line can be read by everybody on this host; \
+                 put it into INCIDENTD_TOKEN",
+            )
+            .exit();
+    }
+}
+
+/// Now, for commands.
+fn now() -> jiff::Timestamp {
+    Clock::System.now()
+}

@@ -1,0 +1,125 @@
+//! What is printed: data on stdout, words on stderr; aligned for people, tab-separated for pipes,
+//! JSON where asked. Nothing that a sender wrote reaches a terminal raw.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
+use std::borrow::Cow;
+use std::io::IsTerminal;
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::text::shown;
+use crate::error::{Error, Result};
+
+/// Text as it is, ours alone.
+pub fn data(text: &str) {
+    print!("{text}");
+}
+
+/// One line of data.
+pub fn line(text: &str) {
+    println!("{}", shown(text));
+}
+
+/// One line of words for a person.
+pub fn say(text: &str) {
+    eprintln!("{}", shown(text));
+}
+
+/// # Errors
+/// `Internal` if it has no JSON form.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(Error::internal)?;
+    println!("{}", escaped(&text));
+    Ok(())
+}
+
+/// JSON escapes C0 itself; what else a terminal might obey is escaped here.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(crate::domain::text::is_hostile) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if crate::domain::text::is_hostile(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// An error with its next step.
+pub fn error(error: &Error, as_json: bool) {
+    if as_json {
+        let value = serde_json::json!({"error": {
+            "code": error.kind.code(), "message": error.detail, "hint": error.hint,
+        }});
+        eprintln!("{}", escaped(&value.to_string()));
+    } else {
+        say(&format!("incidentd: {error}"));
+    }
+}
+
+/// Rows under a header: aligned on a terminal; in a pipe tab-separated, no header, nothing cut.
+pub fn table(header: &[&str], rows: &[Vec<String>]) {
+    if !std::io::stdout().is_terminal() {
+        for row in rows {
+            let cells: Vec<Cow<'_, str>> = row.iter().map(|cell| shown(cell)).collect();
+            println!("{}", cells.join("\t"));
+        }
+        return;
+    }
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    let print = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+        }
+        println!("{}", text.trim_end());
+    };
+    print(&mut header.iter().copied());
+    for row in &rows {
+        print(&mut row.iter().map(AsRef::as_ref));
+    }
+}
+
+/// How long ago, as people say it.
+#[must_use]
+pub fn age(at: jiff::Timestamp) -> String {
+    let secs = super::now().duration_since(at).as_secs().max(0);
+    match secs {
+        0..60 => format!("{secs}s"),
+        60..3_600 => format!("{}m", secs / 60),
+        3_600..86_400 => format!("{}h", secs / 3_600),
+        _ => format!("{}d", secs / 86_400),
+    }
+}
+
+/// RFC 3339 in a pipe, the age on a terminal.
+#[must_use]
+pub fn when(at: jiff::Timestamp) -> String {
+    if std::io::stdout().is_terminal() { age(at) } else { at.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_reaches_a_terminal_escaped_not_stripped() {
+        assert_eq!(escaped("{\"a\":\"\u{9b}2J\u{202e}\"}"), "{\"a\":\"\\u009b2J\\u202e\"}");
+        assert_eq!(escaped("{\"a\":\"ü\"}"), "{\"a\":\"ü\"}");
+    }
+}

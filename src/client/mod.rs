@@ -1,0 +1,254 @@
+//! The typed HTTP client: the same constants that the server mounts, over TCP or the control
+//! socket. Knows what any stranger's client could know.
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::{Method, PREFIX, Problem, Route, Segments};
+use crate::app::Secret;
+use crate::clock::Clock;
+use crate::error::{Error, Kind, Result};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A server, and who calls it.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<Secret>,
+    /// How long a call may take, retries included.
+    timeout: Duration,
+}
+
+fn unreachable(base: &str, error: &reqwest::Error) -> Error {
+    let why = if error.is_timeout() { "no answer in time" } else { "no connection" };
+    Error::new(Kind::Unreachable, format!("{base} cannot be reached: {why}."))
+        .hint("Is the server running there? Choose another with --server or INCIDENTD_URL.")
+}
+
+impl Client {
+    /// # Errors
+    /// `Invalid` for an address that is none.
+    pub fn new(url: &str, token: Option<Secret>, timeout: Duration) -> Result<Self> {
+        let base = url.trim_end_matches('/').to_owned();
+        // Reading the host's certificates takes milliseconds that plain HTTP need not pay.
+        let secure = base.starts_with("https://");
+        if !secure && !base.starts_with("http://") {
+            let why = format!("`{url}` must begin with http:// or https://");
+            return Err(Error::invalid("server", why));
+        }
+        let http = builder(secure)?.build().map_err(Error::internal)?;
+        Ok(Self { http, base, token, timeout })
+    }
+
+    /// Over the control socket of a data directory, as the host's administrator.
+    ///
+    /// # Errors
+    /// `Internal` when the client cannot be made.
+    pub fn control(socket: &Path, timeout: Duration) -> Result<Self> {
+        let http = builder(false)?.unix_socket(socket).build().map_err(Error::internal)?;
+        Ok(Self { http, base: "http://control".into(), token: None, timeout })
+    }
+
+    /// Calls an operation once.
+    ///
+    /// # Errors
+    /// The server's own, or `Unreachable`.
+    pub async fn call<P, Q, B, R>(
+        &self,
+        route: &Route<P, Q, B, R>,
+        path: P,
+        query: &Q,
+        body: &B,
+    ) -> Result<R>
+    where
+        P: Segments,
+        Q: Serialize,
+        B: Serialize,
+        R: DeserializeOwned,
+    {
+        self.send(route, &path, query, body, None, self.timeout).await
+    }
+
+    /// Calls an operation until it is answered or time is up; one idempotency key holds over all
+    /// tries, so that trying again is safe.
+    ///
+    /// # Errors
+    /// The server's own, or `Unreachable`.
+    pub async fn call_once<P, B, R>(
+        &self,
+        route: &Route<P, crate::api::Nothing, B, R>,
+        path: P,
+        body: &B,
+    ) -> Result<R>
+    where
+        P: Segments,
+        B: Serialize,
+        R: DeserializeOwned,
+    {
+        let key = Secret::random_key()?;
+        let until = Instant::now() + self.timeout;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let nothing = crate::api::Nothing {};
+            let answer = self.send(route, &path, &nothing, body, Some(key.expose()), left).await;
+            match answer {
+                Err(error)
+                    if matches!(error.kind, Kind::Unreachable | Kind::Unavailable)
+                        && Instant::now() + pause < until =>
+                {
+                    Clock::System.sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn send<P, Q, B, R>(
+        &self,
+        route: &Route<P, Q, B, R>,
+        path: &P,
+        query: &Q,
+        body: &B,
+        key: Option<&str>,
+        timeout: Duration,
+    ) -> Result<R>
+    where
+        P: Segments,
+        Q: Serialize,
+        B: Serialize,
+        R: DeserializeOwned,
+    {
+        let query = serde_html_form::to_string(query).map_err(Error::internal)?;
+        let mark = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}{PREFIX}{}{mark}{query}", self.base, fill(route.path, &path.write()));
+        let method = match route.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut request = self.http.request(method, url).timeout(timeout);
+        if matches!(route.method, Method::Post | Method::Put) {
+            request = request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(serde_json::to_vec(body).map_err(Error::internal)?);
+        }
+        self.answer(request, key).await
+    }
+
+    /// Sends an alert as an integration: no person's token is needed.
+    ///
+    /// # Errors
+    /// The server's own, or `Unreachable`.
+    pub async fn send_alert<B: Serialize, R: DeserializeOwned>(
+        &self,
+        key: &Secret,
+        body: &B,
+    ) -> Result<R> {
+        let url = format!("{}/integrations/{}/generic", self.base, key.expose());
+        let request = self.http.post(url).timeout(self.timeout).json(body);
+        let once = Secret::random_key()?;
+        self.answer(request, Some(once.expose())).await
+    }
+
+    async fn answer<R: DeserializeOwned>(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        key: Option<&str>,
+    ) -> Result<R> {
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let response = request.send().await.map_err(|error| unreachable(&self.base, &error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|error| unreachable(&self.base, &error))?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|_| {
+                Error::new(
+                    Kind::Internal,
+                    format!("{} did not answer as incidentd does.", self.base),
+                )
+                .hint("Check the address, and that client and server are of like versions.")
+            });
+        }
+        let problem = serde_json::from_slice::<Problem>(&bytes).ok();
+        Err(problem.map_or_else(
+            || {
+                Error::new(
+                    Kind::of_answer("", status.as_u16()),
+                    format!("{} answered {status}.", self.base),
+                )
+            },
+            Problem::into_error,
+        ))
+    }
+}
+
+/// Puts path parameters into a template, percent-encoded.
+fn fill(template: &str, values: &[String]) -> String {
+    let mut values = values.iter();
+    template
+        .split('/')
+        .map(|part| match part.strip_prefix('{').and_then(|_| values.next()) {
+            Some(value) => encode(value),
+            None => part.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn encode(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// Trusts the host's certificate authorities; where there are none, Mozilla's.
+fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {
+    let mut roots = rustls::RootCertStore::empty();
+    if secure {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+    }
+    let provider = rustls::crypto::ring::default_provider();
+    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::internal)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_parameters_cannot_leave_their_place() {
+        let values = ["../x".to_owned(), "a b?c#d".to_owned()];
+        assert_eq!(
+            fill("/teams/{team}/members/{user}", &values),
+            "/teams/..%2Fx/members/a%20b%3Fc%23d"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! What happens unasked: loops that are watched, restarted and counted.
+pub mod supervise;
+pub mod timers;

@@ -1,0 +1,66 @@
+//! Who calls: a bearer token, a session cookie, or the control socket.
+use axum::http::{Extensions, HeaderMap, Method, header};
+
+use super::server::Conn;
+use super::{Shared, origin};
+use crate::app::{Caller, Secret};
+use crate::error::{Error, Result};
+
+/// The cookie's name; with `__Host-` where the public address is https.
+const COOKIE: &str = "incidentd_session";
+
+fn cookie_name(shared: &Shared) -> String {
+    if is_https(shared) { format!("__Host-{COOKIE}") } else { COOKIE.to_owned() }
+}
+
+fn is_https(shared: &Shared) -> bool {
+    shared.config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+}
+
+/// The header that gives a browser its session.
+#[must_use]
+pub fn set_cookie(shared: &Shared, secret: &str) -> String {
+    let secure = if is_https(shared) { "; Secure" } else { "" };
+    let age = if secret.is_empty() { "; Max-Age=0" } else { "; Max-Age=2592000" };
+    format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{age}{secure}", cookie_name(shared))
+}
+
+/// The session cookie's secret.
+#[must_use]
+pub fn cookie(shared: &Shared, headers: &HeaderMap) -> Option<Secret> {
+    let name = cookie_name(shared);
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| Secret::new(value))
+}
+
+/// # Errors
+/// `Unauthenticated`, or `Forbidden` where a foreign page uses the cookie.
+pub async fn caller(
+    shared: &Shared,
+    method: &Method,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Caller> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| Secret::new(token.trim()))
+            .ok_or_else(Error::unauthenticated)?;
+        return shared.app.authenticate(&token).await;
+    }
+    if extensions.get::<Conn>().is_some_and(Conn::is_control) {
+        return Ok(Caller::host());
+    }
+    let secret = cookie(shared, headers).ok_or_else(Error::unauthenticated)?;
+    origin::check_cookie_use(&shared.config, method, headers)?;
+    shared.app.authenticate(&secret).await
+}

@@ -1,0 +1,82 @@
+//! Bodies: bounded in size and time, refused before they are read where the header tells.
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Kind, Result};
+use crate::ingest::{Unusable, json};
+
+/// A body must arrive within this.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn too_large(limit: usize) -> Error {
+    Error::new(Kind::TooLarge, format!("The body is larger than {limit} bytes."))
+        .hint("Send less at once.")
+}
+
+/// # Errors
+/// `TooLarge` beyond `limit`, `Unsupported` if compressed, `Malformed` if it breaks off.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity") {
+        return Err(Error::new(Kind::Unsupported, "Compressed bodies are not read.")
+            .hint("Send it without Content-Encoding."));
+    }
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    #[expect(clippy::disallowed_methods, reason = "real time bounds a real connection")]
+    let read = tokio::time::timeout(TIMEOUT, Limited::new(body, limit).collect()).await;
+    match read {
+        Err(_) => Err(Error::new(Kind::Malformed, "The body did not arrive in time.")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(_)) => Err(Error::new(Kind::Malformed, "The body broke off.")),
+    }
+}
+
+/// A body of the API: strict JSON.
+///
+/// # Errors
+/// `Unsupported` for another type, `Malformed` for broken JSON, `Invalid` naming the field.
+pub fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("application/json");
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Error::new(Kind::Unsupported, format!("`{essence}` is not read here."))
+            .hint("Send Content-Type: application/json."));
+    }
+    let text = json::checked(body).map_err(unusable)?;
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| {
+        if error.is_data() {
+            let message = error.to_string();
+            let field = message.split('`').nth(1).unwrap_or("body").to_owned();
+            Error::invalid(&field, message)
+        } else {
+            Error::new(Kind::Malformed, format!("The body is not usable JSON: {error}."))
+        }
+    })
+}
+
+/// What a parser refused, for the API.
+#[must_use]
+pub fn unusable(error: Unusable) -> Error {
+    match error {
+        Unusable::Malformed(why) => Error::new(Kind::Malformed, why),
+        Unusable::Invalid { field, message } => Error::invalid(field, message),
+    }
+}

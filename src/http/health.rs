@@ -1,0 +1,79 @@
+//! Is it alive, is it ready, and how does it do.
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::{Shared, reply};
+use crate::metrics::Metrics;
+
+/// A loop that showed no sign of life for this long is late.
+const LATE_SECS: u64 = 10;
+/// The disk must answer within this.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// `GET /healthz`: the process answers.
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: the database can be written, the emitter keeps up, timers are on time.
+/// 503 with one line for each fault.
+pub async fn ready(State(shared): State<Shared>) -> Response {
+    let faults = faults(&shared).await;
+    if faults.is_empty() {
+        return reply::with_type(StatusCode::OK, "text/plain; charset=utf-8", "ready\n");
+    }
+    let text = format!("{}\n", faults.join("\n"));
+    reply::with_type(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", text)
+}
+
+async fn faults(shared: &Shared) -> Vec<String> {
+    let mut faults = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "real time bounds a real disk")]
+    let write = tokio::time::timeout(WRITE_WITHIN, shared.app.check_writable()).await;
+    match write {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => faults.push(format!("database: {}", error.detail)),
+        Err(_) => faults.push("database: a write takes too long".into()),
+    }
+    let uptime = shared.uptime_secs();
+    let metrics = &shared.metrics;
+    let timers = Metrics::since(&metrics.timers_beat, uptime);
+    if timers > LATE_SECS {
+        faults.push(format!("timers: no sign of life for {timers} s"));
+    }
+    let emitter = Metrics::since(&metrics.emitter_beat, uptime);
+    let behind = shared.app.head().borrow().0 - metrics.emitter_cursor.load(Ordering::Relaxed);
+    if emitter > LATE_SECS {
+        faults.push(format!("emitter: {behind} events behind, no sign of life for {emitter} s"));
+    }
+    faults
+}
+
+/// `GET /metrics`, in the Prometheus text format.
+pub async fn metrics(State(shared): State<Shared>) -> Response {
+    let (writer, (database, wal)) = shared.app.figures();
+    let (triggered, acknowledged) = shared.app.open_counts().await.unwrap_or_default();
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let head = shared.app.head().borrow().0;
+    let lag = head - shared.metrics.emitter_cursor.load(Ordering::Relaxed);
+    let text = shared.metrics.text(&[
+        ("incidents_triggered", "Open incidents that nobody has", whole(triggered)),
+        ("incidents_acknowledged", "Open incidents that somebody has", whole(acknowledged)),
+        ("log_head", "Newest seq of the log", head),
+        ("emitter_lag", "Events that the emitter has yet to send", lag),
+        ("writer_operations", "Operations written", whole(writer.operations)),
+        ("writer_batches", "Transactions written", whole(writer.batches)),
+        ("writer_commit_micros", "Microseconds spent in commits", whole(writer.commit_micros)),
+        ("writer_failed_commits", "Commits that failed", whole(writer.failed_commits)),
+        ("writer_waiting", "Operations waiting to be written", whole(writer.waiting)),
+        ("database_bytes", "Size of the database file", whole(database)),
+        ("wal_bytes", "Size of the write-ahead log", whole(wal)),
+        ("uptime_seconds", "Seconds since the start", whole(shared.uptime_secs())),
+    ]);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    reply::with_type(StatusCode::OK, kind, text)
+}

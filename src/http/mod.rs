@@ -1,0 +1,33 @@
+//! HTTP: the accept loop, who calls, and one route for each operation of the contract. No rules.
+pub mod auth;
+pub mod body;
+pub mod health;
+pub mod ingest;
+pub mod mount;
+pub mod origin;
+pub mod reply;
+pub mod routes;
+pub mod server;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::metrics::Metrics;
+
+/// What every handler may use.
+#[derive(Clone)]
+pub struct Shared {
+    pub app: App,
+    pub config: Arc<Config>,
+    pub metrics: Metrics,
+    pub started: Instant,
+}
+
+impl Shared {
+    #[must_use]
+    pub fn uptime_secs(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+}

@@ -1,0 +1,156 @@
+//! From an operation of the contract to an axum route: permission, path, query, body, reply.
+use std::future::Future;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Shared, auth, body, reply};
+use crate::api::{Access, Method, PREFIX, Route, Segments};
+use crate::app::{Caller, Need, RequestKey};
+use crate::error::{Error, Result};
+
+/// A call of an operation, taken apart.
+pub struct Call<P, Q, B> {
+    pub caller: Caller,
+    pub path: P,
+    pub query: Q,
+    pub body: B,
+    /// The `Idempotency-Key`, with the request that it stands for.
+    pub key: RequestKey,
+}
+
+/// The routes as they are mounted, with what each needs: the permission test walks them.
+#[derive(Default)]
+pub struct Mounted {
+    pub router: Router<Shared>,
+    pub routes: Vec<(Method, &'static str, Access)>,
+}
+
+/// Longest `Idempotency-Key`.
+const MAX_KEY: usize = 255;
+
+impl Mounted {
+    /// Serves `route` by `handler`, for callers who prove who they are.
+    #[must_use]
+    pub fn mount<P, Q, B, R, F, H>(mut self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    where
+        P: Segments + Send + 'static,
+        Q: DeserializeOwned + Send + 'static,
+        B: DeserializeOwned + Send + 'static,
+        R: Serialize + 'static,
+        F: Future<Output = Result<R>> + Send + 'static,
+        H: Fn(Shared, Call<P, Q, B>) -> F + Clone + Send + Sync + 'static,
+    {
+        let (method, access) = (route.method, route.access);
+        let filter = match method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        self.routes.push((method, route.path, access));
+        let serve = move |State(shared): State<Shared>, params: RawPathParams, request: Request| {
+            let handler = handler.clone();
+            async move {
+                let answer = async {
+                    let call = take_apart(&shared, access, &params, request).await?;
+                    handler(shared, call).await
+                };
+                match answer.await {
+                    Ok(answer) => reply::json(StatusCode::OK, &answer),
+                    Err(error) => error.into_response(),
+                }
+            }
+        };
+        self.router = self.router.route(&format!("{PREFIX}{}", route.path), on(filter, serve));
+        self
+    }
+}
+
+async fn take_apart<P, Q, B>(
+    shared: &Shared,
+    access: Access,
+    params: &RawPathParams,
+    request: Request,
+) -> Result<Call<P, Q, B>>
+where
+    P: Segments,
+    Q: DeserializeOwned,
+    B: DeserializeOwned,
+{
+    let (parts, stream) = request.into_parts();
+    let caller = auth::caller(shared, &parts.method, &parts.headers, &parts.extensions).await?;
+    match access {
+        Access::Anyone => {}
+        Access::Read => caller.must_have(Need::Read)?,
+        Access::Respond => caller.must_have(Need::Respond)?,
+        Access::Manage => caller.must_have(Need::Manage)?,
+        Access::Platform => caller.must_be_platform_admin()?,
+    }
+    let values: Vec<&str> = params.iter().map(|(_, value)| value).collect();
+    let path = P::read(&values).ok_or_else(|| Error::not_found("This address"))?;
+    let query = query(parts.uri.query())?;
+    let bytes = body::read(&parts.headers, stream, shared.config.limits.api_body).await?;
+    let key = request_key(&parts.headers, parts.uri.path(), &bytes)?;
+    let body = body::parse(&parts.headers, &bytes)?;
+    Ok(Call { caller, path, query, body, key })
+}
+
+/// # Errors
+/// `Invalid` naming the parameter.
+pub fn query<Q: DeserializeOwned>(query: Option<&str>) -> Result<Q> {
+    serde_html_form::from_str(query.unwrap_or_default()).map_err(|error| {
+        let message = error.to_string();
+        let field = message.split('`').nth(1).unwrap_or("query").to_owned();
+        Error::invalid(&field, message)
+    })
+}
+
+/// # Errors
+/// `Invalid` for a key that is empty, too long or not printable.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > MAX_KEY {
+        let why = format!("needs 1 to {MAX_KEY} visible ASCII characters");
+        return Err(Error::invalid("Idempotency-Key", why));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+fn request_key(headers: &HeaderMap, path: &str, body: &[u8]) -> Result<RequestKey> {
+    Ok(idempotency_key(headers)?.map(|key| {
+        let mut request = path.as_bytes().to_vec();
+        request.push(b'\n');
+        request.extend_from_slice(body);
+        (key, request)
+    }))
+}
+
+/// Reads a body for a route that is open to anyone.
+///
+/// # Errors
+/// As `body::read` and `body::parse`.
+pub async fn open_body<B: DeserializeOwned>(
+    shared: &Shared,
+    headers: &HeaderMap,
+    stream: Body,
+) -> Result<B> {
+    let bytes = body::read(headers, stream, shared.config.limits.api_body).await?;
+    body::parse(headers, &bytes)
+}
+
+/// Adds a cookie to an answer.
+#[must_use]
+pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(value) = cookie.parse() {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}

@@ -1,0 +1,117 @@
+//! Which browser pages may speak with this server: decided here, for HTTP and sockets alike.
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, Method, header};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// What a request says of where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// No browser, or one that says nothing.
+    None,
+    /// A page that may.
+    Allowed,
+    /// A page that may not.
+    Foreign,
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+/// Scheme, host and port of a URL.
+fn origin_of(url: &str) -> &str {
+    match url.split_once("://") {
+        Some((scheme, rest)) => &url[..scheme.len() + 3 + rest.find('/').unwrap_or(rest.len())],
+        None => url,
+    }
+}
+
+/// Names that no stranger's DNS can claim: localhost and addresses.
+fn is_literal(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+#[must_use]
+pub fn of(config: &Config, headers: &HeaderMap) -> Origin {
+    let Some(origin) = text(headers, header::ORIGIN) else { return Origin::None };
+    let mut known = config.public_url.iter().chain(&config.allowed_origins);
+    if known.any(|url| origin_of(url).eq_ignore_ascii_case(origin)) {
+        return Origin::Allowed;
+    }
+    // The page came from this very server, under a name that cannot be rebound.
+    let host = text(headers, header::HOST).unwrap_or_default();
+    let same = origin.split_once("://").is_some_and(|(scheme, rest)| {
+        (scheme == "http" || scheme == "https") && rest.eq_ignore_ascii_case(host)
+    });
+    if same && is_literal(host) { Origin::Allowed } else { Origin::Foreign }
+}
+
+/// A cookie alone proves nothing: what changes something must come from an allowed page.
+///
+/// # Errors
+/// `Forbidden`.
+pub fn check_cookie_use(config: &Config, method: &Method, headers: &HeaderMap) -> Result<()> {
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let own_page = match of(config, headers) {
+        Origin::Allowed => true,
+        Origin::Foreign => false,
+        Origin::None => {
+            site == Some("same-origin") || method.is_safe() && site != Some("cross-site")
+        }
+    };
+    if own_page {
+        return Ok(());
+    }
+    Err(Error::forbidden("This page may not act with your session.")
+        .hint("Set public_url or allowed_origins to the address in the browser."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(origin: &str, host: &str) -> Origin {
+        let config = Config {
+            public_url: Some("https://oncall.example.com/".into()),
+            allowed_origins: vec!["http://wall.lan:3000".into()],
+            ..Config::default()
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, origin.parse().expect("header"));
+        headers.insert(header::HOST, host.parse().expect("header"));
+        of(&config, &headers)
+    }
+
+    #[test]
+    fn only_known_pages_and_this_server_itself() {
+        for (origin, host) in [
+            ("https://oncall.example.com", "oncall.example.com"),
+            ("http://wall.lan:3000", "127.0.0.1:8080"),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("http://192.168.1.5:8080", "192.168.1.5:8080"),
+            ("http://[::1]:8080", "[::1]:8080"),
+            ("http://localhost:8080", "localhost:8080"),
+        ] {
+            assert_eq!(judge(origin, host), Origin::Allowed, "{origin} at {host}");
+        }
+        for (origin, host) in [
+            ("https://evil.example", "127.0.0.1:8080"),
+            ("null", "127.0.0.1:8080"),
+            ("http://oncall.example.com", "oncall.example.com"),
+            ("https://oncall.example.com:444", "oncall.example.com"),
+            ("https://oncall.example.com.evil.example", "oncall.example.com"),
+            ("https://evil-oncall.example.com", "oncall.example.com"),
+            ("http://127.0.0.1:8081", "127.0.0.1:8080"),
+            ("http://rebound.example:8080", "rebound.example:8080"),
+        ] {
+            assert_eq!(judge(origin, host), Origin::Foreign, "{origin} at {host}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Before the library sees a request: its origin, its number, and which TCP stream a session
+//! runs on, so that a socket which does not read can be cut off.
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use socketioxide::socket::Sid;
+
+use crate::error::{Error, Kind};
+use crate::http::Shared;
+use crate::http::origin::{self, Origin};
+use crate::http::reply;
+use crate::http::server::Conn;
+
+/// The streams of sessions that were upgraded, and the sessions that are to end.
+#[derive(Default)]
+pub struct Door(Mutex<Sessions>);
+
+#[derive(Default)]
+struct Sessions {
+    upgraded: HashMap<Sid, Conn>,
+    condemned: HashSet<Sid>,
+}
+
+impl Door {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
+        // Plain maps: a panic elsewhere leaves them whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the session without a word, so that its client comes back: cuts the stream that it
+    /// was upgraded to, else the one it came on, and lets no further poll of it through.
+    pub fn cut(&self, sid: Sid, first: Option<&Conn>) {
+        let mut sessions = self.sessions();
+        sessions.condemned.insert(sid);
+        if let Some(conn) = sessions.upgraded.get(&sid).or(first) {
+            conn.cut();
+        }
+    }
+
+    /// The session is over.
+    pub fn forget(&self, sid: Sid) {
+        let mut sessions = self.sessions();
+        sessions.upgraded.remove(&sid);
+        sessions.condemned.remove(&sid);
+    }
+}
+
+#[derive(Clone)]
+pub struct Guard {
+    pub shared: Shared,
+    pub door: Arc<Door>,
+}
+
+/// Middleware before the library.
+pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let config = &guard.shared.config;
+    if origin::of(config, request.headers()) == Origin::Foreign {
+        return Error::forbidden("This page may not connect.")
+            .hint("Set public_url or allowed_origins to the address in the browser.")
+            .into_response();
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let value = |name: &str| {
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)
+    };
+    if value("token").is_some() {
+        return Error::new(Kind::Malformed, "A token in the address ends up in logs.")
+            .hint("Send it as auth: { token }.")
+            .into_response();
+    }
+    let sid: Option<Sid> = value("sid").and_then(|(_, sid)| sid.parse().ok());
+    match sid {
+        None => {
+            let open = usize::try_from(guard.shared.metrics.sockets.get()).unwrap_or(0);
+            if open >= config.limits.sockets {
+                return Error::unavailable("Too many sockets are open.").into_response();
+            }
+        }
+        Some(sid) => {
+            let mut sessions = guard.door.sessions();
+            if sessions.condemned.contains(&sid) {
+                let unknown = serde_json::json!({"code": 1, "message": "Session ID unknown"});
+                return reply::json(StatusCode::BAD_REQUEST, &unknown);
+            }
+            if value("transport").is_some_and(|(_, transport)| transport == "websocket")
+                && let Some(conn) = request.extensions().get::<Conn>()
+            {
+                sessions.upgraded.insert(sid, conn.clone());
+            }
+        }
+    }
+    next.run(request).await
+}

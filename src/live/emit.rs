@@ -1,0 +1,510 @@
+//! The follower that sends: reads the log in order, sends each event to its rooms, obeys changes
+//! of access, and lets sockets in and out. One task, so the order is total.
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::socket::Sid;
+use socketioxide::{SendError, SocketError};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::door::Door;
+use super::messages::answer;
+use super::places::{Place, Places};
+use crate::api::live::{
+    AUTHENTICATED, Authenticated, Backlog as WireBacklog, Left, MAX_ACK, RATE_LIMIT_WARNING,
+    RateLimitWarning, Refused, Room, SESSION_EXPIRED, SessionExpired, Subscribed, UNSUBSCRIBED,
+    Unsubscribed,
+};
+use crate::api::people::Person;
+use crate::app::{App, Caller, Joining};
+use crate::domain::event::{Access, Record};
+use crate::domain::{Event, Seq, UserId};
+use crate::error::{Error, Result};
+use crate::http::server::Conn;
+use crate::metrics::Metrics;
+use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
+
+/// Rows read at once.
+const ROWS: u32 = 256;
+/// Rows remembered to close the seam between a subscriber's read and now.
+const RING: usize = 4_096;
+/// Sends after which other tasks get their turn, so that queues can drain.
+const YIELD_AFTER: usize = 64;
+/// A row that brings the loop down this often is skipped, loudly.
+const ATTEMPTS: u32 = 3;
+/// Room in an ack for what is around the events.
+const ACK_ENVELOPE: usize = 8 * 1024;
+const BEAT: Duration = Duration::from_secs(1);
+
+/// What the emitter is asked.
+pub enum Command {
+    Connect {
+        socket: SocketRef,
+        caller: Box<Caller>,
+        conn: Option<Conn>,
+    },
+    Disconnect {
+        sid: Sid,
+    },
+    /// The ack comes back through `unused` if the log ran on too far to close the seam.
+    Join {
+        sid: Sid,
+        joining: Joining,
+        ack: AckSender,
+        unused: oneshot::Sender<AckSender>,
+    },
+    /// Leave these rooms; none: all but the person's own.
+    Leave {
+        sid: Sid,
+        rooms: Option<Vec<Room>>,
+        ack: AckSender,
+    },
+    Warn {
+        sid: Sid,
+        warning: RateLimitWarning,
+        over: bool,
+    },
+    /// Its session or token is no longer good.
+    Expire {
+        sid: Sid,
+    },
+}
+
+/// A row as the ring keeps it.
+struct Recent {
+    row: LogRow,
+    access: Option<Access>,
+}
+
+/// Survives a panic of its loop: what it knows lies behind a lock.
+#[derive(Clone)]
+pub struct Emitter {
+    state: Arc<Mutex<State>>,
+    metrics: Metrics,
+}
+
+struct State {
+    app: App,
+    metrics: Metrics,
+    commands: mpsc::Receiver<Command>,
+    door: Arc<Door>,
+    places: Places,
+    cursor: Seq,
+    ring: VecDeque<Recent>,
+    /// The row being sent, and how often that was tried.
+    trying: (Seq, u32),
+}
+
+impl Emitter {
+    pub fn new(
+        app: App,
+        metrics: Metrics,
+        commands: mpsc::Receiver<Command>,
+        door: Arc<Door>,
+    ) -> Self {
+        let cursor = *app.head().borrow();
+        metrics.emitter_cursor.store(cursor.0, Ordering::Relaxed);
+        let state = State {
+            app,
+            metrics: metrics.clone(),
+            commands,
+            door,
+            places: Places::default(),
+            cursor,
+            ring: VecDeque::with_capacity(RING),
+            trying: (Seq::default(), 0),
+        };
+        Self { state: Arc::new(Mutex::new(state)), metrics }
+    }
+
+    /// Runs for ever; started again after a panic it goes on where it was.
+    pub async fn run(self, uptime: impl Fn() -> u64) {
+        let mut state = self.state.lock().await;
+        let mut head = state.app.head();
+        loop {
+            match state.advance(None).await {
+                Ok(()) => self.metrics.emitter_beat.store(uptime(), Ordering::Relaxed),
+                Err(error) => {
+                    tracing::error!(%error, "the log cannot be read");
+                    crate::clock::Clock::System.sleep(BEAT).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                changed = head.changed() => if changed.is_err() { return },
+                command = state.commands.recv() => match command {
+                    Some(command) => state.obey(command).await,
+                    None => return,
+                },
+                () = crate::clock::Clock::System.sleep(BEAT) => {}
+            }
+        }
+    }
+}
+
+impl State {
+    /// Sends everything up to the head, or at least up to `until`.
+    async fn advance(&mut self, until: Option<Seq>) -> Result<()> {
+        loop {
+            let rows = self.app.events_after(self.cursor, ROWS).await?;
+            let full = rows.len() == ROWS as usize;
+            for row in rows {
+                self.step(row).await;
+            }
+            if !full || until.is_some_and(|until| self.cursor >= until) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn step(&mut self, row: LogRow) {
+        let seq = row.seq;
+        self.trying = match self.trying {
+            (trying, times) if trying == seq => (seq, times + 1),
+            _ => (seq, 1),
+        };
+        if self.trying.1 > ATTEMPTS {
+            self.metrics.skipped_events.inc();
+            tracing::error!(%seq, "an event brought the emitter down {ATTEMPTS} times: skipped");
+        } else {
+            let access = if row.incident.is_some() {
+                self.send(&row).await;
+                None
+            } else {
+                let access = access(&row);
+                if let Some(change) = &access {
+                    self.follow_access(change);
+                }
+                access
+            };
+            if self.ring.len() == RING {
+                self.ring.pop_front();
+            }
+            self.ring.push_back(Recent { row, access });
+        }
+        self.cursor = seq;
+        self.metrics.emitter_cursor.store(seq.0, Ordering::Relaxed);
+    }
+
+    /// One event to every socket that it concerns, encoded once.
+    async fn send(&mut self, row: &LogRow) {
+        let slots = self.places.slots_in(rooms_of(row));
+        if slots.is_empty() {
+            return;
+        }
+        let Ok(payload) = serde_json::from_str::<&RawValue>(&row.json) else {
+            tracing::error!(seq = %row.seq, "a row of the log is no JSON");
+            return;
+        };
+        let mut lagging = Vec::new();
+        for (index, slot) in slots.into_iter().enumerate() {
+            if let Some(place) = self.places.at_mut(slot)
+                && !deliver(&self.metrics, place, row, payload)
+            {
+                lagging.push(place.socket.id);
+            }
+            if index % YIELD_AFTER == YIELD_AFTER - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        for sid in lagging {
+            self.cut(sid);
+        }
+    }
+
+    /// A socket that did not take an event has lost its place: it is cut, and its client comes
+    /// back with the last seq that it has.
+    fn cut(&mut self, sid: Sid) {
+        if let Some(place) = self.places.remove(sid) {
+            self.metrics.lagging.inc();
+            tracing::warn!(socket = %sid, "a socket reads too slowly and is cut off");
+            self.door.cut(sid, place.conn.as_ref());
+        }
+    }
+
+    /// Ends a socket for good: its client is told not to come back with this credential.
+    fn expire(&mut self, sid: Sid, message: &'static str) {
+        let Some(place) = self.places.remove(sid) else { return };
+        let told = place.socket.emit(SESSION_EXPIRED, &SessionExpired { message });
+        if told.is_err() || place.socket.disconnect().is_err() {
+            self.door.cut(sid, place.conn.as_ref());
+        }
+    }
+
+    fn follow_access(&mut self, change: &Access) {
+        let of = |user: UserId| move |place: &Place| place.user() == Some(user);
+        match change {
+            Access::MemberRemoved { team, user } => {
+                for sid in self.places.find(of(*user)) {
+                    self.leave_team(sid, Room::Team(*team));
+                }
+            }
+            Access::UserDisabled { user } => {
+                for sid in self.places.find(of(*user)) {
+                    self.expire(sid, "Your account was disabled.");
+                }
+            }
+            Access::UserChanged { user, admin } => {
+                // What he may see changed: his clients come back and are asked anew.
+                let stale = |place: &Place| {
+                    place.user() == Some(*user)
+                        && place.caller.is_platform_admin() != *admin
+                        && place.caller.team.is_none()
+                };
+                for sid in self.places.find(stale) {
+                    if let Some(place) = self.places.remove(sid) {
+                        self.door.cut(sid, place.conn.as_ref());
+                    }
+                }
+            }
+            Access::SessionEnded { session, expired, .. } => {
+                let message =
+                    if *expired { "Your session expired." } else { "Your session was ended." };
+                for sid in self.places.find(|place| place.session() == Some(*session)) {
+                    self.expire(sid, message);
+                }
+            }
+            Access::TokenEnded { token, expired, .. } => {
+                let message =
+                    if *expired { "Your token expired." } else { "Your token was revoked." };
+                for sid in self.places.find(|place| place.token() == Some(*token)) {
+                    self.expire(sid, message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn leave_team(&mut self, sid: Sid, room: Room) {
+        if self.places.get_mut(sid).is_some_and(|place| place.caller.is_platform_admin()) {
+            return;
+        }
+        let rooms = self.places.leave(sid, &[room]);
+        let Some(place) = self.places.get_mut(sid).filter(|_| !rooms.is_empty()) else { return };
+        let notice = Unsubscribed { rooms, reason: "You are no longer a member of this team." };
+        if place.socket.emit(UNSUBSCRIBED, &notice).is_err() {
+            self.cut(sid);
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Connect { socket, caller, conn } => self.connect(socket, *caller, conn),
+            Command::Disconnect { sid } => {
+                self.places.remove(sid);
+            }
+            Command::Join { sid, joining, ack, unused } => {
+                self.join(sid, joining, ack, unused).await;
+            }
+            Command::Leave { sid, rooms, ack } => {
+                let rooms = rooms.unwrap_or_else(|| {
+                    self.places.get_mut(sid).map_or_else(Vec::new, |place| {
+                        let own = |room: &&Room| !matches!(room, Room::User(_));
+                        place.rooms.iter().filter(own).copied().collect()
+                    })
+                });
+                let rooms = self.places.leave(sid, &rooms);
+                answer(ack, &Left { ok: true, rooms });
+            }
+            Command::Warn { sid, warning, over } => {
+                let Some(place) = self.places.get_mut(sid) else { return };
+                let told = place.socket.emit(RATE_LIMIT_WARNING, &warning);
+                if over
+                    && let Some(place) = self.places.remove(sid)
+                    && (told.is_err() || place.socket.disconnect().is_err())
+                {
+                    self.door.cut(sid, place.conn.as_ref());
+                }
+            }
+            Command::Expire { sid } => self.expire(sid, "Your session or token is no longer good."),
+        }
+    }
+
+    fn connect(&mut self, socket: SocketRef, caller: Caller, conn: Option<Conn>) {
+        let sid = socket.id;
+        let user = caller.user().map(|user| Person {
+            id: user.id,
+            username: user.username.clone(),
+            name: user.name.clone(),
+        });
+        // A token for one team shows nothing of the others.
+        let own = user.as_ref().filter(|_| caller.team.is_none()).map(|user| Room::User(user.id));
+        let hello = Authenticated {
+            user,
+            head: self.cursor,
+            now: self.app.now(),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        let greeted = socket.emit(AUTHENTICATED, &hello);
+        let sent = self.cursor;
+        self.places.add(Place {
+            socket,
+            caller,
+            conn,
+            rooms: std::collections::BTreeSet::new(),
+            sent,
+        });
+        self.places.join(sid, own.as_slice());
+        if matches!(greeted, Err(SendError::Socket(SocketError::Closed))) {
+            // It went before its hello; its goodbye may have come before this.
+            self.places.remove(sid);
+        }
+    }
+
+    /// The seam: first up to what the subscriber's read saw; then, without a pause, refused if
+    /// his access went since, else answered, sent what came after his read, and joined.
+    async fn join(
+        &mut self,
+        sid: Sid,
+        joining: Joining,
+        ack: AckSender,
+        unused: oneshot::Sender<AckSender>,
+    ) {
+        if self.cursor < joining.head && self.advance(Some(joining.head)).await.is_err() {
+            let error = Error::unavailable("The log cannot be read; subscribe again.");
+            return answer(ack, &Refused::from(&error));
+        }
+        let Joining { rooms, user, head, backlog } = joining;
+        if !self.ring_reaches(head) || self.access_went(&rooms, user, head) {
+            // Read again: what he may see, or what came since, is no longer what was read.
+            let _ = unused.send(ack);
+            return;
+        }
+        let backlog = add_recent(backlog, &self.recent(head, &rooms));
+        let (backlog, complete) = wire(backlog);
+        let head = self.cursor;
+        answer(ack, &Subscribed { ok: true, rooms: rooms.clone(), head, backlog });
+        if complete {
+            self.places.join(sid, &rooms);
+        }
+    }
+
+    fn ring_reaches(&self, head: Seq) -> bool {
+        head >= self.cursor || self.ring.front().is_some_and(|first| first.row.seq.0 <= head.0 + 1)
+    }
+
+    fn newer(&self, head: Seq) -> impl Iterator<Item = &Recent> {
+        self.ring.iter().rev().take_while(move |recent| recent.row.seq > head)
+    }
+
+    fn access_went(&self, rooms: &[Room], user: Option<UserId>, head: Seq) -> bool {
+        self.newer(head).any(|recent| match &recent.access {
+            Some(Access::MemberRemoved { team, user: gone }) => {
+                user == Some(*gone) && rooms.contains(&Room::Team(*team))
+            }
+            Some(Access::UserChanged { user: changed, .. }) => user == Some(*changed),
+            _ => false,
+        })
+    }
+
+    /// What went out to `rooms` after `head`, oldest first.
+    fn recent(&self, head: Seq, rooms: &[Room]) -> Vec<LogRow> {
+        let concerns = |row: &LogRow| {
+            row.incident.is_some() && rooms_of(row).any(|room| rooms.contains(&room))
+        };
+        let mut found: Vec<LogRow> = self
+            .newer(head)
+            .filter(|recent| concerns(&recent.row))
+            .map(|recent| recent.row.clone())
+            .collect();
+        found.reverse();
+        found
+    }
+}
+
+/// False if the socket's queue did not take it.
+fn deliver(metrics: &Metrics, place: &mut Place, row: &LogRow, payload: &RawValue) -> bool {
+    if row.seq <= place.sent {
+        return true;
+    }
+    place.sent = row.seq;
+    match place.socket.emit(&row.name, payload) {
+        Ok(()) => {
+            metrics.emitted.inc();
+            true
+        }
+        // Its goodbye is on the way.
+        Err(SendError::Socket(SocketError::Closed)) => true,
+        Err(error) => {
+            metrics.emit_failures.inc();
+            tracing::debug!(socket = %place.socket.id, %error, "an event was not queued");
+            false
+        }
+    }
+}
+
+/// The rooms that an event goes to.
+fn rooms_of(row: &LogRow) -> impl Iterator<Item = Room> {
+    let everybody = row.incident.map(|_| Room::All);
+    everybody
+        .into_iter()
+        .chain(row.team.map(Room::Team))
+        .chain(row.people.iter().copied().map(Room::User))
+}
+
+fn access(row: &LogRow) -> Option<Access> {
+    match serde_json::from_str(&row.json) {
+        Ok(Record::Access { change }) => Some(change),
+        _ => None,
+    }
+}
+
+/// Closes the seam: what came after the subscriber's read goes into his answer, so that it is
+/// neither missed nor sent out of order.
+fn add_recent(mut backlog: Backlog, recent: &[LogRow]) -> Backlog {
+    match &mut backlog {
+        Backlog::Events(rows) => rows.extend_from_slice(recent),
+        Backlog::Snapshot { incidents, .. } => {
+            for row in recent {
+                let Ok(Event { incident, .. }) = serde_json::from_str(&row.json) else { continue };
+                incidents.retain(|known| known.id != incident.id);
+                if incident.is_open() {
+                    incidents.push(incident);
+                }
+            }
+            incidents.sort_by_key(order_of_need);
+        }
+    }
+    backlog
+}
+
+/// As much of a backlog as an ack may hold; says whether that is all.
+fn wire(backlog: Backlog) -> (WireBacklog, bool) {
+    let mut room = MAX_ACK - ACK_ENVELOPE;
+    let mut fits = |json: &str| {
+        let fits = json.len() < room;
+        room = room.saturating_sub(json.len() + 1);
+        fits
+    };
+    match backlog {
+        Backlog::Events(rows) => {
+            let all = rows.len();
+            let events: Vec<Box<RawValue>> = rows
+                .into_iter()
+                .take_while(|row| fits(&row.json))
+                .filter_map(|row| RawValue::from_string(row.json.to_string()).ok())
+                .collect();
+            let more = events.len() < all;
+            (WireBacklog::Events { events, more }, !more)
+        }
+        Backlog::Snapshot { incidents, next } => {
+            let mut next_cursor = next;
+            let mut shown = Vec::with_capacity(incidents.len());
+            let mut last = None;
+            for incident in &incidents {
+                let Ok(json) = serde_json::value::to_raw_value(incident) else { continue };
+                if !fits(json.get()) {
+                    next_cursor = last.map(cursor_after);
+                    break;
+                }
+                shown.push(json);
+                last = Some(incident);
+            }
+            (WireBacklog::Reset { reset: true, incidents: shown, next_cursor }, true)
+        }
+    }
+}

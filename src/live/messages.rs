@@ -1,0 +1,188 @@
+//! What a client says: read strictly, counted, and answered one after the other.
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use socketioxide::extract::AckSender;
+use socketioxide::socket::Sid;
+use tokio::sync::{mpsc, oneshot};
+
+use super::emit::Command;
+use super::limits::{FREE_SUBSCRIBES, LIMIT, RateLimit, Verdict};
+use crate::api::live::{PING, Pong, RateLimitWarning, Refused, SUBSCRIBE, Subscribe, UNSUBSCRIBE};
+use crate::app::{App, Caller, Secret};
+use crate::domain::text;
+use crate::error::{Error, Kind, Result};
+
+/// Reads of the log that a subscribe may need before the emitter can take it over.
+const TRIES: u32 = 5;
+
+/// One message, with the way to answer it.
+pub struct Message {
+    what: What,
+    ack: AckSender,
+}
+
+enum What {
+    Subscribe(Result<Subscribe>),
+    Unsubscribe(Result<Subscribe>),
+    Ping,
+    Unknown(String),
+}
+
+impl Message {
+    pub fn named(name: &str, data: Option<Value>, ack: AckSender) -> Self {
+        let what = match name {
+            SUBSCRIBE => What::Subscribe(read(data)),
+            UNSUBSCRIBE => What::Unsubscribe(read(data)),
+            PING => What::Ping,
+            other => What::Unknown(other.to_owned()),
+        };
+        Self { what, ack }
+    }
+
+    pub fn unknown(name: String, ack: AckSender) -> Self {
+        Self { what: What::Unknown(name), ack }
+    }
+
+    /// The inbox is full: the client does not wait for answers.
+    pub fn refuse_for_haste(self) {
+        let error = Error::new(Kind::Limited, "Too many messages at once; wait for the answers.");
+        answer(self.ack, &Refused::from(&error));
+    }
+}
+
+/// Nothing and null mean: all that I may see.
+fn read(data: Option<Value>) -> Result<Subscribe> {
+    match data {
+        None | Some(Value::Null) => Ok(Subscribe::default()),
+        Some(value @ Value::Object(_)) => serde_json::from_value(value).map_err(|error| {
+            Error::invalid("message", format!("{error}; send {{teamId?, teamIds?, after?}}"))
+        }),
+        Some(_) => Err(Error::invalid("message", "must be an object {teamId?, teamIds?, after?}")),
+    }
+}
+
+pub(super) fn answer(ack: AckSender, reply: &impl serde::Serialize) {
+    // A full or closed socket hears nothing; the emitter deals with it.
+    let _ = ack.send(reply);
+}
+
+/// The messages of one socket, and all that answering them takes.
+pub struct Inbox {
+    pub sid: Sid,
+    pub caller: Caller,
+    pub secret: Secret,
+    pub app: App,
+    pub commands: mpsc::Sender<Command>,
+    pub rates: Arc<RateLimit>,
+    pub messages: mpsc::Receiver<Message>,
+}
+
+impl Inbox {
+    /// Introduces the socket to the emitter, then answers until the socket is gone. Holds no
+    /// reference to it: the messages end when the last one is dropped.
+    pub async fn run(mut self, connect: Command) {
+        if self.commands.send(connect).await.is_err() {
+            return;
+        }
+        // Revoked between the check and now? From here on the emitter hears of it.
+        let moved = *self.app.head().borrow() != self.caller.as_of;
+        if moved
+            && let Err(error) = self.app.authenticate(&self.secret).await
+            && error.kind == Kind::Unauthenticated
+        {
+            let expire = Command::Expire { sid: self.sid };
+            let _ = self.commands.send(expire).await;
+            return;
+        }
+        let mut free = FREE_SUBSCRIBES;
+        while let Some(message) = self.messages.recv().await {
+            let is_free = matches!(message.what, What::Subscribe(_)) && free > 0;
+            if is_free {
+                free -= 1;
+            } else if !self.count().await {
+                return;
+            }
+            self.handle(message).await;
+        }
+    }
+
+    /// False if the sender is over the limit and was disconnected.
+    async fn count(&self) -> bool {
+        let Some(user) = self.caller.user() else { return true };
+        let (current, retry_after, over) =
+            match self.rates.count(user.id, self.app.clock().since_boot()) {
+                Verdict::Fine => return true,
+                Verdict::Warn { current, retry_after } => (current, retry_after, false),
+                Verdict::Over { current, retry_after } => (current, retry_after, true),
+            };
+        let message = if over {
+            "Too many messages; disconnected. Reconnect later."
+        } else {
+            "You send many messages; above the limit you are disconnected."
+        };
+        let warning = RateLimitWarning {
+            current,
+            limit: LIMIT,
+            message: message.into(),
+            retry_after_ms: millis(retry_after),
+        };
+        let command = Command::Warn { sid: self.sid, warning, over };
+        self.commands.send(command).await.is_ok() && !over
+    }
+
+    async fn handle(&self, message: Message) {
+        let ack = message.ack;
+        match message.what {
+            What::Subscribe(Ok(subscribe)) => self.subscribe(subscribe, ack).await,
+            What::Unsubscribe(Ok(teams)) => {
+                let names = teams.teams();
+                let rooms = match self.app.rooms_of(names).await {
+                    Ok(rooms) => rooms,
+                    Err(error) => return answer(ack, &Refused::from(&error)),
+                };
+                let _ = self.commands.send(Command::Leave { sid: self.sid, rooms, ack }).await;
+            }
+            What::Subscribe(Err(error)) | What::Unsubscribe(Err(error)) => {
+                answer(ack, &Refused::from(&error));
+            }
+            What::Ping => {
+                let head = *self.app.head().borrow();
+                answer(ack, &Pong { ok: true, head, now: self.app.now() });
+            }
+            What::Unknown(name) => {
+                let name = text::line(&name, 64);
+                let error = Error::new(Kind::NotFound, format!("There is no event `{name}`."));
+                answer(ack, &Refused::from(&error));
+            }
+        }
+    }
+
+    /// Reads what the client may see and missed; the emitter closes the seam. If the log ran on
+    /// too far meanwhile it is read again.
+    async fn subscribe(&self, subscribe: Subscribe, mut ack: AckSender) {
+        for _ in 0..TRIES {
+            let joining =
+                match self.app.joining(&self.caller, subscribe.teams(), subscribe.after).await {
+                    Ok(joining) => joining,
+                    Err(error) => return answer(ack, &Refused::from(&error)),
+                };
+            let (unused, back) = oneshot::channel();
+            let join = Command::Join { sid: self.sid, joining, ack, unused };
+            if self.commands.send(join).await.is_err() {
+                return;
+            }
+            match back.await {
+                Ok(returned) => ack = returned,
+                Err(_) => return,
+            }
+        }
+        let error = Error::unavailable("The log moves too fast; subscribe again.");
+        answer(ack, &Refused::from(&error));
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
