@@ -41,13 +41,17 @@ struct Inner {
     /// How people reach this server, without a slash at the end.
     public_url: String,
     hashers: Semaphore,
+    /// Wall and boot clock when they were last compared.
+    clocks: tokio::sync::Mutex<(Timestamp, std::time::Duration)>,
 }
 
 impl App {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Self(Arc::new(Inner { store, clock, public_url, hashers: Semaphore::new(HASHERS) }))
+        let clocks = tokio::sync::Mutex::new((clock.now(), clock.since_boot()));
+        let hashers = Semaphore::new(HASHERS);
+        Self(Arc::new(Inner { store, clock, public_url, hashers, clocks }))
     }
 
     #[must_use]

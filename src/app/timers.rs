@@ -20,6 +20,8 @@ use crate::store::{Timer, Write};
 const AT_ONCE: u32 = 256;
 /// After a start nothing expires before senders had this long to report again.
 const GRACE: Duration = Duration::from_secs(5 * 60);
+/// Smaller differences between wall and boot clock are drift, not a step.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// Past this, what is over no longer decides where a firing goes.
 const FORGET: SignedDuration = SignedDuration::from_hours(24);
 const FORGET_AT_ONCE: u32 = 1_000;
@@ -61,12 +63,22 @@ impl App {
         self.0.store.read(|r| r.next_due()).await
     }
 
-    /// Somebody set the wall clock by `jump`: elapsed timers keep their length.
+    /// Did somebody set the wall clock since the last look? Then elapsed timers keep their
+    /// length, and the step is returned. Suspend and downtime are not steps.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be stored.
-    pub async fn follow_clock_step(&self, jump: SignedDuration) -> Result<usize> {
-        self.write(move |w| w.shift_elapsed(jump)).await
+    /// `Unavailable` when it cannot be stored; the next look tries again.
+    pub async fn follow_clock(&self) -> Result<Option<SignedDuration>> {
+        let mut clocks = self.0.clocks.lock().await;
+        let (wall, boot) = (self.now(), self.0.clock.since_boot());
+        let passed = SignedDuration::try_from(boot.saturating_sub(clocks.1)).unwrap_or_default();
+        let step = wall.duration_since(clocks.0).saturating_sub(passed);
+        let stepped = step.abs() > STEP;
+        if stepped {
+            self.write(move |w| w.shift_elapsed(step)).await?;
+        }
+        *clocks = (wall, boot);
+        Ok(stepped.then_some(step))
     }
 
     /// Senders could not reach us while we were down: give them time before anything expires.

@@ -1,0 +1,395 @@
+//! A server in this process over real TCP, with a clock that stands still until it is turned,
+//! four people, one service, and a thin Socket.IO client.
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use incidentd::api::configuration::Document;
+use incidentd::api::people::NewToken;
+use incidentd::api::{Nothing, Route, Segments, incidents};
+use incidentd::app::{Caller, Secret};
+use incidentd::client::Client;
+use incidentd::clock::{Clock, ManualClock};
+use incidentd::config::Config;
+use incidentd::domain::{Action, Incident, IncidentId};
+use incidentd::engine::timers;
+use incidentd::error::Error;
+use incidentd::server::Server;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+/// The key of `checkout`'s integration.
+pub const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// When the story begins.
+pub const START: &str = "2026-11-23T03:00:00Z";
+/// Nothing here takes this long unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub const fn mins(mins: u64) -> Duration {
+    secs(mins * 60)
+}
+
+pub const fn hours(hours: u64) -> Duration {
+    mins(hours * 60)
+}
+
+/// A server, and the world around it: `payments` with alice (admin), bob (responder) and carol
+/// (observer); `search` with mallory, a stranger to payments; root, a platform admin.
+pub struct TestServer {
+    pub url: String,
+    pub clock: Arc<ManualClock>,
+    pub server: Option<Server>,
+    dir: tempfile::TempDir,
+    tokens: Vec<(String, String)>,
+    http: reqwest::Client,
+}
+
+const WORLD: &str = r#"
+[[users]]
+username = "root"
+admin = true
+[[users]]
+username = "alice"
+[[users]]
+username = "bob"
+[[users]]
+username = "carol"
+[[users]]
+username = "mallory"
+[[teams]]
+slug = "payments"
+members = { alice = "admin", bob = "responder", carol = "observer" }
+[[teams]]
+slug = "search"
+members = { mallory = "admin" }
+[[services]]
+slug = "checkout"
+team = "payments"
+[[services]]
+slug = "index"
+team = "search"
+[[integrations]]
+service = "checkout"
+name = "prometheus"
+key = "0123456789abcdef0123456789abcdef"
+[[integrations]]
+service = "index"
+name = "cron"
+key = "fedcba9876543210fedcba9876543210"
+"#;
+
+impl TestServer {
+    pub async fn start() -> Self {
+        let clock = ManualClock::starting_at(START.parse().expect("a time"));
+        let dir = tempfile::tempdir().expect("a folder");
+        let server = start(&dir, &clock).await;
+        let mut tokens = Vec::new();
+        let document: Document = toml::from_str(WORLD).expect("a document");
+        server.app.apply(&Caller::host(), document).await.expect("applied");
+        for name in ["root", "alice", "bob", "carol", "mallory"] {
+            let new = NewToken { user: Some(name.into()), ..NewToken::default() };
+            let issued = server.app.create_token(&Caller::host(), new).await.expect("a token");
+            tokens.push((name.to_owned(), issued.token));
+        }
+        let url = url(&server);
+        let http = http();
+        Self { url, clock, server: Some(server), dir, tokens, http }
+    }
+
+    /// Stops the server and starts it again on the same folder; the port changes.
+    pub async fn restart(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        // The last clones of the store go with the tasks that were told to stop.
+        let server = loop {
+            match try_start(&self.dir, &self.clock).await {
+                Ok(server) => break server,
+                Err(error) if error.kind == incidentd::error::Kind::Refused => {
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        self.url = url(&server);
+        self.server = Some(server);
+    }
+
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    pub fn token(&self, who: &str) -> &str {
+        self.tokens.iter().find(|(name, _)| name == who).map(|(_, token)| token).expect("known")
+    }
+
+    pub fn client(&self, who: &str) -> Client {
+        Client::new(&self.url, Some(Secret::new(self.token(who))), PATIENCE).expect("a client")
+    }
+
+    pub const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Time passes; everything that falls due on the way happens at its moment.
+    pub async fn advance(&mut self, by: Duration) {
+        let app = self.server().app.clone();
+        let end = app
+            .now()
+            .checked_add(jiff::SignedDuration::try_from(by).expect("short"))
+            .expect("in range");
+        loop {
+            let next = app.next_due().await.expect("readable").filter(|due| *due <= end);
+            let to = next.unwrap_or(end);
+            let step = Duration::try_from(to.duration_since(app.now())).unwrap_or_default();
+            self.clock.advance(step);
+            timers::turn(&app).await;
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Somebody sets the wall clock.
+    pub async fn step_wall(&mut self, by: jiff::SignedDuration) {
+        self.clock.step_wall(by);
+        let app = self.server().app.clone();
+        timers::turn(&app).await;
+    }
+
+    /// Posts to `/integrations/KEY/{source}`; returns status and body.
+    pub async fn post(&self, source: &str, body: &Value) -> (u16, Value) {
+        self.post_raw(
+            &format!("/integrations/{KEY}/{source}"),
+            "application/json",
+            body.to_string().into(),
+        )
+        .await
+    }
+
+    pub async fn post_raw(&self, path: &str, content_type: &str, body: Vec<u8>) -> (u16, Value) {
+        let request =
+            self.http.post(format!("{}{path}", self.url)).header("content-type", content_type);
+        answer(request.body(body)).await
+    }
+
+    /// An alert through the generic source, which must be taken.
+    pub async fn alert(&self, body: Value) -> incidents::Outcome {
+        let (status, answer) = self.post("generic", &body).await;
+        assert_eq!(status, 202, "{answer}");
+        serde_json::from_value(answer).expect("an outcome")
+    }
+
+    pub async fn call<P, Q, B, R>(
+        &self,
+        who: &str,
+        route: &Route<P, Q, B, R>,
+        path: P,
+        query: &Q,
+        body: &B,
+    ) -> Result<R, Error>
+    where
+        P: Segments,
+        Q: Serialize,
+        B: Serialize,
+        R: DeserializeOwned,
+    {
+        self.client(who).call(route, path, query, body).await
+    }
+
+    pub async fn incident(&self, id: i64) -> Incident {
+        self.call("root", &incidents::SHOW, IncidentId(id), &Nothing {}, &Nothing {})
+            .await
+            .expect("shown")
+    }
+
+    pub async fn act(&self, who: &str, id: i64, action: Action) -> Result<incidents::Acted, Error> {
+        self.call(who, &incidents::ACT, IncidentId(id), &Nothing {}, &action).await
+    }
+
+    /// The names of an incident's events, with the reason of an update or resolve.
+    pub async fn story(&self, id: i64) -> Vec<String> {
+        let page = self
+            .call(
+                "root",
+                &incidents::TIMELINE,
+                IncidentId(id),
+                &incidents::AfterQuery::default(),
+                &Nothing {},
+            )
+            .await
+            .expect("a timeline");
+        page.items
+            .iter()
+            .map(|event| serde_json::from_str::<Value>(event.get()).expect("JSON"))
+            .map(|event| {
+                let name = event["type"].as_str().expect("a type").trim_start_matches("incident:");
+                match event["reason"].as_str() {
+                    Some(reason) if event["type"] != "incident:reassigned" => {
+                        format!("{name} {reason}")
+                    }
+                    _ => name.to_owned(),
+                }
+            })
+            .collect()
+    }
+
+    pub async fn socket(&self, who: &str) -> Socket {
+        Socket::connect(&self.url, &json!({"token": self.token(who)})).await.expect("connected")
+    }
+}
+
+fn http() -> reqwest::Client {
+    let tls = rustls::ClientConfig::builder_with_provider(
+        rustls::crypto::ring::default_provider().into(),
+    )
+    .with_safe_default_protocol_versions()
+    .expect("versions")
+    .with_root_certificates(rustls::RootCertStore::empty())
+    .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("a client")
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.timeout(PATIENCE).send().await.expect("an answer");
+    let status = response.status().as_u16();
+    let body = response.bytes().await.expect("a body");
+    (
+        status,
+        serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into())),
+    )
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}", server.addr.expect("it listens"))
+}
+
+async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Server {
+    try_start(dir, clock).await.expect("started")
+}
+
+async fn try_start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Result<Server, Error> {
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        data_dir: dir.path().to_owned(),
+        ..Config::default()
+    };
+    Server::start(config, Clock::Manual(clock.clone())).await
+}
+
+type Stream = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
+
+/// A Socket.IO client in a few lines: websocket only, Engine.IO 4, Socket.IO 5.
+pub struct Socket {
+    stream: Stream,
+    next_ack: u64,
+    /// Events that came while something else was waited for.
+    events: std::collections::VecDeque<(String, Value)>,
+    pub authenticated: Value,
+}
+
+impl Socket {
+    /// The error is the message of the server's `connect_error`.
+    pub async fn connect(url: &str, auth: &Value) -> Result<Self, String> {
+        let addr = url.trim_start_matches("http://");
+        let tcp = tokio::net::TcpStream::connect(addr).await.expect("a connection");
+        let address = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
+        let (stream, _) = tokio_tungstenite::client_async(address, tcp).await.expect("a websocket");
+        let mut socket =
+            Self { stream, next_ack: 0, events: Default::default(), authenticated: Value::Null };
+        assert!(socket.packet().await.expect("open").starts_with('0'));
+        socket.send(&format!("40{auth}")).await;
+        let answer = socket.packet().await.expect("an answer to connect");
+        if let Some(refused) = answer.strip_prefix("44") {
+            let refused: Value = serde_json::from_str(refused).expect("JSON");
+            return Err(refused["message"].as_str().expect("a message").to_owned());
+        }
+        assert!(answer.starts_with("40"), "{answer}");
+        socket.authenticated = socket.expect("authenticated").await;
+        Ok(socket)
+    }
+
+    pub async fn send(&mut self, packet: &str) {
+        self.stream.send(Message::text(packet)).await.expect("sent");
+    }
+
+    /// The next packet; pings are answered. None when the connection is closed.
+    pub async fn packet(&mut self) -> Option<String> {
+        loop {
+            let message =
+                tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("no silence");
+            match message {
+                Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.send("3").await,
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Emits with an ack and returns what was acknowledged; events on the way are kept.
+    pub async fn ask(&mut self, event: &str, data: &Value) -> Value {
+        let id = self.next_ack;
+        self.next_ack += 1;
+        self.send(&format!("42{id}{}", json!([event, data]))).await;
+        let prefix = format!("43{id}");
+        loop {
+            let packet = self.packet().await.expect("an ack before the end");
+            match packet.strip_prefix(&prefix) {
+                Some(answer) => {
+                    let mut answer: Vec<Value> = serde_json::from_str(answer).expect("JSON");
+                    return answer.remove(0);
+                }
+                None => self.keep(&packet),
+            }
+        }
+    }
+
+    fn keep(&mut self, packet: &str) {
+        if let Some(event) = packet.strip_prefix("42") {
+            let (name, data): (String, Value) = serde_json::from_str(event).expect("an event");
+            self.events.push_back((name, data));
+        }
+    }
+
+    /// The next event; None when the server closed or disconnected the socket.
+    pub async fn event(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let packet = self.packet().await?;
+            if packet.starts_with("41") || packet == "1" {
+                return None;
+            }
+            self.keep(&packet);
+        }
+    }
+
+    /// The next event, which must be this one.
+    pub async fn expect(&mut self, name: &str) -> Value {
+        let (found, data) =
+            self.event().await.unwrap_or_else(|| panic!("closed instead of {name}"));
+        assert_eq!(found, name, "{data}");
+        data
+    }
+
+    /// Nothing has arrived up to now: a ping and its answer come without an event between.
+    pub async fn expect_nothing(&mut self) {
+        let answer = self.ask("ping", &Value::Null).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+        assert!(self.events.is_empty(), "{:?}", self.events);
+    }
+
+    pub async fn subscribe(&mut self, data: Value) -> Value {
+        self.ask("subscribe:incidents", &data).await
+    }
+}
