@@ -64,7 +64,7 @@ impl Server {
                 tokio::spawn(acceptor.clone().accept_unix(listener));
             }
             Err(error) => {
-                tracing::warn!(%error, "commands with --data-dir cannot reach this server")
+                tracing::warn!(%error, "commands with --data-dir cannot reach this server");
             }
         }
         Ok(Self {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::{Interest, Read};
 
 /// Whoever was assigned or paged may read and act this long after the resolve.
-const CONCERNED_FOR: Duration = Duration::from_secs(24 * 3_600);
+const CONCERNED_FOR: Duration = Duration::from_hours(24);
 
 /// Somebody who proved who he is.
 #[derive(Clone, Debug)]
@@ -128,8 +128,7 @@ impl Caller {
             return Ok(None);
         }
         match &self.who {
-            Who::Host => Ok(Some(Role::Admin)),
-            Who::User { admin: true, .. } => Ok(Some(Role::Admin)),
+            Who::Host | Who::User { admin: true, .. } => Ok(Some(Role::Admin)),
             Who::User { user, .. } => r.find_role(team, user.id),
         }
     }

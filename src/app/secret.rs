@@ -32,8 +32,7 @@ impl Secret {
     /// # Errors
     /// `Internal` when the system has no randomness.
     pub fn random_key() -> Result<Self> {
-        let bytes = random::<16>()?;
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        random().map(|bytes| Self(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
     /// The secret itself, for the one moment in which it is shown or sent.

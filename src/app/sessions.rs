@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::{Credential, Write};
 
 /// How long a session lasts.
-const SESSION: Duration = Duration::from_secs(30 * 24 * 3_600);
+const SESSION: Duration = Duration::from_hours(30 * 24);
 /// What tokens and session secrets begin with, so that scanners find leaked ones.
 const TOKEN: &str = "inc_";
 const SESSION_SECRET: &str = "ses_";
@@ -98,7 +98,7 @@ impl App {
         if over || credential.ended_at.is_some() || credential.user.disabled_at.is_some() {
             return Err(ended());
         }
-        Ok(caller(credential, as_of))
+        Ok(caller(&credential, as_of))
     }
 }
 
@@ -107,7 +107,7 @@ fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-fn caller(credential: Credential, as_of: Seq) -> Caller {
+fn caller(credential: &Credential, as_of: Seq) -> Caller {
     Caller {
         as_of,
         scope: credential.scope,

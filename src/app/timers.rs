@@ -19,7 +19,7 @@ use crate::store::{Timer, Write};
 /// Timers handled in one go.
 const AT_ONCE: u32 = 256;
 /// After a start nothing expires before senders had this long to report again.
-const GRACE: Duration = Duration::from_secs(5 * 60);
+const GRACE: Duration = Duration::from_mins(5);
 /// Smaller differences between wall and boot clock are drift, not a step.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// Past this, what is over no longer decides where a firing goes.

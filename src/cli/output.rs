@@ -2,6 +2,7 @@
 //! JSON where asked. Nothing that a sender wrote reaches a terminal raw.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 use serde::Serialize;
@@ -43,7 +44,8 @@ fn escaped(json: &str) -> Cow<'_, str> {
         if crate::domain::text::is_hostile(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
             }
         } else {
             out.push(c);

@@ -1,5 +1,7 @@
 //! What people ask of an incident, and what comes of it: a change, nothing (it is so already), or
 //! a refusal that says why.
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::error::{Error, Result};
 
 /// Longest note, resolution and reason, in bytes.
 pub const MAX_NOTE: usize = 4_096;
+/// Farthest moment that may be named.
+const FARTHEST: Duration = Duration::from_hours(366 * 24);
 /// How long alerts that still fire stay quiet after a manual resolve.
 pub const HOLD: Span = Span::secs(3_600);
 
@@ -109,7 +113,7 @@ fn moment(
         (Some(span), None) if span.is_zero() => Err(Error::invalid("for", "must be above 0")),
         (Some(span), None) => Ok(Some(shift(now, span.duration()))),
         (None, Some(until)) if until <= now => Err(Error::invalid("until", "lies in the past")),
-        (None, Some(until)) if until > shift(now, std::time::Duration::from_secs(366 * 86_400)) => {
+        (None, Some(until)) if until > shift(now, FARTHEST) => {
             Err(Error::invalid("until", "lies more than a year ahead"))
         }
         (None, until) => Ok(until),

@@ -14,14 +14,14 @@ use super::user::{TeamRef, UserRef};
 use crate::clock::shift;
 
 /// An acknowledgement older than this does not swallow a new alert.
-pub const ACK_FRESH: Duration = Duration::from_secs(30 * 60);
+pub const ACK_FRESH: Duration = Duration::from_mins(30);
 /// At most one event of members that come and go in this time.
 pub const PACE: Duration = Duration::from_secs(10);
 /// So many reopens within `FLAP_WINDOW` are flapping.
 pub const FLAP_REOPENS: usize = 3;
-pub const FLAP_WINDOW: Duration = Duration::from_secs(3_600);
+pub const FLAP_WINDOW: Duration = Duration::from_hours(1);
 /// A flapping incident resolves after this long without a firing member.
-pub const FLAP_SETTLE: Duration = Duration::from_secs(15 * 60);
+pub const FLAP_SETTLE: Duration = Duration::from_mins(15);
 
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,

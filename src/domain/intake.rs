@@ -11,11 +11,11 @@ use super::member::{EndedBy, Member};
 use crate::clock::shift;
 
 /// A firing whose episode was already resolved waits this long for a further resolve.
-pub const LATE: Duration = Duration::from_secs(5 * 60);
+pub const LATE: Duration = Duration::from_mins(5);
 /// `endsAt` of an alert of the Alertmanager API that names none.
-pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Without a refresh for this long an alert of a webhook is stale.
-pub const STALE: Duration = Duration::from_secs(24 * 3_600);
+pub const STALE: Duration = Duration::from_hours(24);
 /// So many refreshes make a source one whose silence is news.
 pub const REFRESHES: i64 = 3;
 

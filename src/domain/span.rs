@@ -58,9 +58,9 @@ impl fmt::Display for Span {
         let secs = self.0;
         let (number, unit) = match secs {
             0 => (0, "s"),
-            _ if secs % 86_400 == 0 => (secs / 86_400, "d"),
-            _ if secs % 3_600 == 0 => (secs / 3_600, "h"),
-            _ if secs % 60 == 0 => (secs / 60, "m"),
+            _ if secs.is_multiple_of(86_400) => (secs / 86_400, "d"),
+            _ if secs.is_multiple_of(3_600) => (secs / 3_600, "h"),
+            _ if secs.is_multiple_of(60) => (secs / 60, "m"),
             _ => (secs, "s"),
         };
         write!(f, "{number}{unit}")

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::metrics::Metrics;
 
 const TICK: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Follows a step of the wall clock, then handles what is due; returns how many timers that were.
 pub async fn turn(app: &App) -> usize {

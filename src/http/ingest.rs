@@ -182,7 +182,7 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
     let (parts, stream) = request.into_parts();
     let bytes = match body::read(&parts.headers, stream, PAGERDUTY_BODY).await {
         Ok(bytes) => bytes,
-        Err(error) => return refused(&shared, error.kind, "invalid event", vec![error.detail]),
+        Err(error) => return refused(&shared, error.kind, "invalid event", &[error.detail]),
     };
     let made = match Secret::random_key() {
         Ok(made) => made,
@@ -195,7 +195,7 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
                 // Only a note for its owner; the sender is told in any case.
                 let _ = reject(&shared, &key, &errors.join("; ")).await;
             }
-            return refused(&shared, Kind::Malformed, "invalid event", errors);
+            return refused(&shared, Kind::Malformed, "invalid event", &errors);
         }
     };
     let stored = store(&shared, &Secret::new(event.routing_key), event.parsed, None).await;
@@ -209,8 +209,8 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
             reply::json(StatusCode::ACCEPTED, &answer)
         }
         Err(error) if error.kind == Kind::NotFound => {
-            let errors = vec!["'routing_key' belongs to no integration".to_owned()];
-            refused(&shared, Kind::NotFound, "invalid key", errors)
+            let errors = ["'routing_key' belongs to no integration".to_owned()];
+            refused(&shared, Kind::NotFound, "invalid key", &errors)
         }
         Err(error) => error.into_response(),
     }
@@ -221,7 +221,7 @@ fn routing_key(bytes: &[u8]) -> Option<Secret> {
     value.get("routing_key").and_then(ingest_json::text).map(Secret::new)
 }
 
-fn refused(shared: &Shared, kind: Kind, status: &str, errors: Vec<String>) -> Response {
+fn refused(shared: &Shared, kind: Kind, status: &str, errors: &[String]) -> Response {
     shared.metrics.rejected.inc();
     let code = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let message = if status == "invalid event" { "Event object is invalid" } else { "Invalid key" };

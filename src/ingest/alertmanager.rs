@@ -16,7 +16,7 @@ use crate::domain::intake::RESOLVE_TIMEOUT;
 use crate::domain::{Alert, Key, Labels, Link, Severity, Signal, text};
 
 /// Latest `endsAt` that is believed.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Alertmanager's webhook, and Grafana's, which adds fields to it.
 #[derive(Debug, Default, Deserialize)]

@@ -73,7 +73,7 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
         _ => return Err(Unusable::missing("title")),
     };
     let key = Key::new(dedup_key.as_deref().unwrap_or(&title));
-    let labels = fields.get("labels").map(|labels| pairs(labels)).unwrap_or_default();
+    let labels = fields.get("labels").map(pairs).unwrap_or_default();
     Ok(Alert {
         fingerprint: key.clone(),
         key: Some(key),

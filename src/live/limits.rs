@@ -8,7 +8,7 @@ use crate::domain::UserId;
 /// Messages within `WINDOW`.
 pub const LIMIT: usize = 100;
 pub const WARN_AT: usize = 80;
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub const WINDOW: Duration = Duration::from_mins(1);
 /// The first subscribes of a connection cost nothing, so that a reconnect is not punished.
 pub const FREE_SUBSCRIBES: u32 = 5;
 /// Windows kept before idle ones are dropped.

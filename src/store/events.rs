@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::sql::{Read, Write, to_json};
 use crate::domain::event::Record;
-use crate::domain::{Actor, Change, IncidentId, Seq, TeamId, UserId};
+use crate::domain::{Actor, Change, Incident, IncidentId, Seq, TeamId, UserId};
 use crate::error::Result;
 
 /// A row of the log as followers read it.
@@ -108,14 +108,13 @@ impl Write<'_> {
 
     pub(super) fn log_event(
         &self,
-        seq: Seq,
-        team: TeamId,
-        incident: IncidentId,
+        incident: &Incident,
         change: &Change,
         actor: &Actor,
         doc: &str,
         people: &[UserId],
     ) -> Result<()> {
+        let (seq, team) = (incident.seq, incident.team.id);
         let incident_json: &serde_json::value::RawValue =
             serde_json::from_str(doc).map_err(crate::error::Error::internal)?;
         let json = to_json(&EventRow {
@@ -123,7 +122,7 @@ impl Write<'_> {
             prev: self.last_seq_of_team(team)?,
             at: self.now(),
             actor,
-            incident_id: incident,
+            incident_id: incident.id,
             change,
             incident: incident_json,
         })?;
@@ -132,7 +131,7 @@ impl Write<'_> {
         self.run(
             "insert into events (seq, team_id, incident_id, type, people, json)
              values (?1, ?2, ?3, ?4, ?5, ?6)",
-            (seq, team, incident, change.name(), people, json),
+            (seq, team, incident.id, change.name(), people, json),
         )
         .map(|_| ())
     }

@@ -187,7 +187,7 @@ impl Write<'_> {
                 &doc,
             ),
         )?;
-        self.log_event(seq, incident.team.id, incident.id, &Change::Created, actor, &doc, &[])?;
+        self.log_event(&incident, &Change::Created, actor, &doc, &[])?;
         Ok(incident)
     }
 
@@ -233,7 +233,7 @@ impl Write<'_> {
         }
         self.sync_timers(incident, timers)?;
         let people = self.people_of(incident.id)?;
-        self.log_event(seq, incident.team.id, incident.id, &change, actor, &doc, &people)?;
+        self.log_event(incident, &change, actor, &doc, &people)?;
         Ok(seq)
     }
 

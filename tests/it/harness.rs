@@ -1,5 +1,6 @@
 //! A server in this process over real TCP, with a clock that stands still until it is turned,
 //! four people, one service, and a thin Socket.IO client.
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,7 +121,6 @@ impl TestServer {
         self.url = url(&server);
         self.server = Some(server);
     }
-
 
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("the server runs")
@@ -292,7 +292,7 @@ pub struct Socket {
     stream: Stream,
     next_ack: u64,
     /// Events that came while something else was waited for.
-    events: std::collections::VecDeque<(String, Value)>,
+    events: VecDeque<(String, Value)>,
     pub authenticated: Value,
 }
 
@@ -304,7 +304,7 @@ impl Socket {
         let address = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
         let (stream, _) = tokio_tungstenite::client_async(address, tcp).await.expect("a websocket");
         let mut socket =
-            Self { stream, next_ack: 0, events: Default::default(), authenticated: Value::Null };
+            Self { stream, next_ack: 0, events: VecDeque::default(), authenticated: Value::Null };
         assert!(socket.packet().await.expect("open").starts_with('0'));
         socket.send(&format!("40{auth}")).await;
         let answer = socket.packet().await.expect("an answer to connect");
@@ -324,6 +324,7 @@ impl Socket {
     /// The next packet; pings are answered. None when the connection is closed.
     pub async fn packet(&mut self) -> Option<String> {
         loop {
+            #[expect(clippy::disallowed_methods, reason = "real time bounds a real server")]
             let message =
                 tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("no silence");
             match message {

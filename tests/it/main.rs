@@ -1,4 +1,4 @@
-//! Behaviour, told as stories against the real server: real TCP, a real SQLite file, real
+//! Behaviour, told as stories against the real server: real TCP, a real `SQLite` file, real
 //! sockets; only the clock is turned by hand.
 mod harness;
 mod intake;
