@@ -12,5 +12,6 @@ pub mod http;
 pub mod ingest;
 pub mod live;
 pub mod metrics;
+pub mod secret;
 pub mod server;
 pub mod store;

@@ -7,6 +7,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// A loop that shows no sign of life for this long is late.
+const LATE_SECS: u64 = 10;
+
 /// Shared by all rooms.
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Counts>);
@@ -75,9 +78,9 @@ impl Metrics {
         text
     }
 
-    /// Seconds since a loop last showed signs of life.
+    /// Has a loop shown no sign of life for too long?
     #[must_use]
-    pub fn since(beat: &AtomicU64, uptime_secs: u64) -> u64 {
-        uptime_secs.saturating_sub(beat.load(Ordering::Relaxed))
+    pub fn is_late(beat: &AtomicU64, uptime_secs: u64) -> bool {
+        uptime_secs.saturating_sub(beat.load(Ordering::Relaxed)) > LATE_SECS
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tokio::net::UnixListener;
@@ -36,6 +37,7 @@ pub struct Server {
     pub metrics: Metrics,
     live: Option<Live>,
     acceptor: Acceptor,
+    loops: TaskTracker,
     stop: CancellationToken,
     control: std::path::PathBuf,
 }
@@ -53,8 +55,8 @@ impl Server {
         let (shared, acceptor) = assemble(config, clock, &url).await?;
         shared.app.grant_grace().await?;
         let live = Live::new(&shared);
-        let stop = CancellationToken::new();
-        spawn_loops(&shared, &live, &stop);
+        let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
+        spawn_loops(&shared, &live, &loops, &stop);
         let mut acceptor = acceptor;
         acceptor.router = routes::router(&shared).merge(live.router.clone());
         tokio::spawn(acceptor.clone().accept_tcp(listener));
@@ -73,6 +75,7 @@ impl Server {
             metrics: shared.metrics,
             live: Some(live),
             acceptor,
+            loops,
             stop,
             control,
         })
@@ -95,6 +98,7 @@ impl Server {
             metrics: shared.metrics,
             live: None,
             acceptor,
+            loops: TaskTracker::new(),
             stop: CancellationToken::new(),
             control,
         })
@@ -118,6 +122,8 @@ impl Server {
         }
         self.acceptor.abort.cancel();
         self.stop.cancel();
+        self.loops.close();
+        self.loops.wait().await;
         // A socket file that stays is replaced at the next start.
         let _ = fs::remove_file(&self.control);
     }
@@ -143,17 +149,29 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     Ok((shared, acceptor))
 }
 
-fn spawn_loops(shared: &Shared, live: &Live, stop: &CancellationToken) {
-    let emitter = live.emitter.clone();
+fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &CancellationToken) {
     let started = shared.started;
     let uptime = move || started.elapsed().as_secs();
-    tokio::spawn(supervise("emitter", shared.metrics.clone(), stop.clone(), move || {
-        emitter.clone().run(uptime)
-    }));
+    let late = |beat: fn(&Metrics) -> &AtomicU64| {
+        let metrics = shared.metrics.clone();
+        move || Metrics::is_late(beat(&metrics), uptime())
+    };
+    let emitter = live.emitter.clone();
+    loops.spawn(supervise(
+        "emitter",
+        shared.metrics.clone(),
+        stop.clone(),
+        late(|metrics| &metrics.emitter_beat),
+        move || emitter.clone().run(uptime),
+    ));
     let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
-    tokio::spawn(supervise("timers", shared.metrics.clone(), stop.clone(), move || {
-        timers::run(app.clone(), metrics.clone(), uptime)
-    }));
+    loops.spawn(supervise(
+        "timers",
+        shared.metrics.clone(),
+        stop.clone(),
+        late(|metrics| &metrics.timers_beat),
+        move || timers::run(app.clone(), metrics.clone(), uptime),
+    ));
 }
 
 /// Binds the control socket for its owner alone. The lock on the directory is held, so a file

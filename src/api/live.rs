@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::people::Person;
+use crate::domain::user::UserRef;
 use crate::domain::{Seq, TeamId, UserId};
 use crate::error::Error;
 
@@ -92,7 +92,7 @@ impl Subscribe {
 /// Sent first on every accepted connection.
 #[derive(Clone, Debug, Serialize)]
 pub struct Authenticated {
-    pub user: Option<Person>,
+    pub user: Option<UserRef>,
     pub head: Seq,
     pub now: Timestamp,
     pub version: &'static str,

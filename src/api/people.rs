@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Method, Nothing, Page, Route};
-use crate::domain::user::TeamRef;
+use crate::domain::user::{TeamRef, UserRef};
 use crate::domain::{Role, Scope, Seq, Span, TokenId, UserId};
 
 pub const LOG_IN: Route<Nothing, Nothing, Login, Session> =
@@ -58,24 +58,15 @@ pub struct Login {
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     pub token: String,
-    pub user: Person,
+    pub user: UserRef,
     pub expires_at: Option<Timestamp>,
-}
-
-/// A person, as sockets and sessions name him.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Person {
-    pub id: UserId,
-    pub username: String,
-    pub name: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Me {
     /// Null over the control socket: the host's administrator.
-    pub user: Option<Person>,
+    pub user: Option<UserRef>,
     pub admin: bool,
     pub scope: Scope,
     pub teams: Vec<Membership>,
@@ -135,7 +126,7 @@ pub struct Password {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
     #[serde(flatten)]
-    pub user: Person,
+    pub user: UserRef,
     pub role: Role,
 }
 

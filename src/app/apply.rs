@@ -1,12 +1,13 @@
 //! Makes the configuration as a document says: one write, all or nothing.
 use super::people::{check_person, remove_member, set_member};
-use super::{App, Caller, Secret};
+use super::{App, Caller};
 use crate::api::configuration::{self, Applied, Document, MadeKey};
 use crate::domain::Actor;
 use crate::domain::event::{Access, Record};
 use crate::domain::service::Rules;
 use crate::domain::user::check_slug;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::store::Write;
 
 /// Longest name of a team, service or integration, in bytes.

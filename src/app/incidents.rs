@@ -2,7 +2,6 @@
 use jiff::Timestamp;
 
 use super::intake::{Origin, take_one};
-use super::secret::hash;
 use super::{App, Caller, Need};
 use crate::api::incidents::{Acted, ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::{MAX_PAGE, PAGE};
@@ -13,6 +12,7 @@ use crate::domain::{
     UserId,
 };
 use crate::error::{Error, Result};
+use crate::secret::hash;
 use crate::store::{Filter, Idempotency, LogRow, Sort, User, Write};
 
 /// An incident that a person opens.

@@ -1,7 +1,7 @@
 //! Alerts in: one write a request. `domain::intake` decides where each alert goes; this makes it so.
 use std::collections::HashSet;
 
-use super::{App, Secret};
+use super::App;
 use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
@@ -14,6 +14,7 @@ use crate::domain::{
     Seq, Service, Signal, Status, TimerKind, Update, UpdateReason,
 };
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::store::{self, Idempotency, IncidentSource, NewMember, Write};
 
 /// Most members of one group that absence marks stale in one request.

@@ -5,8 +5,8 @@ mod apply;
 mod incidents;
 mod intake;
 mod live;
+mod passwords;
 mod people;
-mod secret;
 mod sessions;
 mod timers;
 mod tokens;
@@ -19,13 +19,13 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock::Clock;
 use crate::domain::Seq;
 use crate::error::Result;
-use crate::store::{Figures, LogRow, Store, Write};
+use crate::store::{Figures, Store, Write};
 
+pub use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
 pub use incidents::{NewIncident, RequestKey, page_size};
 pub use intake::Delivery;
 pub use live::Joining;
-pub use secret::{Secret, hash};
 pub use sessions::Opened;
 
 /// Password hashes that may be computed at once: each takes 19 MiB.

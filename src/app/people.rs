@@ -1,12 +1,13 @@
 //! Users, and who belongs to which team.
 use super::sessions::{end_session, end_token};
-use super::{App, Caller, Need, Secret};
-use crate::api::people::NewUser;
+use super::{App, Caller, Need, Who};
+use crate::api::people::{Me, Member, Membership, NewUser, User};
 use crate::domain::event::{Access, Record};
-use crate::domain::user::check_slug;
+use crate::domain::user::{TeamRef, check_slug};
 use crate::domain::{Actor, Change, Role, TeamId, Update, UpdateReason, UserId};
 use crate::error::{Error, Result};
-use crate::store::{Team, TeamMember, User, Write};
+use crate::secret::Secret;
+use crate::store::{self, Write};
 
 /// # Errors
 /// Names the field.
@@ -48,7 +49,7 @@ impl App {
                 let team = w.team(&place.team)?;
                 set_member(w, team.id, id, place.role, &actor)?;
             }
-            w.username(&new.username)
+            w.username(&new.username).map(shown)
         })
         .await
     }
@@ -62,16 +63,13 @@ impl App {
         self.0
             .store
             .read(move |r| {
-                if everybody {
-                    return r.users();
-                }
-                let mut seen = Vec::new();
+                let mut seen = if everybody { r.users()? } else { Vec::new() };
                 for team in caller.sight(r)?.teams {
                     seen.extend(r.team_members(team)?.into_iter().map(|(user, _)| user));
                 }
                 seen.sort_by(|a, b| a.username.cmp(&b.username));
                 seen.dedup_by_key(|user| user.id);
-                Ok(seen)
+                Ok(seen.into_iter().map(shown).collect())
             })
             .await
     }
@@ -135,7 +133,7 @@ impl App {
     ///
     /// # Errors
     /// `Unavailable` when the database cannot be read.
-    pub async fn teams(&self, caller: &Caller) -> Result<Vec<Team>> {
+    pub async fn teams(&self, caller: &Caller) -> Result<Vec<TeamRef>> {
         caller.must_have(Need::Read)?;
         let caller = caller.clone();
         self.0
@@ -144,14 +142,14 @@ impl App {
                 let sight = caller.sight(r)?;
                 let mut teams = r.teams()?;
                 teams.retain(|team| sight.everything || sight.teams.contains(&team.id));
-                Ok(teams)
+                Ok(teams.iter().map(store::Team::reference).collect())
             })
             .await
     }
 
     /// # Errors
     /// `NotFound` for strangers.
-    pub async fn team_members(&self, caller: &Caller, team: String) -> Result<Vec<(User, Role)>> {
+    pub async fn team_members(&self, caller: &Caller, team: String) -> Result<Vec<Member>> {
         let caller = caller.clone();
         self.0
             .store
@@ -159,7 +157,9 @@ impl App {
                 let what = format!("Team `{team}`");
                 let team = r.team(&team)?;
                 caller.may(r, Need::Read, team.id, &what)?;
-                r.team_members(team.id)
+                let member =
+                    |(user, role): (store::User, _)| Member { user: user.reference(), role };
+                Ok(r.team_members(team.id)?.into_iter().map(member).collect())
             })
             .await
     }
@@ -205,20 +205,44 @@ impl App {
         .await
     }
 
-    /// A person with his places in teams.
+    /// Who the caller is, and where he belongs.
     ///
     /// # Errors
-    /// `NotFound` if nobody has this id.
-    pub async fn memberships(&self, user: UserId) -> Result<Vec<(Team, TeamMember)>> {
-        self.0
+    /// `Unavailable` when the database cannot be read.
+    pub async fn me(&self, caller: &Caller) -> Result<Me> {
+        let (user, admin) = match &caller.who {
+            Who::Host => (None, true),
+            Who::User { user, admin, .. } => (Some(user.clone()), *admin),
+        };
+        let of = user.as_ref().map(|user| user.id);
+        let teams = self
+            .0
             .store
             .read(move |r| {
+                let Some(user) = of else { return Ok(Vec::new()) };
                 r.memberships(user)?
                     .into_iter()
-                    .map(|member| Ok((r.team(&member.team.to_string())?, member)))
+                    .map(|member| {
+                        let team = r.team(&member.team.to_string())?.reference();
+                        Ok(Membership { team, role: member.role, since: member.since })
+                    })
                     .collect()
             })
-            .await
+            .await?;
+        Ok(Me { user, admin, scope: caller.scope, teams })
+    }
+}
+
+fn shown(user: store::User) -> User {
+    User {
+        id: user.id,
+        username: user.username,
+        name: user.name,
+        email: user.email,
+        time_zone: user.time_zone,
+        admin: user.admin,
+        disabled: user.disabled_at.is_some(),
+        created_at: user.created_at,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Logging in and out, and telling who a credential belongs to.
 use std::time::Duration;
 
-use super::{App, Caller, Secret, Who};
+use super::{App, Caller, Who};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
 use crate::domain::{Actor, Seq, SessionId, TimerKind, TokenId};
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 use crate::store::{Credential, Write};
 
 /// How long a session lasts.

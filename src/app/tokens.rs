@@ -1,12 +1,13 @@
 //! API tokens: shown once, scoped, revocable.
 use super::sessions::end_token;
-use super::{App, Caller, Need, Secret};
-use crate::api::people::{IssuedToken, NewToken};
+use super::{App, Caller, Need};
+use crate::api::people::{IssuedToken, NewToken, Token};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
 use crate::domain::{Scope, TimerKind, TokenId};
 use crate::error::{Error, Result};
-use crate::store::{self, TokenRow};
+use crate::secret::Secret;
+use crate::store;
 
 impl App {
     /// # Errors
@@ -65,10 +66,11 @@ impl App {
     ///
     /// # Errors
     /// `Unavailable` when the database cannot be read.
-    pub async fn tokens(&self, caller: &Caller) -> Result<Vec<TokenRow>> {
+    pub async fn tokens(&self, caller: &Caller) -> Result<Vec<Token>> {
         caller.must_have(Need::Manage)?;
         let of = if caller.is_platform_admin() { None } else { caller.user().map(|user| user.id) };
-        self.0.store.read(move |r| r.tokens(of)).await
+        let rows = self.0.store.read(move |r| r.tokens(of)).await?;
+        Ok(rows.into_iter().map(shown).collect())
     }
 
     /// # Errors
@@ -85,5 +87,17 @@ impl App {
             end_token(w, id, false, &caller.actor()).map(|_| ())
         })
         .await
+    }
+}
+
+fn shown(row: store::TokenRow) -> Token {
+    Token {
+        id: row.id,
+        user: row.username,
+        name: row.name,
+        scope: row.scope,
+        team: row.team,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
     }
 }

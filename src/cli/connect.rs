@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::Common;
-use crate::app::Secret;
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 use crate::server::{CONTROL, Server};
 
 /// A way to a server, and what must be taken down afterwards.

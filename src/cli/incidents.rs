@@ -9,12 +9,12 @@ use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, Outcome, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
-use crate::app::Secret;
 use crate::client::Client;
 use crate::domain::alert::Labels;
 use crate::domain::event::{Event, UpdateReason};
 use crate::domain::{Action, Change, Incident, IncidentId, Link, Severity, Span};
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 
 #[derive(Args)]
 pub struct List {

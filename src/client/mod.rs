@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::{Method, PREFIX, Problem, Route, Segments};
-use crate::app::Secret;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -1,4 +1,5 @@
-//! Keeps a loop alive: one that panics or ends is started again, with a growing pause, and counted.
+//! Keeps a loop alive: one that panics, ends or shows no sign of life is started again, with a
+//! growing pause, and counted.
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -10,12 +11,15 @@ use crate::metrics::Metrics;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs `work` until `stop`; whatever ends it before is logged, and it starts again.
+/// Runs `work` until `stop`; whatever ends it before is logged, and it starts again. `stalled`
+/// is asked every second; it must turn false once the loop is started anew.
 pub async fn supervise<F, W>(
     name: &'static str,
     metrics: Metrics,
     stop: CancellationToken,
+    stalled: impl Fn() -> bool,
     mut work: W,
 ) where
     F: Future<Output = ()>,
@@ -23,19 +27,26 @@ pub async fn supervise<F, W>(
 {
     let mut pause = FIRST_PAUSE;
     loop {
-        let run = AssertUnwindSafe(work()).catch_unwind();
-        let ended = tokio::select! {
+        let why = tokio::select! {
             () = stop.cancelled() => return,
-            ended = run => ended,
+            ended = AssertUnwindSafe(work()).catch_unwind() => {
+                if ended.is_err() { "panicked" } else { "stopped" }
+            }
+            () = until(&stalled) => "stalled",
         };
         metrics.restarts.inc();
-        let why = if ended.is_err() { "panicked" } else { "stopped" };
         tracing::error!(name, why, ?pause, "a loop is started again");
         tokio::select! {
             () = stop.cancelled() => return,
             () = Clock::System.sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn until(stalled: &impl Fn() -> bool) {
+    while !stalled() {
+        Clock::System.sleep(LOOK_EVERY).await;
     }
 }
 
@@ -46,16 +57,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_loop_that_panics_is_started_again_and_counted() {
+    async fn a_loop_that_panics_or_stalls_is_started_again_and_counted() {
         let (metrics, stop) = (Metrics::default(), CancellationToken::new());
         let runs = AtomicU32::new(0);
-        supervise("test", metrics.clone(), stop.clone(), || async {
-            assert!(runs.fetch_add(1, Ordering::Relaxed) >= 2, "on purpose");
-            stop.cancel();
+        let stalled = || runs.load(Ordering::Relaxed) == 3;
+        supervise("test", metrics.clone(), stop.clone(), stalled, || async {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            assert!(run >= 2, "on purpose");
+            if run == 3 {
+                stop.cancel();
+            }
             std::future::pending::<()>().await;
         })
         .await;
-        assert_eq!(runs.load(Ordering::Relaxed), 3);
-        assert_eq!(metrics.restarts.get(), 2);
+        assert_eq!(runs.load(Ordering::Relaxed), 4);
+        assert_eq!(metrics.restarts.get(), 3);
     }
 }

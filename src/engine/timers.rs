@@ -32,6 +32,7 @@ pub async fn turn(app: &App) -> usize {
 
 /// Runs for ever.
 pub async fn run(app: App, metrics: Metrics, uptime: impl Fn() -> u64) {
+    metrics.timers_beat.store(uptime(), Ordering::Relaxed);
     let mut head = app.head();
     let mut swept = app.clock().since_boot();
     loop {

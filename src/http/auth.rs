@@ -3,8 +3,9 @@ use axum::http::{Extensions, HeaderMap, Method, header};
 
 use super::server::Conn;
 use super::{Shared, origin};
-use crate::app::{Caller, Secret};
+use crate::app::Caller;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// The cookie's name; with `__Host-` where the public address is https.
 const COOKIE: &str = "incidentd_session";

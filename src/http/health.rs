@@ -9,8 +9,6 @@ use axum::response::Response;
 use super::{Shared, reply};
 use crate::metrics::Metrics;
 
-/// A loop that showed no sign of life for this long is late.
-const LATE_SECS: u64 = 10;
 /// The disk must answer within this.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -39,18 +37,18 @@ async fn faults(shared: &Shared) -> Vec<String> {
         Ok(Err(error)) => faults.push(format!("database: {}", error.detail)),
         Err(_) => faults.push("database: a write takes too long".into()),
     }
-    let uptime = shared.uptime_secs();
-    let metrics = &shared.metrics;
-    let timers = Metrics::since(&metrics.timers_beat, uptime);
-    if timers > LATE_SECS {
-        faults.push(format!("timers: no sign of life for {timers} s"));
+    let (metrics, uptime) = (&shared.metrics, shared.uptime_secs());
+    if Metrics::is_late(&metrics.timers_beat, uptime) {
+        faults.push("timers: no sign of life".into());
     }
-    let emitter = Metrics::since(&metrics.emitter_beat, uptime);
-    let behind = shared.app.head().borrow().0 - metrics.emitter_cursor.load(Ordering::Relaxed);
-    if emitter > LATE_SECS {
-        faults.push(format!("emitter: {behind} events behind, no sign of life for {emitter} s"));
+    if Metrics::is_late(&metrics.emitter_beat, uptime) {
+        faults.push(format!("emitter: no sign of life, {} events behind", emitter_lag(shared)));
     }
     faults
+}
+
+fn emitter_lag(shared: &Shared) -> i64 {
+    shared.app.head().borrow().0 - shared.metrics.emitter_cursor.load(Ordering::Relaxed)
 }
 
 /// `GET /metrics`, in the Prometheus text format.
@@ -59,7 +57,7 @@ pub async fn metrics(State(shared): State<Shared>) -> Response {
     let (triggered, acknowledged) = shared.app.open_counts().await.unwrap_or_default();
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let head = shared.app.head().borrow().0;
-    let lag = head - shared.metrics.emitter_cursor.load(Ordering::Relaxed);
+    let lag = emitter_lag(&shared);
     let text = shared.metrics.text(&[
         ("incidents_triggered", "Open incidents that nobody has", whole(triggered)),
         ("incidents_acknowledged", "Open incidents that somebody has", whole(acknowledged)),

@@ -8,13 +8,14 @@ use serde_json::json;
 use super::mount::idempotency_key;
 use super::{Shared, body, reply};
 use crate::api::incidents::Outcome;
-use crate::app::{Delivery, Secret, hash};
+use crate::app::Delivery;
 use crate::domain::text;
 use crate::error::{Kind, Result};
 use crate::ingest::{
     Parsed, Unusable, alertmanager, generic as generic_source, grafana as grafana_source,
 };
 use crate::ingest::{json as ingest_json, pagerduty as pagerduty_source};
+use crate::secret::{Secret, hash};
 
 /// Bodies above this are read only for a key that exists.
 const TRUSTED_ABOVE: u64 = 64 * 1024;

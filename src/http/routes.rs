@@ -8,12 +8,12 @@ use axum::routing::{any, delete, get, post, put};
 use super::mount::{Mounted, open_body, with_cookie};
 use super::{Shared, auth, health, ingest, reply};
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage};
-use crate::api::people::{self, Person};
+use crate::api::people;
 use crate::api::{MAX_BULK, Nothing, PREFIX, Page, Problem, configuration};
-use crate::app::{Caller, NewIncident, Secret, Who, page_size};
+use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::Seq;
 use crate::error::{Error, Result};
-use crate::store::{LogRow, User};
+use crate::secret::Secret;
 
 /// Everything but sockets.
 pub fn router(shared: &Shared) -> Router {
@@ -84,58 +84,43 @@ pub fn operations() -> Mounted {
 }
 
 fn people_operations(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
     mounted
-        .mount(&people::ME, |s, c| async move { me(&s, &c.caller).await })
-        .mount(&people::USERS, |s, c| async move {
-            let users = s.app.users(&c.caller).await?;
-            Ok(Page::whole(users.into_iter().map(user).collect()))
+        .mount(&people::ME, |s, c| async move { s.app.me(&c.caller).await })
+        .mount(&people::USERS, |s, c| async move { s.app.users(&c.caller).await.map(Page::whole) })
+        .mount(
+            &people::CREATE_USER,
+            |s, c| async move { s.app.create_user(&c.caller, c.body).await },
+        )
+        .mount(&people::DISABLE_USER, move |s, c| async move {
+            s.app.disable_user(&c.caller, c.path).await.map(done)
         })
-        .mount(&people::CREATE_USER, |s, c| async move {
-            s.app.create_user(&c.caller, c.body).await.map(user)
-        })
-        .mount(&people::DISABLE_USER, |s, c| async move {
-            s.app.disable_user(&c.caller, c.path).await.map(|()| Nothing {})
-        })
-        .mount(&people::SET_PASSWORD, |s, c| async move {
+        .mount(&people::SET_PASSWORD, move |s, c| async move {
             let password = Secret::new(c.body.password);
-            s.app.set_password(&c.caller, c.path, password).await.map(|()| Nothing {})
+            s.app.set_password(&c.caller, c.path, password).await.map(done)
         })
-        .mount(&people::TEAMS, |s, c| async move {
-            let teams = s.app.teams(&c.caller).await?;
-            Ok(Page::whole(teams.iter().map(crate::store::Team::reference).collect()))
-        })
+        .mount(&people::TEAMS, |s, c| async move { s.app.teams(&c.caller).await.map(Page::whole) })
         .mount(&people::MEMBERS, |s, c| async move {
-            let members = s.app.team_members(&c.caller, c.path).await?;
-            let member = |(user, role)| people::Member { user: person(&user), role };
-            Ok(Page::whole(members.into_iter().map(member).collect()))
+            s.app.team_members(&c.caller, c.path).await.map(Page::whole)
         })
-        .mount(&people::SET_MEMBER, |s, c| async move {
+        .mount(&people::SET_MEMBER, move |s, c| async move {
             let (team, user) = c.path;
-            s.app.set_membership(&c.caller, team, user, c.body.role).await.map(|()| Nothing {})
+            s.app.set_membership(&c.caller, team, user, c.body.role).await.map(done)
         })
-        .mount(&people::REMOVE_MEMBER, |s, c| async move {
+        .mount(&people::REMOVE_MEMBER, move |s, c| async move {
             let (team, user) = c.path;
-            s.app.remove_membership(&c.caller, team, user).await.map(|()| Nothing {})
+            s.app.remove_membership(&c.caller, team, user).await.map(done)
         })
-        .mount(&people::TOKENS, |s, c| async move {
-            let tokens = s.app.tokens(&c.caller).await?;
-            let token = |row: crate::store::TokenRow| people::Token {
-                id: row.id,
-                user: row.username,
-                name: row.name,
-                scope: row.scope,
-                team: row.team,
-                created_at: row.created_at,
-                expires_at: row.expires_at,
-            };
-            Ok(Page::whole(tokens.into_iter().map(token).collect()))
-        })
+        .mount(
+            &people::TOKENS,
+            |s, c| async move { s.app.tokens(&c.caller).await.map(Page::whole) },
+        )
         .mount(
             &people::CREATE_TOKEN,
             |s, c| async move { s.app.create_token(&c.caller, c.body).await },
         )
-        .mount(&people::REVOKE_TOKEN, |s, c| async move {
-            s.app.revoke_token(&c.caller, c.path).await.map(|()| Nothing {})
+        .mount(&people::REVOKE_TOKEN, move |s, c| async move {
+            s.app.revoke_token(&c.caller, c.path).await.map(done)
         })
 }
 
@@ -153,11 +138,7 @@ async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
             };
             let session = people::Session {
                 token: opened.secret.expose().to_owned(),
-                user: Person {
-                    id: user.id,
-                    username: user.username.clone(),
-                    name: user.name.clone(),
-                },
+                user: user.clone(),
                 expires_at: opened.caller.expires_at,
             };
             let cookie = auth::set_cookie(&shared, opened.secret.expose());
@@ -225,49 +206,4 @@ fn cursor(cursor: Option<&str>) -> Result<Option<Seq>> {
             cursor.parse().map_err(|_| Error::invalid("cursor", "is not one that a list gave"))
         })
         .transpose()
-}
-
-fn person(user: &User) -> Person {
-    Person { id: user.id, username: user.username.clone(), name: user.name.clone() }
-}
-
-fn user(user: User) -> people::User {
-    people::User {
-        id: user.id,
-        username: user.username,
-        name: user.name,
-        email: user.email,
-        time_zone: user.time_zone,
-        admin: user.admin,
-        disabled: user.disabled_at.is_some(),
-        created_at: user.created_at,
-    }
-}
-
-async fn me(shared: &Shared, caller: &Caller) -> Result<people::Me> {
-    let (user, admin) = match &caller.who {
-        Who::Host => (None, true),
-        Who::User { user, admin, .. } => (Some(user), *admin),
-    };
-    let teams = match user {
-        Some(user) => shared.app.memberships(user.id).await?,
-        None => Vec::new(),
-    };
-    Ok(people::Me {
-        user: user.map(|user| Person {
-            id: user.id,
-            username: user.username.clone(),
-            name: user.name.clone(),
-        }),
-        admin,
-        scope: caller.scope,
-        teams: teams
-            .into_iter()
-            .map(|(team, member)| people::Membership {
-                team: team.reference(),
-                role: member.role,
-                since: member.since,
-            })
-            .collect(),
-    })
 }

@@ -19,14 +19,12 @@ use crate::api::live::{
     RateLimitWarning, Refused, Room, SESSION_EXPIRED, SessionExpired, Subscribed, UNSUBSCRIBED,
     Unsubscribed,
 };
-use crate::api::people::Person;
-use crate::app::{App, Caller, Joining};
+use crate::app::{App, Backlog, Caller, Joining, LogRow, cursor_after, order_of_need};
 use crate::domain::event::{Access, Record};
 use crate::domain::{Event, Seq, UserId};
 use crate::error::{Error, Result};
 use crate::http::server::Conn;
 use crate::metrics::Metrics;
-use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 
 /// Rows read at once.
 const ROWS: u32 = 256;
@@ -124,6 +122,7 @@ impl Emitter {
     /// Runs for ever; started again after a panic it goes on where it was.
     pub async fn run(self, uptime: impl Fn() -> u64) {
         let mut state = self.state.lock().await;
+        self.metrics.emitter_beat.store(uptime(), Ordering::Relaxed);
         let mut head = state.app.head();
         loop {
             match state.advance(None).await {
@@ -326,11 +325,7 @@ impl State {
 
     fn connect(&mut self, socket: SocketRef, caller: Caller, conn: Option<Conn>) {
         let sid = socket.id;
-        let user = caller.user().map(|user| Person {
-            id: user.id,
-            username: user.username.clone(),
-            name: user.name.clone(),
-        });
+        let user = caller.user().cloned();
         // A token for one team shows nothing of the others.
         let own = user.as_ref().filter(|_| caller.team.is_none()).map(|user| Room::User(user.id));
         let hello = Authenticated {

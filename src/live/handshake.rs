@@ -11,11 +11,11 @@ use super::emit::Command;
 use super::limits::RateLimit;
 use super::messages::{Inbox, Message};
 use crate::api::live::{PING, SUBSCRIBE, UNSUBSCRIBE};
-use crate::app::Secret;
 use crate::error::Kind;
 use crate::http::origin::{self, Origin};
 use crate::http::server::Conn;
 use crate::http::{Shared, auth};
+use crate::secret::Secret;
 
 /// Messages of one socket that wait for their turn.
 const WAITING: usize = 64;

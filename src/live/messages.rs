@@ -10,9 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::emit::Command;
 use super::limits::{FREE_SUBSCRIBES, LIMIT, RateLimit, Verdict};
 use crate::api::live::{PING, Pong, RateLimitWarning, Refused, SUBSCRIBE, Subscribe, UNSUBSCRIBE};
-use crate::app::{App, Caller, Secret};
+use crate::app::{App, Caller};
 use crate::domain::text;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 
 /// Reads of the log that a subscribe may need before the emitter can take it over.
 const TRIES: u32 = 5;

@@ -1,14 +1,9 @@
 //! Secrets: made from the system's randomness, kept as hashes, never shown twice or logged.
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SecureRandom;
 
-use super::App;
 use crate::error::{Error, Result};
-
-/// Shortest and longest password, in characters.
-const PASSWORD: std::ops::RangeInclusive<usize> = 10..=256;
 
 /// A secret that formats as nothing.
 #[derive(Clone)]
@@ -69,48 +64,6 @@ fn random<const N: usize>() -> Result<[u8; N]> {
         .fill(&mut bytes)
         .map_err(|_| Error::internal("the system gives no randomness"))?;
     Ok(bytes)
-}
-
-impl App {
-    /// Argon2id with 19 MiB and two passes, few at a time.
-    pub(super) async fn hash_password(&self, password: Secret) -> Result<String> {
-        if !PASSWORD.contains(&password.expose().chars().count()) {
-            return Err(Error::invalid(
-                "password",
-                format!("needs {} to {} characters", PASSWORD.start(), PASSWORD.end()),
-            ));
-        }
-        let _turn = self.0.hashers.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(move || {
-            argon2::Argon2::default()
-                .hash_password(password.expose().as_bytes())
-                .map(|hash| hash.to_string())
-                .map_err(Error::internal)
-        })
-        .await
-        .map_err(Error::internal)?
-    }
-
-    /// Takes as long whether there is a hash or not, so that no name can be guessed.
-    pub(super) async fn verify_password(
-        &self,
-        password: Secret,
-        stored: Option<String>,
-    ) -> Result<bool> {
-        let _turn = self.0.hashers.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(move || {
-            let argon = argon2::Argon2::default();
-            let Some(stored) = stored else {
-                // The work is the point, its result is not.
-                let _ = argon.hash_password(password.expose().as_bytes());
-                return Ok(false);
-            };
-            let stored = PasswordHash::new(&stored).map_err(Error::internal)?;
-            Ok(argon.verify_password(password.expose().as_bytes(), &stored).is_ok())
-        })
-        .await
-        .map_err(Error::internal)?
-    }
 }
 
 #[cfg(test)]
