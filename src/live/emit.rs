@@ -334,7 +334,11 @@ impl State {
             now: self.app.now(),
             version: env!("CARGO_PKG_VERSION"),
         };
-        let greeted = socket.emit(AUTHENTICATED, &hello);
+        if matches!(socket.emit(AUTHENTICATED, &hello), Err(SendError::Socket(SocketError::Closed)))
+        {
+            // It went before its hello; its goodbye may have come before this.
+            return;
+        }
         let sent = self.cursor;
         self.places.add(Place {
             socket,
@@ -344,10 +348,6 @@ impl State {
             sent,
         });
         self.places.join(sid, own.as_slice());
-        if matches!(greeted, Err(SendError::Socket(SocketError::Closed))) {
-            // It went before its hello; its goodbye may have come before this.
-            self.places.remove(sid);
-        }
     }
 
     /// The seam: first up to what the subscriber's read saw; then, without a pause, refused if

@@ -60,6 +60,7 @@ impl Handshake {
             })?;
         let (sender, inbox) = mpsc::channel(WAITING);
         listen(&socket, &sender);
+        self.say_when_gone(&socket);
         socket.extensions.insert(Arc::new(std::sync::Mutex::new(Some(Admitted {
             caller,
             secret,
@@ -79,22 +80,29 @@ impl Handshake {
         allowed.then(|| auth::cookie(&self.0.shared, headers)).flatten()
     }
 
-    /// Handler: the client is connected.
-    pub async fn accepted(self, socket: SocketRef) {
-        let slot: Option<Arc<std::sync::Mutex<Option<Admitted>>>> =
-            socket.extensions.remove::<Arc<std::sync::Mutex<Option<Admitted>>>>();
-        let admitted = slot.and_then(|slot| slot.lock().ok().and_then(|mut slot| slot.take()));
-        let Some(Admitted { caller, secret, inbox }) = admitted else { return };
-        let Inner { shared, commands, door, rates } = &*self.0;
+    /// Registered before the client is connected, so that no goodbye is missed. If it comes
+    /// first, the emitter finds the socket closed when it is introduced.
+    fn say_when_gone(&self, socket: &SocketRef) {
+        let Inner { shared, commands, door, .. } = &*self.0;
         let sid = socket.id;
         let (goodbye, door, metrics) = (commands.clone(), door.clone(), shared.metrics.clone());
-        metrics.sockets.inc();
         socket.on_disconnect(move |_: DisconnectReason| async move {
             metrics.sockets.dec();
             door.forget(sid);
             // Fails only when the emitter is gone for good.
             let _ = goodbye.send(Command::Disconnect { sid }).await;
         });
+    }
+
+    /// Handler: the client is connected.
+    pub async fn accepted(self, socket: SocketRef) {
+        let slot: Option<Arc<std::sync::Mutex<Option<Admitted>>>> =
+            socket.extensions.remove::<Arc<std::sync::Mutex<Option<Admitted>>>>();
+        let admitted = slot.and_then(|slot| slot.lock().ok().and_then(|mut slot| slot.take()));
+        let Some(Admitted { caller, secret, inbox }) = admitted else { return };
+        let Inner { shared, commands, rates, .. } = &*self.0;
+        let sid = socket.id;
+        shared.metrics.sockets.inc();
         let conn = socket.req_parts().extensions.get::<Conn>().cloned();
         let inbox = Inbox {
             sid,

@@ -69,8 +69,8 @@ fn every_room_uses_only_those_below_it() {
 fn what_belongs_to_one_room_stays_there() {
     let invariants: &[(&str, &[&str], &str)] = &[
         ("rusqlite", &["store"], "SQL"),
-        ("axum", &["http", "live", "server"], "axum"),
-        ("socketioxide", &["live"], "Socket.IO"),
+        ("axum::", &["http", "live", "server"], "axum"),
+        ("socketioxide::", &["live"], "Socket.IO"),
         ("println!", &["cli"], "printing"),
         (".emit(", &["live"], "emitting"),
     ];
