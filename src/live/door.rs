@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use socketioxide::socket::Sid;
@@ -58,11 +58,41 @@ pub struct Guard {
 /// Middleware before the library.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let config = &guard.shared.config;
-    if origin::of(config, request.headers()) == Origin::Foreign {
-        return Error::forbidden("This page may not connect.")
+    match origin::of(config, request.headers()) {
+        Origin::None => enter(guard, request, next).await,
+        Origin::Foreign => Error::forbidden("This page may not connect.")
             .hint("Set public_url or allowed_origins to the address in the browser.")
-            .into_response();
+            .into_response(),
+        Origin::Allowed => {
+            let page = request.headers().get(header::ORIGIN).cloned();
+            let mut response = if request.method() == Method::OPTIONS {
+                StatusCode::NO_CONTENT.into_response()
+            } else {
+                enter(guard, request, next).await
+            };
+            if let Some(page) = page {
+                allow(response.headers_mut(), page);
+            }
+            response
+        }
     }
+}
+
+/// Polling from an allowed page of another origin takes the browser's consent (Fetch, CORS).
+fn allow(headers: &mut HeaderMap, page: HeaderValue) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::VARY, "origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+async fn enter(guard: Guard, request: Request, next: Next) -> Response {
+    let config = &guard.shared.config;
     let query = request.uri().query().unwrap_or_default();
     let value = |name: &str| {
         query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)

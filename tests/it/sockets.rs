@@ -252,6 +252,22 @@ async fn malformed_messages_harm_nobody() {
 }
 
 #[tokio::test]
+async fn pages_of_other_origins_are_refused_and_this_servers_own_may_poll() {
+    let server = TestServer::start().await;
+    let poll = |origin: String| {
+        let url = format!("{}/socket.io/?EIO=4&transport=polling", server.url);
+        server.http().get(url).header("origin", origin).send()
+    };
+    let own = poll(server.url.clone()).await.expect("an answer");
+    assert_eq!(own.status(), 200);
+    let allowed = own.headers().get("access-control-allow-origin").expect("consent");
+    assert_eq!(allowed.to_str().expect("text"), server.url);
+    let foreign = poll("https://evil.example".into()).await.expect("an answer");
+    assert_eq!(foreign.status(), 403);
+    assert!(foreign.headers().get("access-control-allow-origin").is_none());
+}
+
+#[tokio::test]
 async fn a_shutdown_tells_clients_and_does_not_send_them_away() {
     let mut server = TestServer::start().await;
     let mut bob = server.socket("bob").await;
