@@ -252,7 +252,7 @@ async fn malformed_messages_harm_nobody() {
 }
 
 #[tokio::test]
-async fn a_shutdown_tells_clients_and_does_not_send_them_away() {
+async fn a_shutdown_does_not_send_clients_away() {
     let mut server = TestServer::start().await;
     let mut bob = server.socket("bob").await;
     let stopping = server.server.take().expect("runs").stop();
@@ -264,5 +264,6 @@ async fn a_shutdown_tells_clients_and_does_not_send_them_away() {
         packets
     };
     let ((), packets) = tokio::join!(stopping, hearing);
-    assert!(!packets.iter().any(|packet| packet.starts_with("41")), "{packets:?}");
+    // Neither a Socket.IO disconnect nor an Engine.IO close: some clients never come back from it.
+    assert!(!packets.iter().any(|packet| packet.starts_with("41") || packet == "1"), "{packets:?}");
 }
