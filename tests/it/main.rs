@@ -5,6 +5,7 @@ mod harness;
 mod intake;
 mod lifecycle;
 mod pagerduty_client;
+mod payloads;
 mod programs;
 mod sockets;
 mod walkthrough;
