@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
-/// Requests under way may take this long to end, clients as long to hear the goodbye.
+/// Requests under way may take this long to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The control socket's name in the data directory.
 pub const CONTROL: &str = "control.sock";
@@ -104,20 +104,15 @@ impl Server {
         })
     }
 
-    /// Takes no new requests, tells clients, lets what is under way end, then cuts the rest.
+    /// Takes no new requests, lets what is under way end, then cuts the rest.
     pub async fn stop(self) {
         self.acceptor.drain.cancel();
         self.acceptor.tasks.close();
-        let goodbye = async {
-            if let Some(live) = &self.live {
-                live.say_goodbye().await;
-            }
-        };
-        let drained = async {
-            tokio::join!(goodbye, self.acceptor.tasks.wait());
-        };
+        if let Some(live) = &self.live {
+            live.leave();
+        }
         #[expect(clippy::disallowed_methods, reason = "real time bounds real clients")]
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        if tokio::time::timeout(DRAIN, self.acceptor.tasks.wait()).await.is_err() {
             tracing::info!("some connections did not end in time and are cut");
         }
         self.acceptor.abort.cancel();

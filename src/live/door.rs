@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use socketioxide::socket::Sid;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind};
 use crate::http::Shared;
@@ -53,6 +54,14 @@ impl Door {
 pub struct Guard {
     pub shared: Shared,
     pub door: Arc<Door>,
+    /// The server goes.
+    pub leaving: CancellationToken,
+}
+
+/// What the library answers to a session that is over; clients come back with a new one.
+fn unknown_session() -> Response {
+    let unknown = serde_json::json!({"code": 1, "message": "Session ID unknown"});
+    reply::json(StatusCode::BAD_REQUEST, &unknown)
 }
 
 /// Middleware before the library.
@@ -113,8 +122,7 @@ async fn enter(guard: Guard, request: Request, next: Next) -> Response {
         Some(sid) => {
             let mut sessions = guard.door.sessions();
             if sessions.condemned.contains(&sid) {
-                let unknown = serde_json::json!({"code": 1, "message": "Session ID unknown"});
-                return reply::json(StatusCode::BAD_REQUEST, &unknown);
+                return unknown_session();
             }
             if value("transport").is_some_and(|(_, transport)| transport == "websocket")
                 && let Some(conn) = request.extensions().get::<Conn>()
@@ -123,5 +131,8 @@ async fn enter(guard: Guard, request: Request, next: Next) -> Response {
             }
         }
     }
-    next.run(request).await
+    tokio::select! {
+        response = next.run(request) => response,
+        () = guard.leaving.cancelled() => unknown_session(),
+    }
 }

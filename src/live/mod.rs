@@ -15,6 +15,7 @@ use axum::middleware::from_fn_with_state;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::live::PATH;
 use crate::http::Shared;
@@ -33,12 +34,10 @@ const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// Commands that wait for the emitter.
 const COMMANDS: usize = 4_096;
-/// How long clients may take to read the goodbye.
-const GOODBYE: Duration = Duration::from_secs(5);
 
 /// The live side of a server.
 pub struct Live {
-    io: SocketIo,
+    leaving: CancellationToken,
     pub router: Router,
     pub emitter: Emitter,
 }
@@ -72,20 +71,21 @@ impl Live {
             (move |socket| handshake.clone().accepted(socket))
                 .with(move |socket, auth| check.clone().check(socket, auth)),
         );
-        let guard = door::Guard { shared: shared.clone(), door: door.clone() };
+        let leaving = CancellationToken::new();
+        let guard =
+            door::Guard { shared: shared.clone(), door: door.clone(), leaving: leaving.clone() };
         let router = Router::new()
             .route_service(PATH, service.clone())
             .route_service(&format!("{PATH}/"), service)
             .layer(from_fn_with_state(guard, door::guard));
         let emitter = Emitter::new(shared.app.clone(), shared.metrics.clone(), inbox, door);
-        Self { io, router, emitter }
+        Self { leaving, router, emitter }
     }
 
-    /// Tells every client that the server goes, and waits until they heard or time is up.
-    pub async fn say_goodbye(&self) {
-        #[expect(clippy::disallowed_methods, reason = "real time bounds real clients")]
-        if tokio::time::timeout(GOODBYE, self.io.close()).await.is_err() {
-            tracing::info!("some clients did not hear the goodbye");
-        }
+    /// The server goes: polls that wait for news end now. Nobody is sent a close packet, of either
+    /// protocol, since it sends python-socketio's clients away for good; a connection that breaks
+    /// brings every client back.
+    pub fn leave(&self) {
+        self.leaving.cancel();
     }
 }

@@ -1,8 +1,13 @@
 //! Behaviour, told as stories against the real server: real TCP, a real `SQLite` file, real
-//! sockets; only the clock is turned by hand.
+//! sockets; only the clock is turned by hand. What other people's programs do with the built
+//! binary runs in real time: `scripts/test` installs them.
 mod api;
 mod harness;
 mod house;
 mod intake;
 mod lifecycle;
+mod pagerduty_client;
+mod payloads;
+mod programs;
 mod sockets;
+mod walkthrough;

@@ -280,5 +280,6 @@ async fn a_shutdown_tells_clients_and_does_not_send_them_away() {
         packets
     };
     let ((), packets) = tokio::join!(stopping, hearing);
-    assert!(!packets.iter().any(|packet| packet.starts_with("41")), "{packets:?}");
+    // Neither a Socket.IO disconnect nor an Engine.IO close: some clients never come back from it.
+    assert!(!packets.iter().any(|packet| packet.starts_with("41") || packet == "1"), "{packets:?}");
 }
