@@ -24,8 +24,9 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
-/// Requests under way may take this long to end.
+/// Requests under way may take this long to end, sockets to close.
 const DRAIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The control socket's name in the data directory.
 pub const CONTROL: &str = "control.sock";
 
@@ -35,7 +36,6 @@ pub struct Server {
     pub addr: Option<SocketAddr>,
     pub app: App,
     pub metrics: Metrics,
-    live: Option<Live>,
     acceptor: Acceptor,
     loops: TaskTracker,
     stop: CancellationToken,
@@ -73,7 +73,6 @@ impl Server {
             addr: Some(addr),
             app: shared.app,
             metrics: shared.metrics,
-            live: Some(live),
             acceptor,
             loops,
             stop,
@@ -96,7 +95,6 @@ impl Server {
             addr: None,
             app: shared.app,
             metrics: shared.metrics,
-            live: None,
             acceptor,
             loops: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -104,15 +102,20 @@ impl Server {
         })
     }
 
-    /// Takes no new requests, lets what is under way end, then cuts the rest.
+    /// Takes no new requests, closes sockets, lets what is under way end, then cuts the rest.
     pub async fn stop(self) {
         self.acceptor.drain.cancel();
         self.acceptor.tasks.close();
-        if let Some(live) = &self.live {
-            live.leave();
-        }
+        let sockets_closed = async {
+            while self.metrics.sockets.get() > 0 {
+                Clock::System.sleep(LOOK_EVERY).await;
+            }
+        };
+        let drained = async {
+            tokio::join!(sockets_closed, self.acceptor.tasks.wait());
+        };
         #[expect(clippy::disallowed_methods, reason = "real time bounds real clients")]
-        if tokio::time::timeout(DRAIN, self.acceptor.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::info!("some connections did not end in time and are cut");
         }
         self.acceptor.abort.cancel();

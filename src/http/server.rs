@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,7 +38,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Conn {
     pub peer: Option<SocketAddr>,
+    /// The server goes.
+    leave: CancellationToken,
     cut: CancellationToken,
+    websocket: Arc<AtomicBool>,
 }
 
 impl Conn {
@@ -45,6 +49,16 @@ impl Conn {
     #[must_use]
     pub const fn is_control(&self) -> bool {
         self.peer.is_none()
+    }
+
+    /// It was upgraded: when the server goes, it is closed as a websocket is.
+    pub fn is_websocket(&self) {
+        self.websocket.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns when the server goes.
+    pub async fn leaving(&self) {
+        self.leave.cancelled().await;
     }
 
     /// Ends the TCP stream at once, whatever is queued on it.
@@ -121,8 +135,13 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else { return };
-        let conn = Conn { peer, cut: self.abort.child_token() };
-        let stream = Cuttable::new(stream, &conn.cut);
+        let conn = Conn {
+            peer,
+            leave: self.drain.clone(),
+            cut: self.abort.child_token(),
+            websocket: Arc::default(),
+        };
+        let stream = Cuttable::new(stream, conn.clone());
         let router = self.router;
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let router = router.clone();
@@ -159,23 +178,45 @@ async fn pause(error: &io::Error) {
     Clock::System.sleep(ACCEPT_PAUSE).await;
 }
 
+type Cancelled = Pin<Box<WaitForCancellationFutureOwned>>;
+
 /// A stream that ends when it is told to, even while its peer reads nothing.
 struct Cuttable<S> {
     stream: S,
+    conn: Conn,
     // Each direction waits with its own waker.
-    read_cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    write_cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    read_cut: Cancelled,
+    write_cut: Cancelled,
+    /// None once the goodbye was said.
+    leave: Option<Cancelled>,
 }
 
+/// A client's close frame, "going away" (RFC 6455, sections 5.5.1 and 7.4.1), masked with zeros.
+const GOODBYE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9];
+
 impl<S> Cuttable<S> {
-    fn new(stream: S, cut: &CancellationToken) -> Self {
-        let wait = || Box::pin(cut.clone().cancelled_owned());
-        Self { stream, read_cut: wait(), write_cut: wait() }
+    fn new(stream: S, conn: Conn) -> Self {
+        let wait = |token: &CancellationToken| Box::pin(token.clone().cancelled_owned());
+        let (read_cut, write_cut) = (wait(&conn.cut), wait(&conn.cut));
+        let leave = Some(wait(&conn.leave));
+        Self { stream, conn, read_cut, write_cut, leave }
+    }
+
+    /// When the server goes, a websocket reads a close frame as if its peer had sent it. So the
+    /// library answers with one and ends the session, without Engine.IO's close packet, which
+    /// sends some clients away for good.
+    fn goodbye(&mut self, cx: &mut Context<'_>) -> Option<[u8; 8]> {
+        let leave = self.leave.as_mut()?;
+        let leaving = self.conn.websocket.load(Ordering::Relaxed) && is_over(leave, cx);
+        leaving.then(|| {
+            self.leave = None;
+            GOODBYE
+        })
     }
 }
 
-fn was_cut(cut: &mut Pin<Box<WaitForCancellationFutureOwned>>, cx: &mut Context<'_>) -> bool {
-    cut.as_mut().poll(cx).is_ready()
+fn is_over(token: &mut Cancelled, cx: &mut Context<'_>) -> bool {
+    token.as_mut().poll(cx).is_ready()
 }
 
 fn aborted<T>() -> Poll<io::Result<T>> {
@@ -188,9 +229,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            Poll::Pending if was_cut(&mut self.read_cut, cx) => aborted(),
-            polled => polled,
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if polled.is_ready() {
+            return polled;
+        }
+        if is_over(&mut self.read_cut, cx) {
+            return aborted();
+        }
+        match self.goodbye(cx) {
+            Some(goodbye) if buf.remaining() >= goodbye.len() => {
+                buf.put_slice(&goodbye);
+                Poll::Ready(Ok(()))
+            }
+            _ => Poll::Pending,
         }
     }
 }
@@ -202,7 +253,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, buf) {
-            Poll::Pending if was_cut(&mut self.write_cut, cx) => aborted(),
+            Poll::Pending if is_over(&mut self.write_cut, cx) => aborted(),
             polled => polled,
         }
     }
@@ -213,7 +264,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write_vectored(cx, bufs) {
-            Poll::Pending if was_cut(&mut self.write_cut, cx) => aborted(),
+            Poll::Pending if is_over(&mut self.write_cut, cx) => aborted(),
             polled => polled,
         }
     }

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use socketioxide::socket::Sid;
-use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind};
 use crate::http::Shared;
@@ -54,8 +53,6 @@ impl Door {
 pub struct Guard {
     pub shared: Shared,
     pub door: Arc<Door>,
-    /// The server goes.
-    pub leaving: CancellationToken,
 }
 
 /// What the library answers to a session that is over; clients come back with a new one.
@@ -131,8 +128,22 @@ async fn enter(guard: Guard, request: Request, next: Next) -> Response {
             }
         }
     }
-    tokio::select! {
+    let conn = request.extensions().get::<Conn>().cloned();
+    let leaving = async {
+        match &conn {
+            Some(conn) => conn.leaving().await,
+            None => std::future::pending().await,
+        }
+    };
+    // A poll that waits for news ends when the server goes.
+    let response = tokio::select! {
         response = next.run(request) => response,
-        () = guard.leaving.cancelled() => unknown_session(),
+        () = leaving => unknown_session(),
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(conn) = &conn
+    {
+        conn.is_websocket();
     }
+    response
 }

@@ -15,7 +15,6 @@ use axum::middleware::from_fn_with_state;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::api::live::PATH;
 use crate::http::Shared;
@@ -37,7 +36,6 @@ const COMMANDS: usize = 4_096;
 
 /// The live side of a server.
 pub struct Live {
-    leaving: CancellationToken,
     pub router: Router,
     pub emitter: Emitter,
 }
@@ -71,21 +69,12 @@ impl Live {
             (move |socket| handshake.clone().accepted(socket))
                 .with(move |socket, auth| check.clone().check(socket, auth)),
         );
-        let leaving = CancellationToken::new();
-        let guard =
-            door::Guard { shared: shared.clone(), door: door.clone(), leaving: leaving.clone() };
+        let guard = door::Guard { shared: shared.clone(), door: door.clone() };
         let router = Router::new()
             .route_service(PATH, service.clone())
             .route_service(&format!("{PATH}/"), service)
             .layer(from_fn_with_state(guard, door::guard));
         let emitter = Emitter::new(shared.app.clone(), shared.metrics.clone(), inbox, door);
-        Self { leaving, router, emitter }
-    }
-
-    /// The server goes: polls that wait for news end now. Nobody is sent a close packet, of either
-    /// protocol, since it sends python-socketio's clients away for good; a connection that breaks
-    /// brings every client back.
-    pub fn leave(&self) {
-        self.leaving.cancel();
+        Self { router, emitter }
     }
 }

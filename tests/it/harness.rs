@@ -295,6 +295,8 @@ pub struct Socket {
     /// Events that came while something else was waited for.
     events: VecDeque<(String, Value)>,
     pub authenticated: Value,
+    /// What the server's close frame said.
+    pub close_code: Option<u16>,
 }
 
 impl Socket {
@@ -304,8 +306,13 @@ impl Socket {
         let tcp = tokio::net::TcpStream::connect(addr).await.expect("a connection");
         let address = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
         let (stream, _) = tokio_tungstenite::client_async(address, tcp).await.expect("a websocket");
-        let mut socket =
-            Self { stream, next_ack: 0, events: VecDeque::default(), authenticated: Value::Null };
+        let mut socket = Self {
+            stream,
+            next_ack: 0,
+            events: VecDeque::default(),
+            authenticated: Value::Null,
+            close_code: None,
+        };
         assert!(socket.packet().await.expect("open").starts_with('0'));
         socket.send(&format!("40{auth}")).await;
         let answer = socket.packet().await.expect("an answer to connect");
@@ -331,7 +338,11 @@ impl Socket {
             match message {
                 Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.send("3").await,
                 Some(Ok(Message::Text(text))) => return Some(text.to_string()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(Message::Close(frame))) => {
+                    self.close_code = frame.map(|frame| frame.code.into());
+                    return None;
+                }
+                Some(Err(_)) | None => return None,
                 Some(Ok(_)) => {}
             }
         }

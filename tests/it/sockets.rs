@@ -280,6 +280,7 @@ async fn a_shutdown_tells_clients_and_does_not_send_them_away() {
         packets
     };
     let ((), packets) = tokio::join!(stopping, hearing);
+    assert_eq!(bob.close_code, Some(1001), "going away");
     // Neither a Socket.IO disconnect nor an Engine.IO close: some clients never come back from it.
     assert!(!packets.iter().any(|packet| packet.starts_with("41") || packet == "1"), "{packets:?}");
 }
