@@ -43,9 +43,7 @@ fn main() {
         std::fs::write(&event_file, &event).expect("written");
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let dir = support::folder();
-            let database = dir.path().join("incidentd.db");
-            std::fs::copy(template.path().join("incidentd.db"), database).expect("copied");
+            let dir = support::copy(template.path());
             let server = Server::incidentd(dir.path());
             ours.push(round(Subject { server, token: &token, causes: incidents }, divide).await);
             if let Some(folder) = &peer {
@@ -118,8 +116,7 @@ fn node(folder: &Path, token: &str, event: &Path) -> Server {
 
 /// What our server sends for one alert: the peer sends the same.
 async fn sample_event(template: &Path, token: &str) -> String {
-    let dir = support::folder();
-    std::fs::copy(template.join("incidentd.db"), dir.path().join("incidentd.db")).expect("copied");
+    let dir = support::copy(template);
     let server = Server::incidentd(dir.path());
     let (mut stream, head) = connect(server.addr, token).await;
     subscribe(&mut stream, &head).await;
@@ -165,6 +162,8 @@ async fn packet_with(stream: &mut Stream, prefix: &str) -> String {
             if text.starts_with(prefix) {
                 return text.to_string();
             }
+            assert!(!text.starts_with("44"), "refused: {text}");
+            assert!(!text.starts_with("44"), "{text}");
             if text.as_str() == "2" {
                 stream.send(Message::text("3")).await.expect("sent");
             }

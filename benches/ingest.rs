@@ -71,8 +71,7 @@ fn main() {
 }
 
 async fn incidentd(template: &Path, scenario: &Scenario, length: Duration) -> Run {
-    let dir = support::folder();
-    std::fs::copy(template.join("incidentd.db"), dir.path().join("incidentd.db")).expect("copied");
+    let dir = support::copy(template);
     let server = Server::incidentd(dir.path());
     load(&server, &format!("/integrations/{KEY}/api/v2/alerts"), scenario, length).await
 }

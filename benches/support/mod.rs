@@ -171,6 +171,18 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
 }
 
+/// A folder with the template's database, its write-ahead log included.
+pub fn copy(template: &Path) -> tempfile::TempDir {
+    let dir = folder();
+    for file in ["incidentd.db", "incidentd.db-wal"] {
+        let from = template.join(file);
+        if from.exists() {
+            std::fs::copy(from, dir.path().join(file)).expect("copied");
+        }
+    }
+    dir
+}
+
 /// One keep-alive connection, a request at a time.
 pub struct Http {
     stream: TcpStream,
