@@ -48,6 +48,8 @@ pub enum Command {
         socket: SocketRef,
         caller: Box<Caller>,
         conn: Option<Conn>,
+        /// Told the cursor: what comes after it is obeyed for this socket too.
+        heard_from: oneshot::Sender<Seq>,
     },
     Disconnect {
         sid: Sid,
@@ -319,7 +321,11 @@ impl State {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Connect { socket, caller, conn } => self.connect(socket, *caller, conn),
+            Command::Connect { socket, caller, conn, heard_from } => {
+                self.connect(socket, *caller, conn);
+                // Its inbox went away: nobody to tell.
+                let _ = heard_from.send(self.cursor);
+            }
             Command::Disconnect { sid } => {
                 self.places.remove(sid);
             }

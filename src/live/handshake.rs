@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::socket::DisconnectReason;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::door::Door;
 use super::emit::Command;
@@ -105,8 +105,9 @@ impl Handshake {
             rates: rates.clone(),
             messages: inbox,
         };
-        let connect = Command::Connect { socket, caller: Box::new(caller), conn };
-        inbox.run(connect).await;
+        let (heard_from, heard) = oneshot::channel();
+        let connect = Command::Connect { socket, caller: Box::new(caller), conn, heard_from };
+        inbox.run(connect, heard).await;
     }
 }
 

@@ -11,7 +11,7 @@ use super::emit::Command;
 use super::limits::{FREE_SUBSCRIBES, LIMIT, RateLimit, Verdict};
 use crate::api::live::{PING, Pong, RateLimitWarning, Refused, SUBSCRIBE, Subscribe, UNSUBSCRIBE};
 use crate::app::{App, Caller, Secret};
-use crate::domain::text;
+use crate::domain::{Seq, text};
 use crate::error::{Error, Kind, Result};
 
 /// Reads of the log that a subscribe may need before the emitter can take it over.
@@ -82,13 +82,13 @@ pub struct Inbox {
 impl Inbox {
     /// Introduces the socket to the emitter, then answers until the socket is gone. Holds no
     /// reference to it: the messages end when the last one is dropped.
-    pub async fn run(mut self, connect: Command) {
+    pub async fn run(mut self, connect: Command, heard: oneshot::Receiver<Seq>) {
         if self.commands.send(connect).await.is_err() {
             return;
         }
-        // Revoked between the check and now? From here on the emitter hears of it.
-        let moved = *self.app.head().borrow() != self.caller.as_of;
-        if moved
+        // Revoked between the check and now? From there on the emitter hears of it.
+        let Ok(heard_from) = heard.await else { return };
+        if heard_from > self.caller.as_of
             && let Err(error) = self.app.authenticate(&self.secret).await
             && error.kind == Kind::Unauthenticated
         {
