@@ -161,6 +161,11 @@ impl Emitter {
 impl State {
     /// Sends everything up to the head, or at least up to `until`.
     async fn advance(&mut self, until: Option<Seq>) -> Result<()> {
+        if self.places.is_empty() {
+            // Nobody to tell, and nobody whose seam a row could close.
+            self.skip_to_head();
+            return Ok(());
+        }
         loop {
             let rows = self.app.events_after(self.cursor, ROWS).await?;
             let full = rows.len() == ROWS as usize;
@@ -178,6 +183,12 @@ impl State {
                 return Ok(());
             }
         }
+    }
+
+    fn skip_to_head(&mut self) {
+        self.cursor = *self.app.head().borrow();
+        self.ring.clear();
+        self.metrics.emitter_cursor.store(self.cursor.0, Ordering::Relaxed);
     }
 
     /// May nothing more go with these rows?

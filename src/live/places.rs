@@ -51,6 +51,10 @@ pub struct Places {
 }
 
 impl Places {
+    pub fn is_empty(&self) -> bool {
+        self.by_sid.is_empty()
+    }
+
     pub fn add(&mut self, place: Place) {
         let sid = place.socket.id;
         let slot = self.free.pop().unwrap_or_else(|| {
