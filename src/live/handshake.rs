@@ -31,7 +31,7 @@ pub struct Auth {
 struct Admitted {
     caller: crate::app::Caller,
     secret: Secret,
-    inbox: mpsc::Receiver<Message>,
+    inbox: mpsc::Receiver<Box<Message>>,
 }
 
 #[derive(Clone)]
@@ -112,9 +112,10 @@ impl Handshake {
 }
 
 /// Puts what the client says into its inbox, in the order of arrival.
-fn listen(socket: &SocketRef, inbox: &mpsc::Sender<Message>) {
-    let put = |inbox: &mpsc::Sender<Message>, message: Message| {
-        if let Err(error) = inbox.try_send(message) {
+fn listen(socket: &SocketRef, inbox: &mpsc::Sender<Box<Message>>) {
+    let put = |inbox: &mpsc::Sender<Box<Message>>, message: Message| {
+        // Boxed: the queue of each socket reserves room for many.
+        if let Err(error) = inbox.try_send(Box::new(message)) {
             error.into_inner().refuse_for_haste();
         }
     };

@@ -76,7 +76,7 @@ pub struct Inbox {
     pub app: App,
     pub commands: mpsc::Sender<Command>,
     pub rates: Arc<RateLimit>,
-    pub messages: mpsc::Receiver<Message>,
+    pub messages: mpsc::Receiver<Box<Message>>,
 }
 
 impl Inbox {
@@ -104,7 +104,7 @@ impl Inbox {
             } else if !self.count().await {
                 return;
             }
-            self.handle(message).await;
+            self.handle(*message).await;
         }
     }
 
