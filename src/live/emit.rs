@@ -186,7 +186,8 @@ impl State {
     }
 
     fn skip_to_head(&mut self) {
-        self.cursor = *self.app.head().borrow();
+        // What was read last may be newer than what the writer has announced.
+        self.cursor = self.cursor.max(*self.app.head().borrow());
         self.ring.clear();
         self.metrics.emitter_cursor.store(self.cursor.0, Ordering::Relaxed);
     }
