@@ -40,6 +40,8 @@ struct Run {
     alerts_per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
+    /// The server's CPU time for each alert: holds on a busy machine too.
+    cpu_us: f64,
     peak_mb: f64,
 }
 
@@ -52,8 +54,8 @@ fn main() {
     support::runtime().block_on(async {
         let template = support::folder();
         support::set_up(template.path());
-        println!("| alerts | server | alerts/s | p50 ms | p99 ms | peak MB | ours/theirs |");
-        println!("|---|---|---|---|---|---|---|");
+        println!("| alerts | server | alerts/s | p50 ms | p99 ms | CPU µs | peak MB | ours/theirs | by CPU |");
+        println!("|---|---|---|---|---|---|---|---|---|");
         for scenario in &SCENARIOS {
             if only.as_ref().is_some_and(|only| !scenario.name.contains(only.as_str())) {
                 continue;
@@ -84,6 +86,7 @@ async fn alertmanager(scenario: &Scenario, length: Duration) -> Run {
 
 async fn load(server: &Server, path: &str, scenario: &Scenario, length: Duration) -> Run {
     let number = Arc::new(AtomicU64::new(0));
+    let cpu = server.cpu();
     let from = Instant::now() + WARM_UP;
     let until = from + length;
     let mut workers = tokio::task::JoinSet::new();
@@ -115,12 +118,14 @@ async fn load(server: &Server, path: &str, scenario: &Scenario, length: Duration
         took
     };
     let mut took = tokio::time::timeout(length + support::PATIENCE, all).await.expect("an end");
+    let cpu = server.cpu().saturating_sub(cpu).as_secs_f64();
     took.sort_unstable();
     let ms = |share| percentile(&took, share).as_secs_f64() * 1e3;
     Run {
         alerts_per_second: to_f64(took.len() as u64 * scenario.alerts) / length.as_secs_f64(),
         p50_ms: ms(50),
         p99_ms: ms(99),
+        cpu_us: cpu * 1e6 / to_f64(number.load(Ordering::Relaxed)),
         peak_mb: server.peak_rss_mb(),
     }
 }
@@ -143,18 +148,21 @@ fn write_alerts(body: &mut String, number: &AtomicU64, alerts: u64, repeats: boo
 
 fn report(scenario: &Scenario, ours: &[Run], theirs: &[Run]) {
     let rate = |runs: &[Run]| median(runs.iter().map(|run| run.alerts_per_second));
+    let cpu = |runs: &[Run]| median(runs.iter().map(|run| run.cpu_us));
     let row = |server: &str, runs: &[Run], ratio: String| {
         println!(
-            "| {} | {server} | {:.0} | {:.2} | {:.2} | {:.0} | {ratio} |",
+            "| {} | {server} | {:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {ratio} |",
             scenario.name,
             rate(runs),
             median(runs.iter().map(|run| run.p50_ms)),
             median(runs.iter().map(|run| run.p99_ms)),
+            cpu(runs),
             runs.iter().map(|run| run.peak_mb).fold(0.0, f64::max),
         );
     };
-    row("incidentd", ours, format!("{:.2}", rate(ours) / rate(theirs)));
+    let ratios = format!("{:.2} | {:.2}", rate(ours) / rate(theirs), cpu(theirs) / cpu(ours));
+    row("incidentd", ours, ratios);
     if !theirs.is_empty() {
-        row("Alertmanager", theirs, String::new());
+        row("Alertmanager", theirs, " | ".into());
     }
 }

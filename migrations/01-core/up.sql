@@ -80,11 +80,12 @@ create table sessions (
 ) strict;
 create index sessions_user on sessions (user_id);
 
+-- The writer numbers incidents, alerts and events itself (meta 'counters'): no number comes twice.
 -- status: 0 triggered, 1 acknowledged, 2 resolved. need: the order in which people look.
 -- doc: the incident as clients read it. memory: what its own rules remember.
 -- recent: resolved by its source a short while ago, so that a firing may reopen it.
 create table incidents (
-    id           integer primary key autoincrement,
+    id           integer primary key,
     team_id      integer not null references teams (id),
     service_id   integer references services (id),
     dedup_key    blob not null,
@@ -118,7 +119,7 @@ create index incident_people_incident on incident_people (incident_id);
 -- An alert as a member of an incident. current: the newest row of its fingerprint, as long as
 -- its past still decides where the next firing goes.
 create table alerts (
-    id             integer primary key autoincrement,
+    id             integer primary key,
     incident_id    integer not null references incidents (id),
     service_id     integer not null,
     integration_id integer,
@@ -143,7 +144,7 @@ create index alerts_ended on alerts (ended_at) where current = 1 and ended_at is
 -- The log. json is what clients read, verbatim. people: ids of those whom the incident concerns,
 -- in whatever team, with commas. Rows without a team are never sent.
 create table events (
-    seq         integer primary key autoincrement,
+    seq         integer primary key,
     team_id     integer,
     incident_id integer,
     type        text not null,

@@ -289,27 +289,20 @@ pub(super) fn fire_anew(
 
 /// Puts the alert among the firing members of `incident`.
 fn place_member(
-    w: &Write<'_>,
+    w: &mut Write<'_>,
     origin: &Origin<'_>,
     alert: &Alert,
     member: Option<&Member>,
     incident: IncidentId,
 ) -> Result<AlertId> {
-    let insert = |older| {
-        let new = NewMember {
-            incident,
-            service: origin.service.id,
-            integration: origin.integration,
-            alert,
-        };
-        w.insert_member(&new, older)
-    };
+    let new =
+        NewMember { incident, service: origin.service.id, integration: origin.integration, alert };
     let id = match member {
         Some(older) if older.incident != incident && older.fires() => {
             // A new episode supersedes one that a resolve by hand left firing.
             w.end_member(older.id, store::Ending { by: EndedBy::Source, at: w.now() })?;
             w.count_alert(older.incident, 0, -1)?;
-            insert(Some(older.id))?
+            w.insert_member(&new, Some(older.id))?
         }
         Some(member) if member.incident == incident => {
             w.refire_member(member.id)?;
@@ -317,7 +310,7 @@ fn place_member(
             w.clear_timer(TimerKind::Late, member.id.0)?;
             member.id
         }
-        older => insert(older.map(|older| older.id))?,
+        older => w.insert_member(&new, older.map(|older| older.id))?,
     };
     match alert.lifetime {
         Lifetime::Endless => {}

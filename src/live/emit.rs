@@ -30,6 +30,8 @@ use crate::metrics::Metrics;
 const ROWS: u32 = 256;
 /// Rows remembered to close the seam between a subscriber's read and now.
 const RING: usize = 4_096;
+/// Events that go to one socket before the next socket's turn, so that they leave in one write.
+const RUN: usize = 64;
 /// Sends after which other tasks get their turn, so that queues can drain.
 const YIELD_AFTER: usize = 64;
 /// A row that brings the loop down this often is skipped, loudly.
@@ -44,6 +46,8 @@ pub enum Command {
         socket: SocketRef,
         caller: Box<Caller>,
         conn: Option<Conn>,
+        /// Told the cursor: what comes after it is obeyed for this socket too.
+        heard_from: oneshot::Sender<Seq>,
     },
     Disconnect {
         sid: Sid,
@@ -93,8 +97,16 @@ struct State {
     places: Places,
     cursor: Seq,
     ring: VecDeque<Recent>,
-    /// The row being sent, and how often that was tried.
-    trying: (Seq, u32),
+    trying: Trying,
+}
+
+/// What is being sent, so that a row which brings the loop down is found and skipped.
+#[derive(Default)]
+struct Trying {
+    row: Seq,
+    times: u32,
+    /// Where the last run ends: one that did not get there is told again row by row.
+    run_to: Seq,
 }
 
 impl Emitter {
@@ -114,7 +126,7 @@ impl Emitter {
             places: Places::default(),
             cursor,
             ring: VecDeque::with_capacity(RING),
-            trying: (Seq::default(), 0),
+            trying: Trying::default(),
         };
         Self { state: Arc::new(Mutex::new(state)), metrics }
     }
@@ -148,11 +160,23 @@ impl Emitter {
 impl State {
     /// Sends everything up to the head, or at least up to `until`.
     async fn advance(&mut self, until: Option<Seq>) -> Result<()> {
+        if self.places.is_empty() {
+            // Nobody to tell, and nobody whose seam a row could close.
+            self.skip_to_head();
+            return Ok(());
+        }
         loop {
             let rows = self.app.events_after(self.cursor, ROWS).await?;
             let full = rows.len() == ROWS as usize;
-            for row in rows {
-                self.step(row).await;
+            let mut rows = rows.into_iter().peekable();
+            while let Some(first) = rows.next() {
+                let mut run = vec![first];
+                while !self.is_alone(&run)
+                    && let Some(row) = rows.next_if(|row| row.incident.is_some())
+                {
+                    run.push(row);
+                }
+                self.step(run).await;
             }
             if !full || until.is_some_and(|until| self.cursor >= until) {
                 return Ok(());
@@ -160,53 +184,69 @@ impl State {
         }
     }
 
-    async fn step(&mut self, row: LogRow) {
-        let seq = row.seq;
-        self.trying = match self.trying {
-            (trying, times) if trying == seq => (seq, times + 1),
-            _ => (seq, 1),
-        };
-        if self.trying.1 > ATTEMPTS {
+    fn skip_to_head(&mut self) {
+        // What was read last may be newer than what the writer has announced.
+        self.cursor = self.cursor.max(*self.app.head().borrow());
+        self.ring.clear();
+        self.metrics.emitter_cursor.store(self.cursor.0, Ordering::Relaxed);
+    }
+
+    /// May nothing more go with these rows?
+    fn is_alone(&self, run: &[LogRow]) -> bool {
+        let access = run.first().is_none_or(|row| row.incident.is_none());
+        access || run.len() == RUN || self.cursor < self.trying.run_to
+    }
+
+    /// Sends a run of incident events, or obeys one other row.
+    async fn step(&mut self, run: Vec<LogRow>) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+        let (first, last) = (first.seq, last.seq);
+        let times = if self.trying.row == first { self.trying.times + 1 } else { 1 };
+        self.trying = Trying { row: first, times, run_to: self.trying.run_to.max(last) };
+        let mut change = None;
+        if times > ATTEMPTS {
             self.metrics.skipped_events.inc();
-            tracing::error!(%seq, "an event brought the emitter down {ATTEMPTS} times: skipped");
+            tracing::error!(seq = %first, "an event brought the emitter down {ATTEMPTS} times: skipped");
         } else {
-            let access = if row.incident.is_some() {
-                self.send(&row).await;
-                None
-            } else {
-                let access = access(&row);
-                if let Some(change) = &access {
-                    self.follow_access(change);
-                }
-                access
-            };
+            self.send(&run).await;
+            change = run.first().filter(|row| row.incident.is_none()).and_then(access);
+            if let Some(change) = &change {
+                self.follow_access(change);
+            }
+        }
+        for row in run {
             if self.ring.len() == RING {
                 self.ring.pop_front();
             }
-            self.ring.push_back(Recent { row, access });
+            self.ring.push_back(Recent { row, access: change.take() });
         }
-        self.cursor = seq;
-        self.metrics.emitter_cursor.store(seq.0, Ordering::Relaxed);
+        self.cursor = last;
+        self.metrics.emitter_cursor.store(last.0, Ordering::Relaxed);
     }
 
-    /// One event to every socket that it concerns, encoded once.
-    async fn send(&mut self, row: &LogRow) {
-        let slots = self.places.slots_in(rooms_of(row));
+    /// Events to every socket that they concern: all of them to one socket, then to the next.
+    async fn send(&mut self, run: &[LogRow]) {
+        let slots = self.places.slots_in(&run.iter().flat_map(rooms_of).collect());
         if slots.is_empty() {
             return;
         }
-        let Ok(payload) = serde_json::from_str::<&RawValue>(&row.json) else {
-            tracing::error!(seq = %row.seq, "a row of the log is no JSON");
-            return;
-        };
+        let events: Vec<_> = run.iter().filter_map(|row| Some((row, payload(row)?))).collect();
         let mut lagging = Vec::new();
-        for (index, slot) in slots.into_iter().enumerate() {
-            if let Some(place) = self.places.at_mut(slot)
-                && !deliver(&self.metrics, place, row, payload)
-            {
-                lagging.push(place.socket.id);
+        let mut sends = 0;
+        for slot in slots {
+            let Some(place) = self.places.at_mut(slot) else { continue };
+            for (row, payload) in &events {
+                if !rooms_of(row).any(|room| place.rooms.contains(&room)) {
+                    continue;
+                }
+                sends += 1;
+                if !deliver(&self.metrics, place, row, payload) {
+                    lagging.push(place.socket.id);
+                    break;
+                }
             }
-            if index % YIELD_AFTER == YIELD_AFTER - 1 {
+            if sends >= YIELD_AFTER {
+                sends = 0;
                 tokio::task::yield_now().await;
             }
         }
@@ -292,7 +332,11 @@ impl State {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Connect { socket, caller, conn } => self.connect(socket, *caller, conn),
+            Command::Connect { socket, caller, conn, heard_from } => {
+                self.connect(socket, *caller, conn);
+                // Its inbox went away: nobody to tell.
+                let _ = heard_from.send(self.cursor);
+            }
             Command::Disconnect { sid } => {
                 self.places.remove(sid);
             }
@@ -439,6 +483,14 @@ fn rooms_of(row: &LogRow) -> impl Iterator<Item = Room> {
         .into_iter()
         .chain(row.team.map(Room::Team))
         .chain(row.people.iter().copied().map(Room::User))
+}
+
+fn payload(row: &LogRow) -> Option<&RawValue> {
+    let payload = serde_json::from_str(&row.json).ok();
+    if payload.is_none() {
+        tracing::error!(seq = %row.seq, "a row of the log is no JSON");
+    }
+    payload
 }
 
 fn access(row: &LogRow) -> Option<Access> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::socket::DisconnectReason;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::door::Door;
 use super::emit::Command;
@@ -31,7 +31,7 @@ pub struct Auth {
 struct Admitted {
     caller: crate::app::Caller,
     secret: Secret,
-    inbox: mpsc::Receiver<Message>,
+    inbox: mpsc::Receiver<Box<Message>>,
 }
 
 #[derive(Clone)]
@@ -113,15 +113,17 @@ impl Handshake {
             rates: rates.clone(),
             messages: inbox,
         };
-        let connect = Command::Connect { socket, caller: Box::new(caller), conn };
-        inbox.run(connect).await;
+        let (heard_from, heard) = oneshot::channel();
+        let connect = Command::Connect { socket, caller: Box::new(caller), conn, heard_from };
+        inbox.run(connect, heard).await;
     }
 }
 
 /// Puts what the client says into its inbox, in the order of arrival.
-fn listen(socket: &SocketRef, inbox: &mpsc::Sender<Message>) {
-    let put = |inbox: &mpsc::Sender<Message>, message: Message| {
-        if let Err(error) = inbox.try_send(message) {
+fn listen(socket: &SocketRef, inbox: &mpsc::Sender<Box<Message>>) {
+    let put = |inbox: &mpsc::Sender<Box<Message>>, message: Message| {
+        // Boxed: the queue of each socket reserves room for many.
+        if let Err(error) = inbox.try_send(Box::new(message)) {
             error.into_inner().refuse_for_haste();
         }
     };

@@ -11,7 +11,7 @@ use super::emit::Command;
 use super::limits::{FREE_SUBSCRIBES, LIMIT, RateLimit, Verdict};
 use crate::api::live::{PING, Pong, RateLimitWarning, Refused, SUBSCRIBE, Subscribe, UNSUBSCRIBE};
 use crate::app::{App, Caller};
-use crate::domain::text;
+use crate::domain::{Seq, text};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
@@ -77,19 +77,19 @@ pub struct Inbox {
     pub app: App,
     pub commands: mpsc::Sender<Command>,
     pub rates: Arc<RateLimit>,
-    pub messages: mpsc::Receiver<Message>,
+    pub messages: mpsc::Receiver<Box<Message>>,
 }
 
 impl Inbox {
     /// Introduces the socket to the emitter, then answers until the socket is gone. Holds no
     /// reference to it: the messages end when the last one is dropped.
-    pub async fn run(mut self, connect: Command) {
+    pub async fn run(mut self, connect: Command, heard: oneshot::Receiver<Seq>) {
         if self.commands.send(connect).await.is_err() {
             return;
         }
-        // Revoked between the check and now? From here on the emitter hears of it.
-        let moved = *self.app.head().borrow() != self.caller.as_of;
-        if moved
+        // Revoked between the check and now? From there on the emitter hears of it.
+        let Ok(heard_from) = heard.await else { return };
+        if heard_from > self.caller.as_of
             && let Err(error) = self.app.authenticate(&self.secret).await
             && error.kind == Kind::Unauthenticated
         {
@@ -105,7 +105,7 @@ impl Inbox {
             } else if !self.count().await {
                 return;
             }
-            self.handle(message).await;
+            self.handle(*message).await;
         }
     }
 

@@ -23,6 +23,8 @@ pub use emit::Emitter;
 
 /// Largest message of a client, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
+/// Clients say little; each socket holds this.
+const READ_BUFFER: usize = 1_024;
 const MAX_ATTACHMENTS: usize = 8;
 /// Packets that wait for one socket; one more and it is lagging.
 const QUEUE: usize = 1_024;
@@ -53,6 +55,7 @@ impl Live {
             .connect_timeout(CONNECT_WITHIN)
             .max_buffer_size(QUEUE)
             .max_payload(MAX_MESSAGE as u64)
+            .ws_read_buffer_size(READ_BUFFER)
             .ws_max_message_size(MAX_MESSAGE)
             .ws_max_frame_size(MAX_MESSAGE)
             .with_parser(

@@ -51,6 +51,10 @@ pub struct Places {
 }
 
 impl Places {
+    pub fn is_empty(&self) -> bool {
+        self.by_sid.is_empty()
+    }
+
     pub fn add(&mut self, place: Place) {
         let sid = place.socket.id;
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -105,13 +109,13 @@ impl Places {
         self.by_sid.get(&sid).and_then(|slot| self.slots[*slot].as_mut())
     }
 
-    /// The slots of all sockets in any of `rooms`; one may come more than once.
-    pub fn slots_in(&self, rooms: impl IntoIterator<Item = Room>) -> Vec<usize> {
-        rooms
-            .into_iter()
-            .filter_map(|room| self.rooms.get(&room))
-            .flat_map(|members| members.iter().copied())
-            .collect()
+    /// The slots of all sockets in any of `rooms`, each once.
+    pub fn slots_in(&self, rooms: &BTreeSet<Room>) -> Vec<usize> {
+        let members = rooms.iter().filter_map(|room| self.rooms.get(room));
+        let mut slots: Vec<usize> = members.flatten().copied().collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     pub fn at_mut(&mut self, slot: usize) -> Option<&mut Place> {

@@ -189,15 +189,22 @@ impl Read<'_> {
 
 impl Write<'_> {
     /// Stores a new member; an older row of its fingerprint becomes history.
-    pub fn insert_member(&self, new: &NewMember<'_>, older: Option<AlertId>) -> Result<AlertId> {
+    pub fn insert_member(
+        &mut self,
+        new: &NewMember<'_>,
+        older: Option<AlertId>,
+    ) -> Result<AlertId> {
         if let Some(older) = older {
             self.run("update alerts set current = 0, late = 0 where id = ?1", [older])?;
         }
-        self.insert(
-            "insert into alerts (incident_id, service_id, integration_id, fingerprint, severity,
-                starts_at, ends_at, first_at, last_at, doc)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+        self.counters.alert += 1;
+        let id = AlertId(self.counters.alert);
+        self.run(
+            "insert into alerts (id, incident_id, service_id, integration_id, fingerprint,
+                severity, starts_at, ends_at, first_at, last_at, doc)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
             (
+                id,
                 new.incident,
                 new.service,
                 new.integration,
@@ -209,7 +216,7 @@ impl Write<'_> {
                 to_json(new.alert)?,
             ),
         )
-        .map(AlertId)
+        .map(|_| id)
     }
 
     /// It was reported again: counts, and takes over what the source says now.

@@ -23,7 +23,7 @@ pub struct LogRow {
     pub json: Arc<str>,
 }
 
-/// An incident's event on its way into the log, around the incident's own JSON.
+/// An incident's event on its way into the log; the incident's own JSON comes last.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventRow<'a> {
@@ -34,7 +34,6 @@ struct EventRow<'a> {
     incident_id: IncidentId,
     #[serde(flatten)]
     change: &'a Change,
-    incident: &'a serde_json::value::RawValue,
 }
 
 #[derive(Serialize)]
@@ -107,7 +106,7 @@ impl Write<'_> {
     }
 
     pub(super) fn log_event(
-        &self,
+        &mut self,
         incident: &Incident,
         change: &Change,
         actor: &Actor,
@@ -115,25 +114,30 @@ impl Write<'_> {
         people: &[UserId],
     ) -> Result<()> {
         let (seq, team) = (incident.seq, incident.team.id);
-        let incident_json: &serde_json::value::RawValue =
-            serde_json::from_str(doc).map_err(crate::error::Error::internal)?;
-        let json = to_json(&EventRow {
+        let prev = match self.counters.last {
+            Some((last, seq)) if last == team => Some(seq),
+            _ => self.last_seq_of_team(team)?,
+        };
+        let mut json = to_json(&EventRow {
             seq,
-            prev: self.last_seq_of_team(team)?,
+            prev,
             at: self.now(),
             actor,
             incident_id: incident.id,
             change,
-            incident: incident_json,
         })?;
+        // `doc` was JSON a moment ago: it is put in as it is.
+        json.truncate(json.len() - 1);
+        json.extend([r#","incident":"#, doc, "}"]);
         let people: Vec<String> = people.iter().map(ToString::to_string).collect();
         let people = (!people.is_empty()).then(|| people.join(","));
         self.run(
             "insert into events (seq, team_id, incident_id, type, people, json)
              values (?1, ?2, ?3, ?4, ?5, ?6)",
             (seq, team, incident.id, change.name(), people, json),
-        )
-        .map(|_| ())
+        )?;
+        self.counters.last = Some((team, seq));
+        Ok(())
     }
 
     /// Appends a change of access or configuration.

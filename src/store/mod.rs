@@ -86,6 +86,8 @@ impl Store {
             .max_size(READERS)
             .min_idle(Some(1))
             .connection_timeout(READ_DEADLINE)
+            // A file cannot hang up between two reads.
+            .test_on_check_out(false)
             .build(manager)
             .map_err(Error::internal)?;
         let writer = writer::Writer::start(&path)?;
@@ -161,6 +163,8 @@ fn harden(conn: &Connection) -> rusqlite::Result<()> {
     use rusqlite::config::DbConfig;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // A plan follows from the text alone: else binding a value prepares some statements anew.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.execute_batch("pragma foreign_keys = on; pragma cell_size_check = on")

@@ -20,22 +20,42 @@ pub struct Write<'c> {
     pub(super) counters: &'c mut Counters,
 }
 
-/// The next free numbers, kept by the one writer so that a row can name itself.
+/// The last numbers given out, kept by the one writer so that a row can name itself. Saved with
+/// each batch, so that no number comes again even if its row is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counters {
     pub seq: i64,
     pub incident: i64,
+    pub alert: i64,
+    /// The last incident event of the team that had the last one.
+    pub last: Option<(TeamId, Seq)>,
 }
 
 impl Counters {
     pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
-        let last = |table: &str| -> rusqlite::Result<i64> {
-            conn.prepare_cached("select seq from sqlite_sequence where name = ?1")?
-                .query_row([table], |row| row.get(0))
-                .optional()
-                .map(Option::unwrap_or_default)
+        let saved = conn
+            .prepare_cached("select value from meta where name = 'counters'")?
+            .query_row([], |row| json(row, 0))
+            .optional()?;
+        let (seq, incident, alert): (i64, i64, i64) = saved.unwrap_or_default();
+        let highest = |sql: &str| -> rusqlite::Result<i64> {
+            conn.query_row(sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or_default()))
         };
-        Ok(Self { seq: last("events")?, incident: last("incidents")? })
+        Ok(Self {
+            seq: seq.max(highest("select max(seq) from events")?),
+            incident: incident.max(highest("select max(id) from incidents")?),
+            alert: alert.max(highest("select max(id) from alerts")?),
+            last: None,
+        })
+    }
+
+    pub(super) fn save(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached(
+            "insert into meta (name, value) values ('counters', ?1)
+             on conflict (name) do update set value = excluded.value",
+        )?
+        .execute([format!("[{},{},{}]", self.seq, self.incident, self.alert)])
+        .map(|_| ())
     }
 }
 
@@ -179,8 +199,13 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     })
 }
 
+/// What most documents stay below: growing step by step costs as much as writing them.
+const JSON_CAPACITY: usize = 2_048;
+
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(Error::internal)
+    let mut json = Vec::with_capacity(JSON_CAPACITY);
+    serde_json::to_writer(&mut json, value).map_err(Error::internal)?;
+    String::from_utf8(json).map_err(Error::internal)
 }
 
 macro_rules! sql_ids {

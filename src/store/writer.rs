@@ -225,10 +225,11 @@ impl Thread {
                 }
             }
         }
-        self.commit()
+        self.commit(before)
     }
 
     fn write_apart(&mut self, batch: &mut [Box<dyn Job>]) -> Result<()> {
+        let first = self.counters;
         self.begin()?;
         for job in batch {
             let before = self.counters;
@@ -243,14 +244,17 @@ impl Thread {
             }
             self.execute("release operation")?;
         }
-        self.commit()
+        self.commit(first)
     }
 
     fn begin(&self) -> Result<()> {
         self.execute("begin immediate")
     }
 
-    fn commit(&self) -> Result<()> {
+    fn commit(&self, before: Counters) -> Result<()> {
+        if self.counters != before {
+            self.counters.save(&self.conn).map_err(unwritten)?;
+        }
         let started = Instant::now();
         self.execute("commit")?;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -263,10 +267,7 @@ impl Thread {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute([]))
             .map(|_| ())
-            .map_err(|error| match sql::failed(error) {
-                unavailable if unavailable.kind == Kind::Unavailable => unavailable,
-                _ => disk_error(),
-            })
+            .map_err(unwritten)
     }
 
     /// After a failed commit nothing in memory is trusted: the file says what is so.
@@ -283,6 +284,13 @@ impl Thread {
             Ok(counters) => self.counters = counters,
             Err(error) => tracing::error!(%error, "the database cannot be read"),
         }
+    }
+}
+
+fn unwritten(error: rusqlite::Error) -> Error {
+    match sql::failed(error) {
+        unavailable if unavailable.kind == Kind::Unavailable => unavailable,
+        _ => disk_error(),
     }
 }
 
