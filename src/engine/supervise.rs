@@ -25,6 +25,8 @@ pub async fn supervise<F, W>(
     loop {
         let run = AssertUnwindSafe(work()).catch_unwind();
         let ended = tokio::select! {
+            // First: once stopped, a loop that is ready to go on does not.
+            biased;
             () = stop.cancelled() => return,
             ended = run => ended,
         };
