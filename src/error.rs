@@ -10,6 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Kind {
     Malformed,
     Invalid,
+    /// Typed wrongly on the command line; no server was asked.
+    Usage,
     TooLarge,
     Unsupported,
     NotFound,
@@ -28,6 +30,7 @@ impl Kind {
         match self {
             Self::Malformed => (400, "malformed", 1),
             Self::Invalid => (422, "invalid", 1),
+            Self::Usage => (422, "usage", 2),
             Self::TooLarge => (413, "too_large", 1),
             Self::Unsupported => (415, "unsupported", 1),
             Self::NotFound => (404, "not_found", 3),
@@ -59,9 +62,10 @@ impl Kind {
         self.row().2
     }
 
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Malformed,
         Self::Invalid,
+        Self::Usage,
         Self::TooLarge,
         Self::Unsupported,
         Self::NotFound,
@@ -120,6 +124,11 @@ impl Error {
         let mut error = Self::new(Kind::Invalid, format!("{field}: {message}"));
         error.fields.push(FieldError { field: field.to_owned(), message });
         error
+    }
+
+    /// A command that was typed wrongly.
+    pub fn usage(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, detail)
     }
 
     pub fn refused(detail: impl Into<String>) -> Self {

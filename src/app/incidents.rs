@@ -1,12 +1,13 @@
 //! What people do with incidents: one `act` for command line, buttons, links and keys.
 use jiff::Timestamp;
 
-use super::intake::{Origin, take_one};
+use super::intake::{Origin, back, take_one};
 use super::{App, Caller, Need};
 use crate::api::incidents::{Acted, ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::{MAX_PAGE, PAGE};
 use crate::domain::action::Circumstances;
 use crate::domain::member::MemberView;
+use crate::domain::service::UrgencyRule;
 use crate::domain::{
     Action, Alert, Change, Incident, IncidentId, Seq, Span, Status, Update, UpdateReason, Urgency,
     UserId,
@@ -193,10 +194,13 @@ impl App {
         caller: &Caller,
         ids: Vec<IncidentId>,
         action: &Action,
+        key: RequestKey,
     ) -> Vec<(IncidentId, Result<Acted>)> {
-        let acts = ids
-            .into_iter()
-            .map(|id| async move { (id, self.act(caller, id, action.clone(), None).await) });
+        let acts = ids.into_iter().map(|id| {
+            // One key for each id: no header can hold a line feed, so these meet no other.
+            let key = key.as_ref().map(|(key, of)| (format!("{key}\n{id}"), of.clone()));
+            async move { (id, self.act(caller, id, action.clone(), key).await) }
+        });
         futures_util::future::join_all(acts).await
     }
 
@@ -283,7 +287,14 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
         firing: incident.firing_count,
         key_taken_by,
     };
-    let change = incident.decide(action, &circumstances)?;
+    let mut change = incident.decide(action, &circumstances)?;
+    if let (Action::Reopen {}, Some(Change::Updated(update))) = (action, &mut change) {
+        let rule = match &incident.service {
+            Some(service) => w.service_by_id(service.id)?.rules.urgency,
+            None => UrgencyRule::default(),
+        };
+        *update = back(w, &incident, update.reason, rule)?;
+    }
     let changed = change.is_some();
     if let Some(change) = change {
         w.append(&mut incident, change, &actor)?;

@@ -9,9 +9,10 @@ use crate::domain::event::AlertRef;
 use crate::domain::incident::{Ended, Escalation, Fired, Memory};
 use crate::domain::intake::{self, Firing, Known, Resolve};
 use crate::domain::member::EndedBy;
+use crate::domain::service::UrgencyRule;
 use crate::domain::{
     Actor, Alert, AlertId, Change, Incident, IncidentId, IntegrationId, Key, Member, ResolveReason,
-    Seq, Service, Signal, Status, TimerKind, Update, UpdateReason,
+    Seq, Service, Severity, Signal, Status, TimerKind, Update, UpdateReason, Urgency,
 };
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -147,11 +148,11 @@ fn fire(
 ) -> Result<(Outcome, bool)> {
     let known = match &found {
         Some((member, true)) => Some(Known::open(member.incident)),
-        Some((member, false)) => Some(Known::of(&w.incident(member.incident)?)),
+        Some((member, false)) => Some(known(w, member.incident)?),
         None => None,
     };
     let member = found.map(|(member, _)| member);
-    let place = intake::firing(alert, member.as_ref().zip(known.as_ref()), w.now());
+    let place = intake::firing(alert, member.as_ref().zip(known.as_ref()));
     match (place, member) {
         (Firing::Counts, Some(member)) => {
             count(w, origin, alert, &member).map(|outcome| (outcome, true))
@@ -166,11 +167,57 @@ fn fire(
             let status = w.incident(member.incident)?.status;
             Ok((outcome(alert, Some(member.incident), status.into()), true))
         }
+        (Firing::Held, Some(member)) => {
+            fire_unseen(w, origin, alert, &member, Why::Sent)?;
+            Ok((outcome(alert, Some(member.incident), OutcomeStatus::Resolved), false))
+        }
         (place, member) => {
-            let expired = place == Firing::StillFiring;
-            fire_anew(w, origin, alert, member.as_ref(), expired).map(|outcome| (outcome, false))
+            let why = if place == Firing::StillFiring { Why::StillFiring } else { Why::Sent };
+            fire_anew(w, origin, alert, member.as_ref(), why).map(|outcome| (outcome, false))
         }
     }
+}
+
+/// What decides where an alert goes that was a member of this incident.
+fn known(w: &Write<'_>, id: IncidentId) -> Result<Known> {
+    let incident = w.incident(id)?;
+    Ok(Known::of(&incident, !incident.is_open() && is_held(w, id)?))
+}
+
+/// Does a hold run? Its timer says, since that follows a wall clock that is set.
+pub(super) fn is_held(w: &Write<'_>, id: IncidentId) -> Result<bool> {
+    w.has_timer(TimerKind::HoldEnd, id.0)
+}
+
+/// Why a firing looks for its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It was sent.
+    Sent,
+    /// It was sent again after it had counted as no longer reported.
+    StillFiring,
+    /// It was sent and counted a while ago, and no resolve followed.
+    Late,
+}
+
+impl Why {
+    /// How many reports it adds to `incident`.
+    fn reported(self, member: Option<&Member>, incident: IncidentId) -> i64 {
+        let counted = self == Self::Late && member.is_some_and(|m| m.incident == incident);
+        i64::from(!counted)
+    }
+}
+
+/// It fires again in an incident that is held: only counters know.
+pub(super) fn fire_unseen(
+    w: &mut Write<'_>,
+    origin: &Origin<'_>,
+    alert: &Alert,
+    member: &Member,
+    why: Why,
+) -> Result<()> {
+    place_member(w, origin, alert, Some(member), member.incident, why)?;
+    w.count_alert(member.incident, why.reported(Some(member), member.incident), 1)
 }
 
 /// It fires already, or is held: counters, and what the source says of it now.
@@ -182,10 +229,15 @@ fn count(
 ) -> Result<Outcome> {
     w.refresh_member(member, alert)?;
     w.count_alert(member.incident, 1, 0)?;
-    if let (Lifetime::Until(ends_at), Some(was)) = (alert.lifetime, member.ends_at)
-        && ends_at < was
-    {
-        w.set_timer(TimerKind::Expiry, member.id.0, ends_at)?;
+    match alert.lifetime {
+        // A later end is seen when the timer for the earlier one falls due.
+        Lifetime::Until(ends_at) if member.ends_at.is_none_or(|was| ends_at < was) => {
+            w.set_timer(TimerKind::Expiry, member.id.0, ends_at)?;
+        }
+        Lifetime::Refreshed if member.stale || member.ends_at.is_some() => {
+            w.set_timer(TimerKind::Stale, member.id.0, shift(w.now(), intake::STALE))?;
+        }
+        _ => {}
     }
     let mut incident = w.incident(member.incident)?;
     if incident.is_open() && (alert.severity != member.severity || member.stale) {
@@ -211,16 +263,31 @@ fn severity_moved(
     }
     let urgency = origin.service.rules.urgency.urgency(alert.severity);
     if worst < incident.severity {
-        let before = incident.clone();
-        return match incident.member_fired(worst, urgency, w.now()) {
-            Fired::Now(mut update) => {
-                update.reason = reason;
-                w.append(incident, Change::Updated(update), &origin.actor).map(|_| ())
-            }
-            Fired::Later => w.save_memory(incident, &before),
-        };
+        let details = |update: &mut Update| update.reason = reason;
+        return tell_of_firing(w, incident, (worst, urgency), details, &origin.actor);
     }
     tell_of_members(w, incident, reason, &origin.actor)
+}
+
+/// Says that members fire which did not, or worse than before; `details` completes what is said.
+pub(super) fn tell_of_firing(
+    w: &mut Write<'_>,
+    incident: &mut Incident,
+    (severity, urgency): (Severity, Urgency),
+    details: impl FnOnce(&mut Update),
+    actor: &Actor,
+) -> Result<()> {
+    let before = incident.clone();
+    match incident.member_fired(severity, urgency, w.now()) {
+        Fired::Now(mut update) => {
+            // It may be the only one, and milder than what fired before it.
+            update.severity =
+                w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
+            details(&mut update);
+            w.append(incident, Change::Updated(update), actor).map(|_| ())
+        }
+        Fired::Later => w.save_memory(incident, &before),
+    }
 }
 
 /// Says that members changed, now or when it is their turn.
@@ -245,7 +312,7 @@ pub(super) fn fire_anew(
     origin: &Origin<'_>,
     alert: &Alert,
     member: Option<&Member>,
-    expired: bool,
+    why: Why,
 ) -> Result<Outcome> {
     let grouped;
     let key = match &alert.key {
@@ -261,13 +328,13 @@ pub(super) fn fire_anew(
     };
     let open = match still_open {
         Some(incident) => Some(incident),
-        None => match w.find_open(origin.service.id, &key.hash)? {
+        None => match open_for(w, origin, key, member.filter(|_| why == Why::StillFiring))? {
             Some(id) => Some(w.incident(id)?),
             None => None,
         },
     };
     if let Some(mut incident) = open {
-        join(w, origin, alert, member, &mut incident)?;
+        join(w, origin, alert, member, &mut incident, why)?;
         let mut outcome = outcome(alert, Some(incident.id), incident.status.into());
         outcome.dedup_key.clone_from(&incident.dedup_key);
         return Ok(outcome);
@@ -275,15 +342,33 @@ pub(super) fn fire_anew(
     let within = origin.service.rules.reopen_within.duration();
     let since = w.now().checked_sub(jiff::SignedDuration::try_from(within).unwrap_or_default());
     let recent = match (member, since) {
-        (Some(member), _) if expired => Some(member.incident),
+        (Some(member), _) if why == Why::StillFiring => Some(member.incident),
         (_, Ok(since)) if !within.is_zero() => {
             w.find_recent(origin.service.id, &key.hash, since)?
         }
         _ => None,
     };
     match recent {
-        Some(id) => reopen(w, origin, alert, member, id, expired),
-        None => open_new(w, origin, alert, member, key),
+        Some(id) => reopen(w, origin, alert, member, id, why),
+        None => open_new(w, origin, alert, member, key, why),
+    }
+}
+
+/// The open incident of `key`; else the one that has the key under which `member` was grouped
+/// before, so that it need not be reopened beside it.
+fn open_for(
+    w: &Write<'_>,
+    origin: &Origin<'_>,
+    key: &Key,
+    member: Option<&Member>,
+) -> Result<Option<IncidentId>> {
+    let open = w.find_open(origin.service.id, &key.hash)?;
+    match member {
+        Some(member) if open.is_none() => {
+            let former = w.dedup_key(member.incident)?;
+            w.find_open(origin.service.id, &former)
+        }
+        _ => Ok(open),
     }
 }
 
@@ -294,19 +379,21 @@ fn place_member(
     alert: &Alert,
     member: Option<&Member>,
     incident: IncidentId,
+    why: Why,
 ) -> Result<AlertId> {
     let new =
         NewMember { incident, service: origin.service.id, integration: origin.integration, alert };
     let id = match member {
         Some(older) if older.incident != incident && older.fires() => {
             // A new episode supersedes one that a resolve by hand left firing.
-            w.end_member(older.id, store::Ending { by: EndedBy::Source, at: w.now() })?;
-            w.count_alert(older.incident, 0, -1)?;
+            end_member(w, older, EndedBy::Source, &origin.actor)?;
             w.insert_member(&new, Some(older.id))?
         }
         Some(member) if member.incident == incident => {
             w.refire_member(member.id)?;
-            w.refresh_member(member, alert)?;
+            if why != Why::Late {
+                w.refresh_member(member, alert)?;
+            }
             w.clear_timer(TimerKind::Late, member.id.0)?;
             member.id
         }
@@ -328,19 +415,15 @@ fn join(
     alert: &Alert,
     member: Option<&Member>,
     incident: &mut Incident,
+    why: Why,
 ) -> Result<()> {
-    let id = place_member(w, origin, alert, member, incident.id)?;
-    w.count_alert(incident.id, 1, 1)?;
+    let id = place_member(w, origin, alert, member, incident.id, why)?;
+    w.count_alert(incident.id, why.reported(member, incident.id), 1)?;
     let urgency = origin.service.rules.urgency.urgency(alert.severity);
-    let before = incident.clone();
-    match incident.member_fired(alert.severity, urgency, w.now()) {
-        Fired::Now(mut update) => {
-            update.alert =
-                Some(AlertRef { id, title: alert.title.clone(), severity: alert.severity });
-            w.append(incident, Change::Updated(update), &origin.actor).map(|_| ())
-        }
-        Fired::Later => w.save_memory(incident, &before),
-    }
+    let details = |update: &mut Update| {
+        update.alert = Some(AlertRef { id, title: alert.title.clone(), severity: alert.severity });
+    };
+    tell_of_firing(w, incident, (alert.severity, urgency), details, &origin.actor)
 }
 
 fn reopen(
@@ -349,20 +432,36 @@ fn reopen(
     alert: &Alert,
     member: Option<&Member>,
     id: IncidentId,
-    expired: bool,
+    why: Why,
 ) -> Result<Outcome> {
     let mut incident = w.incident(id)?;
-    place_member(w, origin, alert, member, id)?;
-    w.count_alert(id, 1, 1)?;
-    let reason = if expired { UpdateReason::StillFiring } else { incident.reopen_reason(w.now()) };
-    let mut update = Update::triggered(reason);
-    let urgency = origin.service.rules.urgency.urgency(alert.severity);
-    update.severity = (incident.severity != alert.severity).then_some(alert.severity);
-    update.urgency = (urgency < incident.urgency).then_some(urgency);
+    place_member(w, origin, alert, member, id, why)?;
+    w.count_alert(id, why.reported(member, id), 1)?;
+    let reason = match why {
+        Why::StillFiring => UpdateReason::StillFiring,
+        Why::Sent | Why::Late => incident.reopen_reason(w.now()),
+    };
+    let update = back(w, &incident, reason, origin.service.rules.urgency)?;
     w.append(&mut incident, Change::Updated(update), &origin.actor)?;
     let mut outcome = outcome(alert, Some(id), OutcomeStatus::Triggered);
     outcome.dedup_key.clone_from(&incident.dedup_key);
     Ok(outcome)
+}
+
+/// Puts a resolved incident back: its severity is that of the worst member that fires now.
+pub(super) fn back(
+    w: &Write<'_>,
+    incident: &Incident,
+    reason: UpdateReason,
+    rule: UrgencyRule,
+) -> Result<Update> {
+    let mut update = Update::triggered(reason);
+    if let Some(worst) = w.worst_firing(incident.id)? {
+        let urgency = rule.urgency(worst);
+        update.severity = (worst != incident.severity).then_some(worst);
+        update.urgency = (urgency < incident.urgency).then_some(urgency);
+    }
+    Ok(update)
 }
 
 fn open_new(
@@ -371,11 +470,12 @@ fn open_new(
     alert: &Alert,
     member: Option<&Member>,
     key: &Key,
+    why: Why,
 ) -> Result<Outcome> {
     let incident = new_incident(origin, alert, key, w.now());
     let incident =
         w.open_incident(store::NewIncident { incident, key }, &origin.actor, origin.url)?;
-    place_member(w, origin, alert, member, incident.id)?;
+    place_member(w, origin, alert, member, incident.id, why)?;
     Ok(Outcome {
         incident_id: Some(incident.id),
         dedup_key: key.text.clone(),
@@ -431,7 +531,13 @@ fn resolve(
     let Some((member, _)) = found else {
         return Ok(ignored(alert));
     };
-    let known = Known::of(&w.incident(member.incident)?);
+    let known = known(w, member.incident)?;
+    if let (Some(sent), Some(ours)) = (alert.starts_at, member.starts_at)
+        && sent > ours
+    {
+        // A firing of that episode may still be on its way, and is a late one.
+        w.set_episode(member.id, sent)?;
+    }
     match intake::resolve(alert, Some((&member, &known))) {
         Resolve::Ignored => Ok(ignored(alert)),
         Resolve::Confirms => {
@@ -561,8 +667,10 @@ pub(super) fn went_silent(
     firing: u64,
     url: &str,
 ) -> Result<()> {
-    let origin =
-        Origin { service: &source.service, integration: None, actor: Actor::system(), url };
+    // Whatever the service says of its own alerts: without this nobody hears of anything.
+    let mut service = source.service.clone();
+    service.rules.urgency = UrgencyRule::High;
+    let origin = Origin { service: &service, integration: None, actor: Actor::system(), url };
     let plural = if firing == 1 { "alert" } else { "alerts" };
     let key = silence_key(source.id);
     let alert = Alert {
@@ -573,7 +681,7 @@ pub(super) fn went_silent(
         description: "Its alerts were not refreshed in time and it sent nothing else. \
                       They count as no longer reported; whether they are over is unknown."
             .into(),
-        severity: crate::domain::Severity::Critical,
+        severity: Severity::Critical,
         labels: crate::domain::Labels::from([("integration".into(), source.name.clone())]),
         links: Vec::new(),
         group: None,

@@ -4,11 +4,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::App;
-use super::intake::{self, Origin, end_member, fire_anew, went_silent};
+use super::intake::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held, went_silent};
 use super::sessions::{end_session, end_token};
 use crate::clock::shift;
 use crate::domain::intake::{STALE, source_is_silent};
 use crate::domain::member::EndedBy;
+use crate::domain::service::UrgencyRule;
 use crate::domain::{
     Actor, AlertId, Change, Incident, IncidentId, ResolveReason, SessionId, TimerKind, TokenId,
     Update, UpdateReason,
@@ -126,7 +127,17 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
         }
         TimerKind::Members => {
             let mut incident = incident(w)?;
-            match incident.memory.members_due {
+            let before = incident.clone();
+            let due = incident.memory.members_due.take();
+            // Its turn has come, whatever the wall clock says now.
+            incident.memory.members_told_at = None;
+            match due {
+                // It changed and changed back meanwhile.
+                Some((_, UpdateReason::Severity))
+                    if w.worst_firing(incident.id)? == Some(incident.severity) =>
+                {
+                    w.save_memory(&incident, &before)
+                }
                 Some((_, reason)) => intake::tell_of_members(w, &mut incident, reason, &system),
                 None => Ok(()),
             }
@@ -157,14 +168,22 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
         Some(service) => w.find_open(service.id, &key)?,
         None => None,
     };
-    let Some(other) = open else {
-        return trigger(w, incident, UpdateReason::StillFiring);
+    let rule = match &incident.service {
+        Some(service) => w.service_by_id(service.id)?.rules.urgency,
+        None => UrgencyRule::default(),
     };
-    let moved = i64::try_from(w.move_members(incident.id, other)?).unwrap_or(i64::MAX);
+    let system = Actor::system();
+    let Some(other) = open else {
+        let update = intake::back(w, &incident, UpdateReason::StillFiring, rule)?;
+        return w.append(&mut incident, Change::Updated(update), &system).map(|_| ());
+    };
+    let moved = i64::try_from(w.move_members(incident.id, other, since)?).unwrap_or(i64::MAX);
     w.count_alert(incident.id, 0, -moved)?;
     w.count_alert(other, 0, moved)?;
-    incident = w.incident(other)?;
-    intake::tell_of_members(w, &mut incident, UpdateReason::AlertAdded, &Actor::system())
+    let mut incident = w.incident(other)?;
+    let worst = w.worst_firing(other)?.unwrap_or(incident.severity);
+    let loud = (worst, rule.urgency(worst));
+    intake::tell_of_firing(w, &mut incident, loud, |_| {}, &system)
 }
 
 /// `endsAt` passed: over, unless it was refreshed; and perhaps its source fell silent.
@@ -219,7 +238,10 @@ fn fire_late(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
         Some(source) => Origin::integration(source, url),
         None => Origin { service: &service, integration: None, actor: Actor::system(), url },
     };
-    fire_anew(w, &origin, &alert, Some(&member), false).map(|_| ())
+    if is_held(w, member.incident)? {
+        return fire_unseen(w, &origin, &alert, &member, Why::Late);
+    }
+    fire_anew(w, &origin, &alert, Some(&member), Why::Late).map(|_| ())
 }
 
 /// A webhook's alert that nobody refreshed for a day: somebody should look.

@@ -229,7 +229,7 @@ impl Token {
                 let number = id.strip_prefix("inc_").unwrap_or(&id);
                 let number = number.split('_').next().unwrap_or_default();
                 let id: TokenId = number.parse().map_err(|_| {
-                    Error::invalid("id", "is no token; `incidentd token list` shows ids")
+                    Error::usage("This is no token; `incidentd token list` shows ids.")
                 })?;
                 client.call(&people::REVOKE_TOKEN, id, &Nothing {}, &Nothing {}).await?;
                 output::say(&format!("Revoked token {id}."));

@@ -408,7 +408,7 @@ fn parse_moment(text: &str) -> Result<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let wrong = || Error::invalid("until", format!("`{text}` is neither 08:00 nor a moment"));
+    let wrong = || Error::usage(format!("--until: `{text}` is neither 08:00 nor a moment."));
     let time: jiff::civil::Time = text.parse().map_err(|_| wrong())?;
     let now = super::now().to_zoned(jiff::tz::TimeZone::system());
     let today = now.with().time(time).build().map_err(|_| wrong())?;
@@ -476,7 +476,7 @@ impl Trigger {
         for label in &self.label {
             let (name, value) = label
                 .split_once('=')
-                .ok_or_else(|| Error::invalid("label", "must be written name=value"))?;
+                .ok_or_else(|| Error::usage("--label must be written name=value."))?;
             labels.insert(name.to_owned(), value.to_owned());
         }
         let links = self.link.iter().map(|href| Link { href: href.clone(), text: String::new() });
@@ -516,7 +516,7 @@ async fn act(
     ids: Vec<IncidentId>,
     action: &Action,
 ) -> Result<()> {
-    let mut failed: Option<Error> = None;
+    let mut failures: Vec<Error> = Vec::new();
     let mut acted = Vec::new();
     let several = ids.len() > 1;
     for id in ids {
@@ -527,17 +527,7 @@ async fn act(
                 }
                 acted.push(one);
             }
-            Err(error) => {
-                if several {
-                    output::error(&error, common.output == Format::Json);
-                }
-                failed = Some(match failed {
-                    Some(other) if other.kind != error.kind => {
-                        Error::new(Kind::Internal, "Some incidents could not be acted on.")
-                    }
-                    _ => error,
-                });
-            }
+            Err(error) => failures.push(error),
         }
     }
     if common.output == Format::Json && !acted.is_empty() {
@@ -546,7 +536,17 @@ async fn act(
             all => output::json(&all)?,
         }
     }
-    failed.map_or(Ok(()), Err)
+    let Some(last) = failures.pop() else { return Ok(()) };
+    // Each is said once: all but the last here, the last by whoever ends the command.
+    for error in &failures {
+        output::error(error, common.output == Format::Json);
+    }
+    if failures.iter().all(|error| error.kind == last.kind) {
+        return Err(last);
+    }
+    output::error(&last, common.output == Format::Json);
+    let all = failures.len() + 1;
+    Err(Error::new(Kind::Internal, format!("{all} incidents could not be acted on.")))
 }
 
 fn read_stdin() -> Result<String> {
@@ -580,7 +580,7 @@ fn parse_id(text: &str) -> Result<IncidentId> {
     };
     match last.parse() {
         Ok(IncidentId(id)) if id > 0 => Ok(IncidentId(id)),
-        _ => Err(Error::invalid("id", format!("`{text}` is no incident; write 42 or its address"))),
+        _ => Err(Error::usage(format!("`{text}` is no incident; write 42 or its address."))),
     }
 }
 

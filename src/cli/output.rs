@@ -1,9 +1,8 @@
 //! What is printed: data on stdout, words on stderr; aligned for people, tab-separated for pipes,
 //! JSON where asked. Nothing that a sender wrote reaches a terminal raw.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 use std::borrow::Cow;
-use std::fmt::Write;
-use std::io::IsTerminal;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -13,24 +12,37 @@ use crate::error::{Error, Result};
 
 /// Text as it is, ours alone.
 pub fn data(text: &str) {
-    print!("{text}");
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // `incidentd list | head -1`: who reads has enough.
+        let enough = error.kind() == std::io::ErrorKind::BrokenPipe;
+        if !enough {
+            say(&format!("incidentd: stdout cannot be written: {error}."));
+        }
+        std::process::exit(i32::from(!enough));
+    }
 }
 
 /// One line of data.
 pub fn line(text: &str) {
-    println!("{}", shown(text));
+    data(&format!("{}\n", shown(text)));
 }
 
 /// One line of words for a person.
 pub fn say(text: &str) {
-    eprintln!("{}", shown(text));
+    words(&shown(text));
+}
+
+fn words(text: &str) {
+    // Nobody reads what goes wrong here.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// # Errors
 /// `Internal` if it has no JSON form.
 pub fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).map_err(Error::internal)?;
-    println!("{}", escaped(&text));
+    data(&format!("{}\n", escaped(&text)));
     Ok(())
 }
 
@@ -60,7 +72,7 @@ pub fn error(error: &Error, as_json: bool) {
         let value = serde_json::json!({"error": {
             "code": error.kind.code(), "message": error.detail, "hint": error.hint,
         }});
-        eprintln!("{}", escaped(&value.to_string()));
+        words(&escaped(&value.to_string()));
     } else {
         say(&format!("incidentd: {error}"));
     }
@@ -71,7 +83,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
     if !std::io::stdout().is_terminal() {
         for row in rows {
             let cells: Vec<Cow<'_, str>> = row.iter().map(|cell| shown(cell)).collect();
-            println!("{}", cells.join("\t"));
+            data(&format!("{}\n", cells.join("\t")));
         }
         return;
     }
@@ -89,7 +101,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
             text.push_str(cell);
             text.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
         }
-        println!("{}", text.trim_end());
+        data(&format!("{}\n", text.trim_end()));
     };
     print(&mut header.iter().copied());
     for row in &rows {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Labels, Link, Severity, Urgency};
-use super::event::{Actor, Change, ResolveReason, Update, UpdateReason};
+use super::event::{Actor, ActorKind, Change, ResolveReason, Update, UpdateReason};
 use super::id::{IncidentId, Seq};
 use super::service::ServiceRef;
 use super::timer::TimerKind;
@@ -220,7 +220,9 @@ impl Incident {
 
     /// True if an event of members may go out now; otherwise it is remembered for its turn.
     pub fn may_tell_of_members(&mut self, at: Timestamp, reason: UpdateReason) -> bool {
-        match self.memory.members_told_at.map(|told| shift(told, PACE)) {
+        // Told in the future: somebody set the clock back.
+        let told = self.memory.members_told_at.filter(|told| *told <= at);
+        match told.map(|told| shift(told, PACE)) {
             Some(turn) if turn > at => {
                 self.memory.members_due = Some((turn, reason));
                 false
@@ -291,10 +293,12 @@ impl Incident {
                 self.memory.members_due = None;
             }
             UpdateReason::Reopened | UpdateReason::Flapping if update.status.is_some() => {
-                self.memory.reopens.retain(|then| shift(*then, FLAP_WINDOW) > at);
-                self.memory.reopens.push(at);
-                if update.reason == UpdateReason::Flapping {
-                    self.flapping = true;
+                if !matches!(actor.kind, ActorKind::User | ActorKind::Host) {
+                    self.memory.reopens.retain(|then| shift(*then, FLAP_WINDOW) > at);
+                    self.memory.reopens.push(at);
+                }
+                self.flapping |= update.reason == UpdateReason::Flapping;
+                if self.flapping {
                     self.memory.calms_at = Some(shift(at, FLAP_WINDOW));
                 }
             }

@@ -24,7 +24,8 @@ pub const REFRESHES: i64 = 3;
 pub struct Known {
     pub id: IncidentId,
     pub status: Status,
-    pub held_until: Option<Timestamp>,
+    /// Resolved by hand while it fired: what fires on waits for the hold's end.
+    pub held: bool,
     pub resolved_reason: Option<ResolveReason>,
     pub reopened_at: Option<Timestamp>,
 }
@@ -36,18 +37,18 @@ impl Known {
         Self {
             id,
             status: Status::Triggered,
-            held_until: None,
+            held: false,
             resolved_reason: None,
             reopened_at: None,
         }
     }
 
     #[must_use]
-    pub fn of(incident: &Incident) -> Self {
+    pub fn of(incident: &Incident, held: bool) -> Self {
         Self {
             id: incident.id,
             status: incident.status,
-            held_until: incident.held_until,
+            held,
             resolved_reason: incident.resolved_reason,
             reopened_at: incident.memory.reopened_at,
         }
@@ -63,6 +64,8 @@ pub enum Firing {
     Late,
     /// It is an ended member of an open incident and fires again there.
     Again,
+    /// It was no longer reported while its incident is held: it fires on there, unseen.
+    Held,
     /// Its incident went out as no longer reported, and here it is again.
     StillFiring,
     /// Its past says nothing: the key decides.
@@ -71,7 +74,7 @@ pub enum Firing {
 
 /// Decides what a firing of `alert` does.
 #[must_use]
-pub fn firing(alert: &Alert, known: Option<(&Member, &Known)>, now: Timestamp) -> Firing {
+pub fn firing(alert: &Alert, known: Option<(&Member, &Known)>) -> Firing {
     let Some((member, incident)) = known else {
         return Firing::ByKey;
     };
@@ -79,10 +82,11 @@ pub fn firing(alert: &Alert, known: Option<(&Member, &Known)>, now: Timestamp) -
     let open = incident.status != Status::Resolved;
     match member.ended {
         None if open => Firing::Counts,
-        None if same && incident.held_until.is_some_and(|until| until > now) => Firing::Counts,
+        None if same && incident.held => Firing::Counts,
         None => Firing::ByKey,
         Some(EndedBy::Source) if same => Firing::Late,
         Some(EndedBy::Source | EndedBy::Expired) if open => Firing::Again,
+        Some(EndedBy::Expired) if same && incident.held => Firing::Held,
         Some(EndedBy::Expired) if same => Firing::StillFiring,
         Some(_) => Firing::ByKey,
     }
@@ -172,14 +176,8 @@ mod tests {
         }
     }
 
-    fn incident(status: Status, held: Option<i64>) -> Known {
-        Known {
-            id: IncidentId(1),
-            status,
-            held_until: held.map(at),
-            resolved_reason: None,
-            reopened_at: None,
-        }
+    fn incident(status: Status, held: bool) -> Known {
+        Known { id: IncidentId(1), status, held, resolved_reason: None, reopened_at: None }
     }
 
     #[test]
@@ -187,34 +185,35 @@ mod tests {
         use EndedBy::{Expired, Source};
         use Status::{Resolved, Triggered};
         let table = [
-            // starts, known starts, ended, status, held until; what it does at minute 10
-            (Some(0), Some(0), None, Triggered, None, Firing::Counts),
-            (Some(5), Some(0), None, Triggered, None, Firing::Counts),
-            (None, None, None, Triggered, None, Firing::Counts),
-            (Some(0), Some(0), None, Resolved, Some(60), Firing::Counts),
-            (None, None, None, Resolved, Some(60), Firing::Counts),
-            (Some(5), Some(0), None, Resolved, Some(60), Firing::ByKey),
-            (Some(0), Some(0), None, Resolved, Some(9), Firing::ByKey),
-            (Some(0), Some(0), Some(Source), Triggered, None, Firing::Late),
-            (Some(0), Some(0), Some(Source), Resolved, None, Firing::Late),
-            (Some(5), Some(0), Some(Source), Triggered, None, Firing::Again),
-            (Some(5), Some(0), Some(Source), Resolved, None, Firing::ByKey),
-            (None, None, Some(Source), Resolved, Some(60), Firing::ByKey),
-            (Some(0), Some(0), Some(Expired), Triggered, None, Firing::Again),
-            (Some(0), Some(0), Some(Expired), Resolved, None, Firing::StillFiring),
-            (Some(5), Some(0), Some(Expired), Resolved, None, Firing::ByKey),
+            // starts, known starts, ended, status, held; what it does
+            (Some(0), Some(0), None, Triggered, false, Firing::Counts),
+            (Some(5), Some(0), None, Triggered, false, Firing::Counts),
+            (None, None, None, Triggered, false, Firing::Counts),
+            (Some(0), Some(0), None, Resolved, true, Firing::Counts),
+            (None, None, None, Resolved, true, Firing::Counts),
+            (Some(5), Some(0), None, Resolved, true, Firing::ByKey),
+            (Some(0), Some(0), None, Resolved, false, Firing::ByKey),
+            (Some(0), Some(0), Some(Source), Triggered, false, Firing::Late),
+            (Some(0), Some(0), Some(Source), Resolved, false, Firing::Late),
+            (Some(5), Some(0), Some(Source), Triggered, false, Firing::Again),
+            (Some(5), Some(0), Some(Source), Resolved, false, Firing::ByKey),
+            (None, None, Some(Source), Resolved, true, Firing::ByKey),
+            (Some(0), Some(0), Some(Expired), Triggered, false, Firing::Again),
+            (Some(0), Some(0), Some(Expired), Resolved, false, Firing::StillFiring),
+            (Some(0), Some(0), Some(Expired), Resolved, true, Firing::Held),
+            (Some(5), Some(0), Some(Expired), Resolved, false, Firing::ByKey),
         ];
         for (row, (sent, starts, ended, status, held, expected)) in table.into_iter().enumerate() {
             let (member, incident) = (member(starts, ended), incident(status, held));
-            let found = firing(&alert(sent), Some((&member, &incident)), at(10));
+            let found = firing(&alert(sent), Some((&member, &incident)));
             assert_eq!(found, expected, "row {row}");
         }
-        assert_eq!(firing(&alert(None), None, at(10)), Firing::ByKey);
+        assert_eq!(firing(&alert(None), None), Firing::ByKey);
     }
 
     #[test]
     fn a_resolve_of_an_older_episode_or_before_a_reopen_is_ignored() {
-        let open = incident(Status::Triggered, None);
+        let open = incident(Status::Triggered, false);
         let fires = member(Some(5), None);
         assert_eq!(resolve(&alert(Some(5)), Some((&fires, &open))), Resolve::Ends);
         assert_eq!(resolve(&alert(Some(0)), Some((&fires, &open))), Resolve::Ignored);

@@ -28,6 +28,8 @@ pub async fn supervise<F, W>(
     let mut pause = FIRST_PAUSE;
     loop {
         let why = tokio::select! {
+            // First: once stopped, a loop that is ready to go on does not.
+            biased;
             () = stop.cancelled() => return,
             ended = AssertUnwindSafe(work()).catch_unwind() => {
                 if ended.is_err() { "panicked" } else { "stopped" }

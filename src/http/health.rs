@@ -9,6 +9,8 @@ use axum::response::Response;
 use super::{Shared, reply};
 use crate::metrics::Metrics;
 
+/// A failed commit counts for so long.
+const FAILED_LATELY: Duration = Duration::from_secs(3);
 /// The disk must answer within this.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -33,7 +35,13 @@ async fn faults(shared: &Shared) -> Vec<String> {
     #[expect(clippy::disallowed_methods, reason = "real time bounds a real disk")]
     let write = tokio::time::timeout(WRITE_WITHIN, shared.app.check_writable()).await;
     match write {
-        Ok(Ok(())) => {}
+        // A small write may fit where those that matter do not.
+        Ok(Ok(())) => match shared.app.figures().0.failed_ago {
+            Some(ago) if ago < FAILED_LATELY => {
+                faults.push(format!("database: a write failed {} s ago", ago.as_secs()));
+            }
+            _ => {}
+        },
         Ok(Err(error)) => faults.push(format!("database: {}", error.detail)),
         Err(_) => faults.push("database: a write takes too long".into()),
     }

@@ -70,7 +70,7 @@ pub fn operations() -> Mounted {
             if c.body.ids.len() > MAX_BULK {
                 return Err(Error::invalid("ids", format!("names more than {MAX_BULK}")));
             }
-            let results = s.app.act_on_all(&c.caller, c.body.ids, &c.body.action).await;
+            let results = s.app.act_on_all(&c.caller, c.body.ids, &c.body.action, c.key).await;
             Ok(Bulk { results: results.into_iter().map(bulk_result).collect() })
         })
         .mount(&incidents::EVENTS, |s, c| async move {

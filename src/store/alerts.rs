@@ -258,11 +258,23 @@ impl Write<'_> {
         self.run("update alerts set stale = 1 where id = ?1", [id]).map(|_| ())
     }
 
-    /// The members that fire move to another incident; returns how many.
-    pub fn move_members(&self, from: IncidentId, to: IncidentId) -> Result<usize> {
+    /// Its source named a later episode.
+    pub fn set_episode(&self, id: AlertId, starts_at: Timestamp) -> Result<()> {
+        self.run("update alerts set starts_at = ?2 where id = ?1", (id, ms(starts_at))).map(|_| ())
+    }
+
+    /// The members that fire on after a hold that began at `since` move to another incident;
+    /// returns how many.
+    pub fn move_members(
+        &self,
+        from: IncidentId,
+        to: IncidentId,
+        since: Timestamp,
+    ) -> Result<usize> {
         self.run(
-            "update alerts set incident_id = ?2 where incident_id = ?1 and ended_by is null",
-            (from, to),
+            "update alerts set incident_id = ?2 where incident_id = ?1 and ended_by is null
+             and (starts_at is not null or last_at > ?3)",
+            (from, to, ms(since)),
         )
     }
 }

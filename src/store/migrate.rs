@@ -43,25 +43,45 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
     let word = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
-    let foreign = || {
-        Error::new(Kind::Refused, format!("{} is not a database of incidentd.", path.display()))
-            .hint("Choose another folder with --data-dir.")
-    };
     match read {
         0 => Ok(()),
         100 if header.starts_with(b"SQLite format 3\0") => {
-            // Both are 0 in a file whose first commit still sits in the log beside it.
-            if word(68) != APPLICATION_ID && (word(68), word(60)) != (0, 0) {
-                return Err(foreign());
+            // A file whose first commit still sits in the log beside it has neither mark, version
+            // nor tables (offset 40 counts changes of the schema).
+            if word(68) != APPLICATION_ID && (word(68), word(60), word(40)) != (0, 0, 0) {
+                return Err(foreign(path));
             }
             if word(60) > newest() { Err(too_new(path, word(60))) } else { Ok(()) }
         }
-        _ => Err(foreign()),
+        _ => Err(foreign(path)),
     }
+}
+
+fn foreign(path: &Path) -> Error {
+    Error::new(Kind::Refused, format!("{} is not a database of incidentd.", path.display()))
+        .hint("Choose another folder with --data-dir.")
+}
+
+/// Marks a new file as ours before anything else, so that no crash leaves tables without a mark.
+fn mark(conn: &rusqlite::Connection, path: &Path) -> Result<()> {
+    let found: u32 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(super::sql::failed)?;
+    if found == APPLICATION_ID {
+        return Ok(());
+    }
+    let tables: u32 = conn
+        .query_row("select count(*) from sqlite_schema", [], |row| row.get(0))
+        .map_err(super::sql::failed)?;
+    if found != 0 || tables > 0 {
+        return Err(foreign(path));
+    }
+    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(super::sql::failed)
 }
 
 pub(super) fn migrate(path: &Path) -> Result<()> {
     let mut conn = super::open_for_writing(path)?;
+    mark(&conn, path)?;
     // A table rebuild would delete what cascades: checked afterwards instead.
     conn.pragma_update(None, "foreign_keys", false).map_err(super::sql::failed)?;
     MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
@@ -79,7 +99,6 @@ pub(super) fn migrate(path: &Path) -> Result<()> {
     if let Some(table) = broken {
         return Err(Error::internal(format!("a row of {table} refers to nothing")));
     }
-    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(super::sql::failed)?;
     if rusqlite::version_number() < super::SQLITE_MIN {
         return Err(Error::internal("SQLite is older than the WAL fix that a pool needs"));
     }

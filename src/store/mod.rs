@@ -68,9 +68,11 @@ impl Store {
     /// # Errors
     /// Says what stands in the way: another server, rights, a newer schema, a foreign file.
     pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join("incidentd.db");
+        // Before the lock too: what is not ours gets no file beside it.
+        migrate::refuse_foreign(&path)?;
         make_folder(dir)?;
         let lock = lock(dir)?;
-        let path = dir.join("incidentd.db");
         migrate::refuse_foreign(&path)?;
         private_file(&path)?;
         migrate::migrate(&path)?;

@@ -100,13 +100,14 @@ impl<'c> Write<'c> {
         self.now
     }
 
-    /// Writes a row that means nothing: finds out whether writing works.
+    /// Writes a row that means nothing, of the size of an incident with its event: finds out
+    /// whether writing works, and whether there is room for more than a counter.
     ///
     /// # Errors
     /// `Unavailable` if it does not.
     pub fn touch(&self) -> Result<()> {
         self.run(
-            "insert into meta (name, value) values ('touched', ?1)
+            "insert into meta (name, value) values ('touched', ?1 || ' ' || hex(zeroblob(8192)))
              on conflict (name) do update set value = excluded.value",
             [self.now.to_string()],
         )

@@ -34,6 +34,16 @@ impl Read<'_> {
         self.one("select due_at from timers order by due_at limit 1", [], |row| time(row, 0))
     }
 
+    /// Is such a timer set?
+    pub fn has_timer(&self, kind: TimerKind, subject: i64) -> Result<bool> {
+        self.one(
+            "select 1 from timers where kind = ?1 and subject = ?2",
+            (kind.word(), subject),
+            |_| Ok(()),
+        )
+        .map(|row| row.is_some())
+    }
+
     /// Is this timer still set as it was read?
     pub fn is_set(&self, timer: Timer) -> Result<bool> {
         self.one(

@@ -3,8 +3,8 @@
 //! write-ahead log into the database file meanwhile.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub struct Figures {
     pub waiting: u64,
     /// The last commit failed: nothing can be stored now.
     pub failing: bool,
+    /// How long ago a commit failed.
+    pub failed_ago: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -41,6 +43,15 @@ struct Counts {
     commit_micros: AtomicU64,
     failed_commits: AtomicU64,
     failing: AtomicBool,
+    last_failure: Mutex<Option<Instant>>,
+}
+
+impl Counts {
+    fn fail(&self) {
+        self.failed_commits.fetch_add(1, Ordering::Relaxed);
+        // Nothing can panic while it is held.
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
 }
 
 pub(super) struct Writer {
@@ -170,6 +181,11 @@ impl Writer {
             failed_commits: counts.failed_commits.load(Ordering::Relaxed),
             waiting: self.queue.as_ref().map_or(0, |queue| QUEUE - queue.capacity()) as u64,
             failing: counts.failing.load(Ordering::Relaxed),
+            failed_ago: counts
+                .last_failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .map(|at| at.elapsed()),
         }
     }
 }
@@ -193,7 +209,7 @@ impl Thread {
             let committed = self.write_batch(&mut batch);
             self.counts.failing.store(committed.is_err(), Ordering::Relaxed);
             if let Err(error) = &committed {
-                self.counts.failed_commits.fetch_add(1, Ordering::Relaxed);
+                self.counts.fail();
                 tracing::error!(%error, operations = batch.len(), "nothing of a batch was stored");
                 self.recover();
             }

@@ -52,7 +52,7 @@ pub struct TestServer {
     http: reqwest::Client,
 }
 
-const WORLD: &str = r#"
+pub const WORLD: &str = r#"
 [[users]]
 username = "root"
 admin = true
@@ -133,6 +133,11 @@ impl TestServer {
 
     pub fn client(&self, who: &str) -> Client {
         Client::new(&self.url, Some(Secret::new(self.token(who))), PATIENCE).expect("a client")
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub const fn http(&self) -> &reqwest::Client {
@@ -247,7 +252,7 @@ impl TestServer {
     }
 }
 
-fn http() -> reqwest::Client {
+pub fn http() -> reqwest::Client {
     let tls = rustls::ClientConfig::builder_with_provider(
         rustls::crypto::ring::default_provider().into(),
     )

@@ -293,3 +293,235 @@ async fn a_delivery_that_fails_leaves_nothing_that_makes_its_retry_a_duplicate()
         server.act("bob", 1, Action::Snooze { span: Some(Span::secs(60)), until: None }).await;
     assert!(snoozed.expect("snoozed").changed);
 }
+
+async fn apply(server: &TestServer, document: &str) {
+    let document = toml::from_str(document).expect("a document");
+    let host = incidentd::app::Caller::host();
+    server.server().app.apply(&host, document).await.expect("applied");
+}
+
+fn with_severity(mut alert: Value, severity: &str) -> Value {
+    alert["labels"]["severity"] = severity.into();
+    alert
+}
+
+#[tokio::test]
+async fn what_expires_during_a_hold_and_is_sent_again_stays_held() {
+    let mut server = TestServer::start().await;
+    let (a, b) = (prometheus("Down", "a", 0, Some(4)), prometheus("Down", "b", 0, Some(600)));
+    server.post("api/v2/alerts", &json!([a, b])).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.advance(mins(5)).await;
+    assert_eq!(server.incident(1).await.firing_count, 1, "one is no longer reported");
+    server.post("api/v2/alerts", &json!([prometheus("Down", "a", 0, Some(600))])).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.status, incident.firing_count), (Status::Resolved, 2), "held");
+    server.advance(mins(56)).await;
+    let story = server.story(1).await;
+    assert_eq!(
+        story,
+        ["created", "updated alert_added", "resolved manual", "updated still_firing"]
+    );
+}
+
+#[tokio::test]
+async fn a_late_firing_during_a_hold_waits_with_the_others() {
+    let mut server = TestServer::start().await;
+    let (a, b) = (prometheus("Down", "a", -9, Some(600)), prometheus("Down", "b", -9, Some(600)));
+    let over = prometheus("Down", "a", -9, Some(0));
+    server.post("api/v2/alerts", &json!([a, b])).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.advance(secs(10)).await;
+    server.post("api/v2/alerts", &json!([over])).await;
+    server.post("api/v2/alerts", &json!([a])).await;
+    server.advance(mins(6)).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.status, incident.firing_count), (Status::Resolved, 2), "it does fire");
+    assert_eq!(
+        server.act("bob", 2, resolve()).await.expect_err("there is none").kind,
+        incidentd::error::Kind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn a_hold_lasts_its_length_when_the_clock_is_set() {
+    let mut server = TestServer::start().await;
+    let fires = json!([prometheus("Down", "a", 0, Some(600))]);
+    server.post("api/v2/alerts", &fires).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.step_wall(jiff::SignedDuration::from_hours(2)).await;
+    server.post("api/v2/alerts", &fires).await;
+    assert_eq!(server.story(1).await, ["created", "resolved manual"], "no time has passed");
+    assert!(server.act("bob", 2, resolve()).await.is_err(), "nothing else is open");
+    server.advance(hours(1)).await;
+    assert_eq!(server.incident(1).await.status, Status::Triggered);
+}
+
+#[tokio::test]
+async fn members_that_a_hold_moves_are_not_swallowed() {
+    let mut server = TestServer::start().await;
+    let quiet = with_severity(prometheus("Slow", "b", 4, Some(600)), "info");
+    let loud = with_severity(prometheus("Slow", "a", 0, Some(600)), "critical");
+    server.post("api/v2/alerts", &json!([loud])).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.advance(mins(5)).await;
+    server.post("api/v2/alerts", &json!([quiet])).await;
+    let ack = Action::Acknowledge { span: None, until: None, note: None, take: false };
+    server.act("bob", 2, ack).await.expect("acknowledged");
+    server.advance(mins(55)).await;
+    let (old, new) = (server.incident(1).await, server.incident(2).await);
+    assert_eq!((old.firing_count, new.firing_count), (0, 2), "{new:?}");
+    assert_eq!(new.status, Status::Triggered, "a worse one came");
+    assert_eq!(new.urgency, incidentd::domain::Urgency::High);
+}
+
+#[tokio::test]
+async fn a_new_episode_ends_the_hold_of_the_one_before() {
+    let mut server = TestServer::start().await;
+    server.post("api/v2/alerts", &json!([prometheus("Down", "a", 0, Some(600))])).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.advance(mins(5)).await;
+    server.post("api/v2/alerts", &json!([prometheus("Down", "a", 4, Some(600))])).await;
+    assert_eq!(server.incident(2).await.firing_count, 1);
+    let incident = server.incident(1).await;
+    assert_eq!((incident.firing_count, incident.held_until), (0, None), "nothing fires there");
+}
+
+#[tokio::test]
+async fn severity_is_that_of_the_worst_that_fires_and_urgency_falls_only_by_hand() {
+    use incidentd::domain::{Severity, Urgency};
+    let mut server = TestServer::start().await;
+    let a = |ends| with_severity(prometheus("Slow", "a", 0, Some(ends)), "critical");
+    let b = with_severity(prometheus("Slow", "b", 0, Some(600)), "warning");
+    server.post("api/v2/alerts", &json!([b])).await;
+    server.advance(secs(20)).await;
+    server.post("api/v2/alerts", &json!([a(600)])).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.severity, incident.urgency), (Severity::Critical, Urgency::High));
+    server.advance(mins(1)).await;
+    server.post("api/v2/alerts", &json!([a(1)])).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.severity, incident.urgency), (Severity::Warning, Urgency::High));
+    let quieter = Action::Urgency { to: Urgency::Low };
+    server.act("bob", 1, quieter).await.expect("made quieter");
+    assert_eq!(server.incident(1).await.urgency, Urgency::Low);
+
+    // Held, the worst of them ends: what comes back is as bad as what fires.
+    server.advance(mins(1)).await;
+    let again = with_severity(prometheus("Slow", "a", 2, Some(600)), "critical");
+    let over = with_severity(prometheus("Slow", "a", 2, Some(2)), "critical");
+    server.post("api/v2/alerts", &json!([again])).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    server.advance(mins(1)).await;
+    server.post("api/v2/alerts", &json!([over])).await;
+    server.advance(hours(1)).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.status, incident.severity), (Status::Triggered, Severity::Warning));
+}
+
+#[tokio::test]
+async fn reopening_by_hand_is_no_flapping() {
+    let mut server = TestServer::start().await;
+    let (fires, over) = (json!({"title": "link"}), json!({"title": "link", "status": "resolved"}));
+    server.alert(fires.clone()).await;
+    for _ in 0..3 {
+        server.act("bob", 1, resolve()).await.expect("resolved");
+        server.act("bob", 1, Action::Reopen {}).await.expect("reopened");
+    }
+    server.alert(over).await;
+    server.advance(mins(1)).await;
+    server.alert(fires).await;
+    assert_eq!(server.story(1).await.last().map(String::as_str), Some("updated reopened"));
+}
+
+#[tokio::test]
+async fn what_was_stale_and_refreshed_can_go_stale_again() {
+    let mut server = TestServer::start().await;
+    let webhook = json!({"version": "4", "groupKey": "g", "receiver": "r", "alerts": [
+        {"status": "firing", "labels": {"alertname": "Down"}, "startsAt": crate::harness::START,
+         "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "a"}]});
+    for _ in 0..2 {
+        assert_eq!(server.post("alertmanager", &webhook).await.0, 202);
+        server.advance(hours(25)).await;
+    }
+    assert_eq!(server.story(1).await, ["created", "updated stale", "updated stale"]);
+}
+
+#[tokio::test]
+async fn a_silent_source_is_loud_even_where_its_alerts_are_not() {
+    let mut server = TestServer::start().await;
+    apply(&server, "[[services]]\nslug = \"checkout\"\nteam = \"payments\"\nurgency = \"low\"")
+        .await;
+    for minute in 0..5 {
+        let alert = prometheus("Down", "a", 0, Some(minute + 4));
+        server.post("api/v2/alerts", &json!([alert])).await;
+        server.advance(mins(1)).await;
+    }
+    server.advance(mins(4)).await;
+    assert_eq!(server.incident(1).await.urgency, incidentd::domain::Urgency::Low);
+    assert_eq!(server.incident(2).await.urgency, incidentd::domain::Urgency::High);
+}
+
+#[tokio::test]
+async fn what_comes_back_under_another_key_joins_who_has_its_old_one() {
+    let mut server = TestServer::start().await;
+    server.post("api/v2/alerts", &json!([prometheus("Down", "a", 0, Some(4))])).await;
+    server.advance(mins(5)).await;
+    server.post("api/v2/alerts", &json!([prometheus("Down", "b", 4, Some(600))])).await;
+    assert_eq!(server.incident(2).await.status, Status::Triggered);
+    let document =
+        "[[services]]\nslug = \"checkout\"\nteam = \"payments\"\ngroup_by = [\"instance\"]";
+    apply(&server, document).await;
+    let (status, answer) =
+        server.post("api/v2/alerts", &json!([prometheus("Down", "a", 0, Some(600))])).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(server.incident(2).await.firing_count, 2);
+}
+
+#[tokio::test]
+async fn a_late_firing_counts_once_and_so_does_a_resolve_ahead_of_it() {
+    let mut server = TestServer::start().await;
+    let fires = |start| json!([prometheus("Down", "a", start, Some(60))]);
+    let over = |start, end| json!([prometheus("Down", "a", start, Some(end))]);
+    server.post("api/v2/alerts", &fires(-9)).await;
+    server.advance(secs(10)).await;
+    server.post("api/v2/alerts", &over(-9, 0)).await;
+    server.post("api/v2/alerts", &fires(-9)).await;
+    server.advance(mins(5)).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.status, incident.alert_count), (Status::Triggered, 2));
+    // Of the next episode the resolve comes first: its firing lags behind.
+    server.advance(mins(1)).await;
+    server.post("api/v2/alerts", &over(-3, 6)).await;
+    assert_eq!(server.incident(1).await.status, Status::Resolved);
+    server.post("api/v2/alerts", &fires(-3)).await;
+    assert_eq!(server.incident(1).await.status, Status::Resolved, "it is over already");
+}
+
+#[tokio::test]
+async fn a_group_is_called_what_its_source_calls_it() {
+    let server = TestServer::start().await;
+    let webhook = |alertname: &str, summary: Option<&str>| {
+        let mut webhook = json!({"version": "4", "groupKey": alertname, "receiver": "r",
+            "groupLabels": {"alertname": alertname, "zone": "eu"},
+            "commonLabels": {"alertname": alertname, "zone": "eu", "job": "db"},
+            "commonAnnotations": {},
+            "alerts": [{"status": "firing", "fingerprint": alertname,
+                "labels": {"alertname": alertname, "zone": "eu", "job": "db", "instance": "db-3"},
+                "annotations": {"summary": "db-3 is down", "runbook_url": "https://example.com/r"},
+                "generatorURL": "https://example.com/g"}]});
+        if let Some(summary) = summary {
+            webhook["commonAnnotations"]["summary"] = summary.into();
+        }
+        webhook
+    };
+    server.post("alertmanager", &webhook("Down", Some("databases are down"))).await;
+    server.post("alertmanager", &webhook("Slow", None)).await;
+    let (named, plain) = (server.incident(1).await, server.incident(2).await);
+    assert_eq!(named.title, "databases are down");
+    assert_eq!(plain.title, "Slow (zone=eu)");
+    assert_eq!(named.labels.get("job").map(String::as_str), Some("db"));
+    assert!(!named.labels.contains_key("instance"), "what only one member has is not the group's");
+    let links: Vec<&str> = named.links.iter().map(|link| link.text.as_str()).collect();
+    assert_eq!(links, ["Run book", "Source"]);
+}

@@ -146,3 +146,43 @@ async fn a_repeated_idempotency_key_counts_once() {
     send("b", json!({"title": "disk full"})).await;
     assert_eq!(server.incident(1).await.alert_count, 2);
 }
+
+#[tokio::test]
+async fn who_had_it_is_still_named_when_it_is_triggered_again() {
+    let mut server = TestServer::start().await;
+    let id = server.alert(json!({"title": "disk full"})).await.incident_id.expect("an incident").0;
+    let assigned = async |server: &TestServer| -> Vec<String> {
+        server.incident(id).await.assignees.into_iter().map(|user| user.username).collect()
+    };
+    server.act("bob", id, ack()).await.expect("acknowledged");
+    server.advance(hours(8)).await;
+    assert_eq!(server.incident(id).await.status, Status::Triggered);
+    assert_eq!(assigned(&server).await, ["bob"], "the acknowledger is asked first");
+    server.act("alice", id, ack()).await.expect("acknowledged");
+    server.act("bob", id, Action::Unacknowledge {}).await.expect("given back");
+    assert_eq!(assigned(&server).await, ["alice"]);
+    server.act("alice", id, Action::Resolve { note: None, hold: None }).await.expect("resolved");
+    server.act("alice", id, Action::Reopen {}).await.expect("reopened");
+    assert!(assigned(&server).await.is_empty(), "a reopen starts over");
+}
+
+#[tokio::test]
+async fn a_bulk_action_repeated_under_its_key_happens_once() {
+    let server = TestServer::start().await;
+    for title in ["a", "b"] {
+        server.alert(json!({"title": title})).await;
+    }
+    let send = || {
+        let url = format!("{}/api/v1/incidents/actions", server.url);
+        let body = json!({"ids": [1, 2, 4_711], "action": "addNote", "body": "seen"});
+        let request = server.http().post(url).bearer_auth(server.token("bob"));
+        crate::harness::answer(request.header("idempotency-key", "k").json(&body))
+    };
+    let (status, first) = send().await;
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(first["results"][2]["error"]["code"], "not_found", "{first}");
+    assert_eq!(send().await.1["results"][0], first["results"][0]);
+    for id in [1, 2] {
+        assert_eq!(server.story(id).await, ["created", "note_added"]);
+    }
+}

@@ -1,13 +1,18 @@
-//! Behaviour, told as stories against the real server: real TCP, a real `SQLite` file, real
+//! Behaviour, told as stories against the real server: real TCP, a real SQLite file, real
 //! sockets; only the clock is turned by hand. What other people's programs do with the built
 //! binary runs in real time: `scripts/test` installs them.
 mod api;
+mod commands;
+mod faults;
 mod harness;
 mod house;
 mod intake;
 mod lifecycle;
+mod model;
 mod pagerduty_client;
 mod payloads;
+mod process;
 mod programs;
 mod sockets;
 mod walkthrough;
+mod writer;

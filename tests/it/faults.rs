@@ -1,0 +1,550 @@
+//! The binary under faults: killed, starved of disk, started on what is not its own.
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{self, KEY, PATIENCE, WORLD};
+use crate::process::{Random, Serving, incidentd, on_host, rounds, run, say, until};
+
+const WRITERS: u64 = 8;
+
+/// Sets the world up without a server; returns bob's token.
+fn world(dir: &Path) -> String {
+    on_host(dir, &["apply", "-f", "-"], WORLD);
+    on_host(dir, &["token", "create", "--user", "bob"], "").trim().to_owned()
+}
+
+fn database(dir: &Path) -> Connection {
+    Connection::open(dir.join("incidentd.db")).expect("opened")
+}
+
+async fn try_post(http: &reqwest::Client, url: &str, body: &Value) -> Option<(u16, Value)> {
+    let request = http.post(format!("{url}/integrations/{KEY}/generic")).json(body);
+    let response = request.timeout(PATIENCE).send().await.ok()?;
+    let status = response.status().as_u16();
+    Some((status, response.json().await.ok()?))
+}
+
+async fn try_act(
+    http: &reqwest::Client,
+    url: &str,
+    token: &str,
+    id: i64,
+    action: &Value,
+) -> Option<(u16, Value)> {
+    let address = format!("{url}/api/v1/incidents/{id}/actions");
+    let request = http.post(address).bearer_auth(token).json(action);
+    let response = request.timeout(PATIENCE).send().await.ok()?;
+    let status = response.status().as_u16();
+    Some((status, response.json().await.ok()?))
+}
+
+/// What one writer was told: for each of its alerts the incident, and how many firings counted.
+#[derive(Default)]
+struct Told {
+    alerts: BTreeMap<String, (i64, u64)>,
+    /// A firing that was sent and not answered: it may count or not.
+    unsure: Option<String>,
+    /// An acknowledge that was answered: (incident, seq).
+    acked: Vec<(i64, i64)>,
+}
+
+async fn write(
+    url: String,
+    token: String,
+    seed: u64,
+    prefix: String,
+    accepted: Arc<AtomicU64>,
+) -> Told {
+    let (http, mut random, mut told) = (harness::http(), Random::new(seed), Told::default());
+    for number in 0..100_000_u64 {
+        let known: Vec<String> = told.alerts.keys().cloned().collect();
+        let choice = if known.is_empty() { 0 } else { random.below(10) };
+        let answered = match choice {
+            0..4 => {
+                let key = format!("{prefix}-{number}");
+                fire(&http, &url, &key, &mut told).await
+            }
+            4..7 => {
+                let key = random.pick(&known).clone();
+                fire(&http, &url, &key, &mut told).await
+            }
+            7 => {
+                let key = random.pick(&known);
+                let over = json!({"title": key, "dedupKey": key, "status": "resolved"});
+                try_post(&http, &url, &over).await.map(|(status, _)| assert_eq!(status, 202))
+            }
+            _ => {
+                let (id, _) = told.alerts[random.pick(&known)];
+                let ack = json!({"action": "acknowledge", "take": true});
+                try_act(&http, &url, &token, id, &ack).await.map(|(status, acted)| {
+                    assert_eq!(status, 200, "{acted}");
+                    told.acked.push((id, acted["incident"]["seq"].as_i64().expect("a seq")));
+                })
+            }
+        };
+        if answered.is_none() {
+            return told;
+        }
+        accepted.fetch_add(1, Ordering::Relaxed);
+    }
+    told
+}
+
+async fn fire(http: &reqwest::Client, url: &str, key: &str, told: &mut Told) -> Option<()> {
+    told.unsure = Some(key.to_owned());
+    let (status, answer) = try_post(http, url, &json!({"title": key, "dedupKey": key})).await?;
+    assert_eq!(status, 202, "{answer}");
+    told.unsure = None;
+    let id = answer["incidentId"].as_i64().expect("an incident");
+    let (known, count) = told.alerts.entry(key.to_owned()).or_insert((id, 0));
+    assert_eq!(*known, id, "an alert stays in its incident");
+    *count += 1;
+    Some(())
+}
+
+/// The log as it stands: seq to what clients read. Checks seqs, chains and what they lead to.
+fn check_log(db: &Connection) -> BTreeMap<i64, String> {
+    // One view, while timers go on.
+    let db = db.unchecked_transaction().expect("begun");
+    let sound: String = db.query_row("pragma integrity_check", [], |row| row.get(0)).expect("ran");
+    assert_eq!(sound, "ok");
+    let mut log = BTreeMap::new();
+    let mut teams: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut newest: BTreeMap<i64, Value> = BTreeMap::new();
+    let mut rows = db.prepare("select seq, team_id, json from events order by seq").expect("SQL");
+    let mut rows = rows.query([]).expect("rows");
+    while let Some(row) = rows.next().expect("a row") {
+        let (seq, team): (i64, Option<i64>) = (row.get_unwrap(0), row.get_unwrap(1));
+        let text: String = row.get_unwrap(2);
+        let event: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(event["seq"], seq);
+        if let Some(team) = team {
+            assert_eq!(event["prev"].as_i64(), teams.insert(team, seq), "the chain of {team}");
+            newest.insert(event["incidentId"].as_i64().expect("an id"), event["incident"].clone());
+        }
+        log.insert(seq, text);
+    }
+    for (id, incident) in newest {
+        let doc: String = db
+            .query_row("select doc from incidents where id = ?1", [id], |row| row.get(0))
+            .expect("there");
+        assert_eq!(serde_json::from_str::<Value>(&doc).expect("JSON"), incident, "incident {id}");
+    }
+    log
+}
+
+/// Kills it at random moments under load: 3 rounds, or as many as `INCIDENTD_TEST_ROUNDS` says.
+/// What was answered with 2xx is there, and nothing is there twice.
+#[tokio::test]
+async fn killed_under_load_it_loses_nothing_it_accepted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = world(dir.path());
+    let seed = u64::from(std::process::id());
+    say(&format!("seed {seed}"));
+    let mut random = Random::new(seed);
+    let mut log: BTreeMap<i64, String> = BTreeMap::new();
+    let mut timed: Option<i64> = None;
+    let (mut total, mut slowest) = (0, Duration::ZERO);
+    for round in 0..rounds(3) {
+        let server = Serving::start(dir.path());
+        slowest = slowest.max(server.ready_in);
+        if let Some(id) = timed.take() {
+            let db = database(dir.path());
+            until("the timer set before the kill", || async {
+                let timeout = "select count(*) from events where incident_id = ?1
+                               and json like '%\"reason\":\"ack_timeout\"%'";
+                db.query_row(timeout, [id], |row| row.get::<_, i64>(0)).expect("counted") == 1
+            })
+            .await;
+        }
+        let http = harness::http();
+        let title = json!({"title": format!("timed {round}")});
+        let (_, opened) = try_post(&http, &server.url, &title).await.expect("answered");
+        let id = opened["incidentId"].as_i64().expect("an incident");
+        let accepted = Arc::new(AtomicU64::new(0));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let prefix = format!("r{round}-w{writer}");
+                let (url, token) = (server.url.clone(), token.clone());
+                tokio::spawn(write(url, token, random.next(), prefix, accepted.clone()))
+            })
+            .collect();
+        let enough = 50 + random.below(1_500);
+        until("enough load", || async { accepted.load(Ordering::Relaxed) >= enough }).await;
+        let ack = json!({"action": "acknowledge", "for": "1s"});
+        let (status, acted) =
+            try_act(&http, &server.url, &token, id, &ack).await.expect("answered");
+        assert_eq!(status, 200, "{acted}");
+        timed = Some(id);
+        server.kill();
+
+        let mut told = Vec::new();
+        for writer in writers {
+            told.push(writer.await.expect("no writer saw an error"));
+        }
+        total += accepted.load(Ordering::Relaxed);
+        // The next start recovers; nobody else has opened the files since the kill.
+        let server = Serving::start(dir.path());
+        slowest = slowest.max(server.ready_in);
+        let db = database(dir.path());
+        let now = check_log(&db);
+        for (seq, event) in &log {
+            assert_eq!(now.get(seq), Some(event), "what was logged stays");
+        }
+        for told in told {
+            for (key, (id, fired)) in &told.alerts {
+                let (count, doc): (u64, String) = db
+                    .query_row(
+                        "select alert_count, doc from incidents where id = ?1",
+                        [id],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
+                    .expect("what was accepted is there");
+                let doc: Value = serde_json::from_str(&doc).expect("JSON");
+                assert_eq!(doc["title"].as_str(), Some(key.as_str()));
+                let most = fired + u64::from(told.unsure.as_ref() == Some(key));
+                assert!((*fired..=most).contains(&count), "{key}: {count} of {fired}");
+            }
+            for (id, seq) in &told.acked {
+                let event: Value = serde_json::from_str(&now[seq]).expect("JSON");
+                assert_eq!(event["incidentId"], *id);
+            }
+        }
+        log = now;
+        drop(server);
+    }
+    say(&format!("{total} accepted, slowest start {slowest:?}"));
+}
+
+/// Everything below a folder: path to mode and content.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    fs::read_dir(dir)
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| {
+            let content = fs::read(&path).unwrap_or_default();
+            (path, content)
+        })
+        .collect()
+}
+
+fn refused(dir: &Path) -> String {
+    let output =
+        run(incidentd().args(["serve", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(dir), "");
+    assert_eq!(output.stdout, b"");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!output.status.success() && output.status.code().is_some(), "{said}");
+    assert!(said.contains("incidentd: ") && !said.contains("panicked"), "{said}");
+    said
+}
+
+/// What it says of a folder that is made so.
+type Case<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>);
+
+#[test]
+fn what_is_not_its_own_stays_as_it_is_to_the_byte() {
+    let sql = |dir: &Path, sql: &str| {
+        let db = database(dir);
+        db.execute_batch(sql).expect("SQL");
+    };
+    let cases: [Case<'_>; 5] = [
+        (
+            "newer incidentd",
+            Box::new(|dir| {
+                world(dir);
+                sql(dir, "pragma user_version = 99");
+            }),
+        ),
+        (
+            "not a database of incidentd",
+            Box::new(|dir| {
+                sql(dir, "create table notes (text); insert into notes values ('mine')");
+            }),
+        ),
+        (
+            "not a database of incidentd",
+            Box::new(|dir| {
+                sql(dir, "pragma application_id = 7; pragma user_version = 1; create table t (x)");
+            }),
+        ),
+        (
+            "not a database of incidentd",
+            Box::new(|dir| {
+                fs::write(dir.join("incidentd.db"), "Dear diary, today").expect("written");
+            }),
+        ),
+        (
+            "not a database of incidentd",
+            Box::new(|dir| {
+                fs::write(dir.join("incidentd.db"), [7; 4_096]).expect("written");
+            }),
+        ),
+    ];
+    for (expected, make) in cases {
+        let dir = tempfile::tempdir().expect("a folder");
+        make(dir.path());
+        let before = files(dir.path());
+        let said = refused(dir.path());
+        assert!(said.contains(expected), "{expected}: {said}");
+        assert_eq!(files(dir.path()), before, "{expected}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("file");
+    fs::write(&file, "x").expect("written");
+    for folder in [file.clone(), file.join("below"), PathBuf::from("/proc/incidentd")] {
+        let said = refused(&folder);
+        assert!(said.contains(&*folder.to_string_lossy()) && said.contains("--data-dir"), "{said}");
+    }
+    assert_eq!(fs::read(&file).expect("there"), b"x");
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_folder_refuses() {
+    let dir = tempfile::tempdir().expect("a folder");
+    world(dir.path());
+    let server = Serving::start(dir.path());
+    let said = refused(dir.path());
+    assert!(said.contains("in use by another incidentd"), "{said}");
+    let http = harness::http();
+    let (status, _) =
+        try_post(&http, &server.url, &json!({"title": "x"})).await.expect("the first serves on");
+    assert_eq!(status, 202);
+    // And its control socket is still its own.
+    on_host(dir.path(), &["user", "list"], "");
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_alone() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let with_umask = |what: &str, dir: &Path| {
+        let mut shell = std::process::Command::new("sh");
+        let binary = env!("CARGO_BIN_EXE_incidentd");
+        shell.arg("-c").arg(format!("umask 022; exec \"{binary}\" {what} --data-dir \"$0\""));
+        shell.arg(dir);
+        shell
+    };
+    // Made by a server, and by a command where none runs.
+    let dir = parent.path().join("by/server");
+    let server = Serving::with(
+        std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!(
+                "umask 022; exec \"{}\" serve --data-dir \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_incidentd")
+            ))
+            .arg(&dir),
+        "127.0.0.1:0",
+    )
+    .expect("serves");
+    assert_eq!(mode(&dir), 0o700);
+    for file in ["incidentd.db", "incidentd.db-wal", "incidentd.db-shm", "lock", "control.sock"] {
+        assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
+    }
+    drop(server);
+    let dir = parent.path().join("by/command");
+    let output = run(&mut with_umask("user add alice", &dir), "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(mode(&dir), 0o700);
+    for (path, _) in files(&dir) {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+/// A small file system in memory, taken away at the end.
+struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    /// None where mounting is not permitted.
+    fn mount(size: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let status = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"])
+            .arg(dir.path())
+            .status();
+        if status.is_ok_and(|status| status.success()) {
+            return Some(Self(dir));
+        }
+        say("skipped: mounting a tmpfs is not permitted here");
+        None
+    }
+
+    fn grow(&self, size: &str) {
+        let status = std::process::Command::new("mount")
+            .args(["-o", &format!("remount,size={size}")])
+            .arg(self.0.path())
+            .status();
+        assert!(status.expect("mount runs").success());
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_half_stored_and_space_heals() {
+    let Some(disk) = Tmpfs::mount("3m") else { return };
+    let dir = disk.0.path().join("data");
+    let token = world(&dir);
+    let server = Serving::start(&dir);
+    let http = harness::http();
+    let post = |number: u64| {
+        let title = format!("alert {number}");
+        let body = json!({"title": title, "description": "x".repeat(4_000)});
+        http.post(format!("{}/integrations/{KEY}/generic", server.url)).json(&body)
+    };
+    let mut accepted = Vec::new();
+    let mut full = 0;
+    for number in 0..20_000 {
+        let response = post(number).timeout(PATIENCE).send().await.expect("an answer");
+        match response.status().as_u16() {
+            202 => accepted.push(number),
+            503 => {
+                assert!(response.headers().contains_key("retry-after"));
+                full += 1;
+            }
+            other => panic!("{other}: {}", response.text().await.expect("a body")),
+        }
+        if full == 100 {
+            break;
+        }
+    }
+    assert_eq!(full, 100, "the disk fills up");
+    let get = |path: &str| {
+        let request = http.get(format!("{}{path}", server.url)).bearer_auth(&token);
+        harness::answer(request)
+    };
+    let (status, page) = get("/api/v1/incidents?limit=1").await;
+    assert_eq!((status, page["items"].as_array().map(Vec::len)), (200, Some(1)), "reads go on");
+    let (status, said) = get("/readyz").await;
+    assert_eq!(status, 503, "{said}");
+    assert!(said.as_str().is_some_and(|said| said.contains("database")), "{said}");
+    assert_eq!(get("/healthz").await.0, 200);
+
+    disk.grow("64m");
+    let healed = until("an alert is taken again", || async {
+        post(1_000_000).timeout(PATIENCE).send().await.is_ok_and(|answer| answer.status() == 202)
+    })
+    .await;
+    accepted.push(1_000_000);
+    assert!(healed < Duration::from_secs(5), "{healed:?}");
+    until("it is ready again", || async { get("/readyz").await.0 == 200 }).await;
+    say(&format!("{} accepted before the disk was full, healed in {healed:?}", accepted.len() - 1));
+
+    server.kill();
+    let server = Serving::start(&dir);
+    let db = database(&dir);
+    check_log(&db);
+    let mut titles = db.prepare("select json_extract(doc, '$.title') from incidents").expect("SQL");
+    let mut stored: Vec<String> = titles
+        .query_map([], |row| row.get(0))
+        .expect("rows")
+        .map(|row| row.expect("a title"))
+        .collect();
+    let mut expected: Vec<String> =
+        accepted.iter().map(|number| format!("alert {number}")).collect();
+    stored.sort();
+    expected.sort();
+    assert_eq!(stored, expected, "all that was accepted, and nothing that was refused");
+    drop(server);
+}
+
+#[tokio::test]
+async fn it_ends_in_time_whatever_clients_do_and_starts_again_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = world(dir.path());
+    let mut server = Serving::start(dir.path());
+    let addr = server.url.trim_start_matches("http://").to_owned();
+    let mut half = tokio::net::TcpStream::connect(&addr).await.expect("connected");
+    let head = format!("POST /integrations/{KEY}/generic HTTP/1.1\r\nhost: x\r\ncontent-length: 9");
+    half.write_all(head.as_bytes()).await.expect("sent");
+    let mut body = tokio::net::TcpStream::connect(&addr).await.expect("connected");
+    body.write_all(format!("{head}\r\n\r\n{{").as_bytes()).await.expect("sent");
+    let socket = harness::Socket::connect(&server.url, &json!({"token": token})).await;
+    let _stalled = socket.expect("connected");
+    let (code, took) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    say(&format!("ended in {took:?}"));
+
+    // The same port, at once, twice.
+    for _ in 0..2 {
+        let mut command = incidentd();
+        let mut again =
+            Serving::with(command.arg("serve").arg("--data-dir").arg(dir.path()), &addr)
+                .unwrap_or_else(|said| panic!("{said}"));
+        assert_eq!(again.terminate().0, Some(0));
+    }
+    assert!(!dir.path().join("control.sock").exists());
+}
+
+/// A wall clock that is set, by libfaketime where it is installed.
+#[tokio::test]
+async fn a_wall_clock_that_is_set_moves_no_elapsed_timer() {
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+    if !Path::new(library).exists() {
+        say("skipped: libfaketime is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = world(dir.path());
+    let step = dir.path().join("step");
+    fs::write(&step, "+0").expect("written");
+    let server = Serving::with(
+        incidentd()
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(dir.path())
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME_TIMESTAMP_FILE", &step)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        "127.0.0.1:0",
+    )
+    .expect("serves");
+    let http = harness::http();
+    let mut ids = Vec::new();
+    for title in ["elapsed", "wall"] {
+        let (_, opened) =
+            try_post(&http, &server.url, &json!({"title": title})).await.expect("answered");
+        ids.push(opened["incidentId"].as_i64().expect("an incident"));
+    }
+    let act = |id, action| {
+        let (http, url, token) = (http.clone(), server.url.clone(), token.clone());
+        async move { try_act(&http, &url, &token, id, &action).await.expect("answered").0 }
+    };
+    let status = |id: i64| {
+        let request = http.get(format!("{}/api/v1/incidents/{id}", server.url)).bearer_auth(&token);
+        async move { harness::answer(request).await.1["status"].clone() }
+    };
+    let acked = Instant::now();
+    assert_eq!(act(ids[0], json!({"action": "acknowledge", "for": "6s"})).await, 200);
+    assert_eq!(act(ids[1], json!({"action": "snooze", "for": "30m"})).await, 200);
+    fs::write(&step, "+3600").expect("written");
+    until("the snooze ends at its moment", || async { status(ids[1]).await == "triggered" }).await;
+    if acked.elapsed() < Duration::from_secs(5) {
+        assert_eq!(status(ids[0]).await, "acknowledged", "no time has passed");
+    }
+    fs::write(&step, "-3600").expect("written");
+    until("six seconds are six", || async { status(ids[0]).await == "triggered" }).await;
+    let took = acked.elapsed();
+    assert!(took > Duration::from_secs(5), "{took:?}");
+    say(&format!("6 s took {took:?} across +1 h and -2 h"));
+    assert!(server.says("the wall clock was set"));
+}
