@@ -238,11 +238,11 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn refused(dir: &Path) -> String {
-    let output =
-        run(incidentd().args(["serve", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(dir), "");
-    assert_eq!(output.stdout, b"");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(!output.status.success() && output.status.code().is_some(), "{said}");
+    let (code, said) =
+        Serving::with(incidentd().arg("serve").arg("--data-dir").arg(dir), "127.0.0.1:0")
+            .err()
+            .expect("it must not serve");
+    assert!(code.is_some_and(|code| code != 0), "{code:?} {said}");
     assert!(said.contains("incidentd: ") && !said.contains("panicked"), "{said}");
     said
 }
@@ -488,7 +488,7 @@ async fn it_ends_in_time_whatever_clients_do_and_starts_again_at_once() {
         let mut command = incidentd();
         let mut again =
             Serving::with(command.arg("serve").arg("--data-dir").arg(dir.path()), &addr)
-                .unwrap_or_else(|said| panic!("{said}"));
+                .unwrap_or_else(|(_, said)| panic!("{said}"));
         assert_eq!(again.terminate().0, Some(0));
     }
     assert!(!dir.path().join("control.sock").exists());

@@ -64,11 +64,11 @@ impl Drop for Serving {
 impl Serving {
     pub fn start(dir: &Path) -> Self {
         Self::with(incidentd().arg("serve").arg("--data-dir").arg(dir), "127.0.0.1:0")
-            .unwrap_or_else(|said| panic!("it does not serve: {said}"))
+            .unwrap_or_else(|(_, said)| panic!("it does not serve: {said}"))
     }
 
-    /// The error is what it said before it ended.
-    pub fn with(command: &mut Command, listen: &str) -> Result<Self, String> {
+    /// The error is its exit code and what it said, if it ended instead.
+    pub fn with(command: &mut Command, listen: &str) -> Result<Self, (Option<i32>, String)> {
         let started = Instant::now();
         let mut child = command
             .args(["--listen", listen])
@@ -87,17 +87,22 @@ impl Serving {
             }
         });
         let mut said = String::new();
-        while let Ok(line) = stderr.recv_timeout(PATIENCE) {
+        let silent = loop {
+            let line = match stderr.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(why) => break why == mpsc::RecvTimeoutError::Timeout,
+            };
             if let Some(url) = line.strip_prefix("listening on ") {
                 let (url, ready_in) = (url.to_owned(), started.elapsed());
                 return Ok(Self { child, url, ready_in, stderr });
             }
             said.push_str(&line);
             said.push('\n');
+        };
+        if silent {
+            child.kill().expect("killed");
         }
-        let _ = child.kill();
-        let _ = child.wait();
-        Err(said)
+        Err((child.wait().expect("an end").code(), said))
     }
 
     pub fn kill(mut self) {
