@@ -1,7 +1,8 @@
 //! What people do with incidents: one `act` for command line, buttons, links and keys.
 use jiff::Timestamp;
 
-use super::intake::{Origin, back, take_one};
+use super::intake::take_one;
+use super::members::{Origin, back};
 use super::{App, Caller, Need};
 use crate::api::incidents::{Acted, ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::{MAX_PAGE, PAGE};

@@ -5,9 +5,11 @@ mod apply;
 mod incidents;
 mod intake;
 mod live;
+mod members;
 mod passwords;
 mod people;
 mod sessions;
+mod sources;
 mod timers;
 mod tokens;
 

@@ -4,18 +4,21 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::App;
-use super::intake::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held, went_silent};
+use super::intake::take_one;
+use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held};
 use super::sessions::{end_session, end_token};
+use super::sources::silence_key;
 use crate::clock::shift;
+use crate::domain::alert::Lifetime;
 use crate::domain::intake::{STALE, source_is_silent};
 use crate::domain::member::EndedBy;
 use crate::domain::service::UrgencyRule;
 use crate::domain::{
-    Actor, AlertId, Change, Incident, IncidentId, ResolveReason, SessionId, TimerKind, TokenId,
-    Update, UpdateReason,
+    Actor, Alert, AlertId, Change, Incident, IncidentId, ResolveReason, SessionId, Severity,
+    Signal, TimerKind, TokenId, Update, UpdateReason,
 };
 use crate::error::{Kind, Result};
-use crate::store::{Timer, Write};
+use crate::store::{IncidentSource, Timer, Write};
 
 /// Timers handled in one go.
 const AT_ONCE: u32 = 256;
@@ -138,7 +141,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
                 {
                     w.save_memory(&incident, &before)
                 }
-                Some((_, reason)) => intake::tell_of_members(w, &mut incident, reason, &system),
+                Some((_, reason)) => members::tell_of_members(w, &mut incident, reason, &system),
                 None => Ok(()),
             }
         }
@@ -174,7 +177,7 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     };
     let system = Actor::system();
     let Some(other) = open else {
-        let update = intake::back(w, &incident, UpdateReason::StillFiring, rule)?;
+        let update = members::back(w, &incident, UpdateReason::StillFiring, rule)?;
         return w.append(&mut incident, Change::Updated(update), &system).map(|_| ());
     };
     let moved = i64::try_from(w.move_members(incident.id, other, since)?).unwrap_or(i64::MAX);
@@ -183,7 +186,7 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     let mut incident = w.incident(other)?;
     let worst = w.worst_firing(other)?.unwrap_or(incident.severity);
     let loud = (worst, rule.urgency(worst));
-    intake::tell_of_firing(w, &mut incident, loud, |_| {}, &system)
+    members::tell_of_firing(w, &mut incident, loud, |_| {}, &system)
 }
 
 /// `endsAt` passed: over, unless it was refreshed; and perhaps its source fell silent.
@@ -215,6 +218,34 @@ fn expire(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
         Some(source) if firing > 0 => went_silent(w, &source, firing, url),
         _ => Ok(()),
     }
+}
+
+/// Opens the incident about a source that fell silent while `firing` alerts of it fired.
+fn went_silent(w: &mut Write<'_>, source: &IncidentSource, firing: u64, url: &str) -> Result<()> {
+    // Whatever the service says of its own alerts: without this nobody hears of anything.
+    let mut service = source.service.clone();
+    service.rules.urgency = UrgencyRule::High;
+    let origin = Origin { service: &service, integration: None, actor: Actor::system(), url };
+    let plural = if firing == 1 { "alert" } else { "alerts" };
+    let key = silence_key(source.id);
+    let alert = Alert {
+        key: Some(key.clone()),
+        fingerprint: key,
+        signal: Signal::Firing,
+        title: format!("{} went silent while {firing} {plural} fired", source.name),
+        description: "Its alerts were not refreshed in time and it sent nothing else. \
+                      They count as no longer reported; whether they are over is unknown."
+            .into(),
+        severity: Severity::Critical,
+        labels: crate::domain::Labels::from([("integration".into(), source.name.clone())]),
+        links: Vec::new(),
+        group: None,
+        starts_at: None,
+        ended_at: None,
+        lifetime: Lifetime::Endless,
+    };
+    let (outcome, _) = take_one(w, &origin, &alert)?;
+    w.set_silent_incident(source.id, outcome.incident_id)
 }
 
 /// A firing came after its episode's resolve and nothing took it back: it fires anew.
@@ -261,7 +292,7 @@ fn go_stale(w: &mut Write<'_>, id: AlertId) -> Result<()> {
     if !incident.is_open() {
         return Ok(());
     }
-    intake::tell_of_members(w, &mut incident, UpdateReason::Stale, &Actor::system())
+    members::tell_of_members(w, &mut incident, UpdateReason::Stale, &Actor::system())
 }
 
 /// None for a row that is gone.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Labels, Link, Severity, Urgency};
+use super::alert::{Alert, Key, Labels, Link, Severity, Urgency};
+use super::escalation::Escalation;
 use super::event::{Actor, ActorKind, Change, ResolveReason, Update, UpdateReason};
 use super::id::{IncidentId, Seq};
-use super::service::ServiceRef;
+use super::service::{Service, ServiceRef};
 use super::timer::TimerKind;
 use super::user::{TeamRef, UserRef};
 use crate::clock::shift;
@@ -111,37 +112,6 @@ pub struct Incident {
     pub memory: Memory,
 }
 
-/// Where paging stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Escalation {
-    pub state: EscalationState,
-    pub round: u32,
-    pub step: u32,
-    pub next_at: Option<Timestamp>,
-    pub next_targets: Vec<String>,
-    pub told: Vec<Told>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EscalationState {
-    Pending,
-    Paused,
-    Exhausted,
-    #[default]
-    #[serde(other)]
-    None,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    pub user: String,
-    pub channel: String,
-    pub at: Timestamp,
-    pub outcome: String,
-}
-
 /// What an incident remembers for its own rules; no client sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -166,6 +136,46 @@ pub struct Memory {
 }
 
 impl Incident {
+    /// The incident that `alert` opens; the store gives it its id and url.
+    #[must_use]
+    pub fn opened_by(alert: &Alert, service: &Service, key: &Key, now: Timestamp) -> Self {
+        Self {
+            id: IncidentId::default(),
+            title: alert.incident_title().to_owned(),
+            description: alert.description.clone(),
+            status: Status::Triggered,
+            urgency: service.rules.urgency.urgency(alert.severity),
+            severity: alert.severity,
+            team: service.team.clone(),
+            service: Some(service.reference()),
+            assignees: Vec::new(),
+            dedup_key: key.text.clone(),
+            alert_count: 1,
+            firing_count: 1,
+            labels: alert.incident_labels().clone(),
+            links: alert.links.clone(),
+            url: String::new(),
+            created_at: now,
+            updated_at: now,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledged_until: None,
+            resolved_at: None,
+            resolved_by: None,
+            resolved_reason: None,
+            resolution_note: None,
+            snoozed_until: None,
+            silenced_until: None,
+            held_until: None,
+            flapping: false,
+            merged_into: None,
+            escalation: Escalation::default(),
+            untold: false,
+            seq: Seq::default(),
+            memory: Memory::default(),
+        }
+    }
+
     /// All deadlines that the state implies; the store keeps one timer for each.
     #[must_use]
     pub fn deadlines(&self) -> [(TimerKind, Option<Timestamp>); 6] {

@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no SQL, no HTTP, no clock. What happens at night is decided here.
 pub mod action;
 pub mod alert;
+pub mod escalation;
 pub mod event;
 pub mod id;
 pub mod incident;
