@@ -1,7 +1,7 @@
 //! The accept loop: bounded connections, header and idle timeouts, streams that can be cut from
 //! inside, and a shutdown with a deadline.
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -50,6 +50,18 @@ impl Conn {
     /// Ends the TCP stream at once, whatever is queued on it.
     pub fn cut(&self) {
         self.cut.cancel();
+    }
+
+    /// Who is on the other side, if not this host.
+    #[must_use]
+    pub fn far_address(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip().to_canonical()).filter(|ip| !ip.is_loopback())
+    }
+
+    /// Its stream is still there.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.cut.is_cancelled()
     }
 }
 
@@ -162,6 +174,8 @@ async fn pause(error: &io::Error) {
 /// A stream that ends when it is told to, even while its peer reads nothing.
 struct Cuttable<S> {
     stream: S,
+    /// Cancelled when the stream is gone, so that others can tell.
+    _gone: tokio_util::sync::DropGuard,
     // Each direction waits with its own waker.
     read_cut: Pin<Box<WaitForCancellationFutureOwned>>,
     write_cut: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -170,7 +184,7 @@ struct Cuttable<S> {
 impl<S> Cuttable<S> {
     fn new(stream: S, cut: &CancellationToken) -> Self {
         let wait = || Box::pin(cut.clone().cancelled_owned());
-        Self { stream, read_cut: wait(), write_cut: wait() }
+        Self { stream, _gone: cut.clone().drop_guard(), read_cut: wait(), write_cut: wait() }
     }
 }
 
