@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -140,7 +141,16 @@ impl Acceptor {
             let router = router.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(conn.clone());
-            async move { router.oneshot(request).await }
+            let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+            async move {
+                let mut answer = router.oneshot(request).await;
+                if let (true, Ok(answer)) = (chunked, &mut answer) {
+                    // A proxy may have counted another length: what follows is not trusted.
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(header::CONNECTION, close);
+                }
+                answer
+            }
         });
         self.tasks.clone().spawn(async move {
             self.metrics.connections.inc();
