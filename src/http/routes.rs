@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, put};
 
 use super::mount::{Mounted, open_body, with_cookie};
-use super::{Shared, auth, health, ingest, reply};
+use super::{Shared, auth, health, ingest, origin, reply};
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage};
 use crate::api::people::{self, Person};
 use crate::api::{MAX_BULK, Nothing, PREFIX, Page, Problem, configuration};
@@ -142,6 +142,8 @@ fn people_operations(mounted: Mounted) -> Mounted {
 async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let opened = async {
+        // Nobody's page logs its visitors in here, or tries passwords with their browsers.
+        origin::check_page(&shared.config, &parts.headers)?;
         let login: people::Login = open_body(&shared, &parts.headers, body).await?;
         shared.app.log_in(login.username, Secret::new(login.password)).await
     };
@@ -263,6 +265,7 @@ async fn me(shared: &Shared, caller: &Caller) -> Result<people::Me> {
         scope: caller.scope,
         teams: teams
             .into_iter()
+            .filter(|(team, _)| caller.team.is_none_or(|only| only == team.id))
             .map(|(team, member)| people::Membership {
                 team: team.reference(),
                 role: member.role,
