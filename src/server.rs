@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::engine::supervise::supervise;
 use crate::engine::timers;
 use crate::error::{Error, Result};
+use crate::http::health::Health;
 use crate::http::server::{Acceptor, listen};
 use crate::http::{Shared, routes};
 use crate::live::Live;
@@ -134,8 +135,13 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     let app = App::new(store, clock, url);
     let slots = Arc::new(Semaphore::new(config.limits.connections));
     let metrics = Metrics::default();
-    let shared =
-        Shared { app, config: Arc::new(config), metrics: metrics.clone(), started: Instant::now() };
+    let shared = Shared {
+        app,
+        config: Arc::new(config),
+        metrics: metrics.clone(),
+        started: Instant::now(),
+        health: Health::default(),
+    };
     let acceptor = Acceptor {
         router: axum::Router::new(),
         metrics,

@@ -95,6 +95,8 @@ impl StatusFilter {
                 Self::All => return None,
             }
         }
+        statuses.sort_by_key(|status| *status as i64);
+        statuses.dedup();
         Some(statuses)
     }
 }
@@ -284,11 +286,11 @@ impl Trigger {
     /// # Errors
     /// Names the field that is too long or wrong; nothing is cut here.
     pub fn into_alert(self) -> Result<Alert> {
-        let bounded = |field: &str, text: &str, max: usize| match text {
-            text if text.len() > max => {
+        let bounded = |field: &str, given: &str, max: usize| match given {
+            given if text::wire_len(given) > max => {
                 Err(Error::invalid(field, format!("is longer than {max} bytes")))
             }
-            text => Ok(text.to_owned()),
+            given => Ok(given.to_owned()),
         };
         if self.title.trim().is_empty() {
             return Err(Error::invalid("title", "is empty; say what is wrong"));
@@ -313,6 +315,15 @@ impl Trigger {
             }
             bounded("labels", name, alert::MAX_LABEL_NAME)?;
             bounded("labels", value, alert::MAX_LABEL_VALUE)?;
+        }
+        let bytes: usize = self
+            .labels
+            .iter()
+            .map(|(name, value)| text::wire_len(name) + text::wire_len(value))
+            .sum();
+        if bytes > alert::MAX_LABEL_BYTES {
+            let why = format!("are longer than {} bytes together", alert::MAX_LABEL_BYTES);
+            return Err(Error::invalid("labels", why));
         }
         if self.links.len() > alert::MAX_LINKS {
             return Err(Error::invalid("links", format!("has more than {}", alert::MAX_LINKS)));

@@ -5,6 +5,7 @@ use super::intake::take_one;
 use super::members::{Origin, back};
 use super::{App, Caller, Need};
 use crate::api::incidents::{Acted, ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
+use crate::api::live::MAX_TEAMS;
 use crate::api::{MAX_PAGE, PAGE};
 use crate::domain::action::Circumstances;
 use crate::domain::member::MemberView;
@@ -15,7 +16,10 @@ use crate::domain::{
 };
 use crate::error::{Error, Result};
 use crate::secret::hash;
-use crate::store::{Filter, Idempotency, LogRow, Sort, User, Write};
+use crate::store::{Filter, Idempotency, LogRow, Read, Sort, User, Write};
+
+/// Labels that a list can be narrowed by at once.
+const MAX_LABEL_FILTERS: usize = 16;
 
 /// An incident that a person opens.
 #[derive(Clone, Debug)]
@@ -80,11 +84,17 @@ impl App {
                         sight.teams
                     };
                 } else {
+                    if query.team.len() > MAX_TEAMS {
+                        let why = format!("names more than {MAX_TEAMS} teams");
+                        return Err(Error::invalid("team", why));
+                    }
                     for name in &query.team {
                         let what = format!("Team `{name}`");
                         let team = r.find_team(name)?.ok_or_else(|| Error::not_found(&what))?;
                         caller.may(r, Need::Read, team.id, &what)?;
-                        filter.teams.push(team.id);
+                        if !filter.teams.contains(&team.id) {
+                            filter.teams.push(team.id);
+                        }
                     }
                 }
                 if let Some(name) = &query.service {
@@ -93,11 +103,15 @@ impl App {
                     caller.may(r, Need::Read, service.team.id, &what)?;
                     filter.service = Some(service.id);
                 }
-                filter.assignee = match &query.assignee {
-                    Some(name) => Some(person(r.find_username(&named(&caller, name)?)?, name)?.id),
-                    None => None,
-                };
-                r.incidents(&filter)
+                let Some(name) = &query.assignee else { return r.incidents(&filter) };
+                let assignee = person(r.find_username(&named(&caller, name)?)?, name)?;
+                filter.assignee = Some(assignee.id);
+                let page = r.incidents(&filter)?;
+                // Whom the caller neither knows nor meets in what he sees does not exist for him.
+                if page.0.is_empty() && !knows(r, &caller, assignee.id)? {
+                    return person(None, name).map(|_| page);
+                }
+                Ok(page)
             })
             .await
     }
@@ -232,6 +246,10 @@ pub fn page_size(limit: Option<u32>) -> Result<u32> {
 }
 
 fn label_pairs(labels: &[String]) -> Result<Vec<(String, String)>> {
+    if labels.len() > MAX_LABEL_FILTERS {
+        let why = format!("stands more than {MAX_LABEL_FILTERS} times");
+        return Err(Error::invalid("label", why));
+    }
     labels
         .iter()
         .map(|label| match label.split_once('=') {
@@ -307,23 +325,28 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
 /// Somebody who can be given an incident.
 fn assignable(w: &Write<'_>, caller: &Caller, to: &str, incident: &Incident) -> Result<User> {
     let user = person(w.find_username(&named(caller, to)?)?, to)?;
+    // Outside the team only those whom the caller can see anyway may be named.
+    let known = w.find_role(incident.team.id, user.id)?.is_some() || knows(w, caller, user.id)?;
+    if !known {
+        return Err(Error::not_found(format_args!("User `{to}`")));
+    }
     if user.disabled_at.is_some() {
         return Err(Error::refused(format!("{to} is disabled and cannot be assigned.")));
     }
-    // Outside the team only those whom the caller can see anyway may be named.
-    let known = caller.is_platform_admin()
-        || w.find_role(incident.team.id, user.id)?.is_some()
-        || shares_team(w, caller, user.id)?;
-    if known { Ok(user) } else { Err(Error::not_found(format_args!("User `{to}`"))) }
+    Ok(user)
 }
 
-fn shares_team(w: &Write<'_>, caller: &Caller, user: UserId) -> Result<bool> {
-    let Some(me) = caller.user() else {
+/// Platform admins know everybody, others themselves and those of their teams.
+fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
+    let Some(me) = caller.user().filter(|_| !caller.is_platform_admin()) else {
         return Ok(true);
     };
-    let mine = w.memberships(me.id)?;
-    let theirs = w.memberships(user)?;
-    Ok(mine.iter().any(|a| theirs.iter().any(|b| a.team == b.team)) || me.id == user)
+    for team in caller.sight(r)?.teams {
+        if r.find_role(team, user)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(me.id == user)
 }
 
 /// One line for a person: what happened, or who did it when.

@@ -42,7 +42,7 @@ struct Inner {
     clock: Clock,
     /// How people reach this server, without a slash at the end.
     public_url: String,
-    hashers: Semaphore,
+    hashers: Arc<Semaphore>,
     /// Wall and boot clock when they were last compared.
     clocks: tokio::sync::Mutex<(Timestamp, std::time::Duration)>,
 }
@@ -52,7 +52,7 @@ impl App {
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let clocks = tokio::sync::Mutex::new((clock.now(), clock.since_boot()));
-        let hashers = Semaphore::new(HASHERS);
+        let hashers = Arc::new(Semaphore::new(HASHERS));
         Self(Arc::new(Inner { store, clock, public_url, hashers, clocks }))
     }
 

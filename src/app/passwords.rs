@@ -17,8 +17,10 @@ impl App {
                 format!("needs {} to {} characters", PASSWORD.start(), PASSWORD.end()),
             ));
         }
-        let _turn = self.0.hashers.acquire().await.map_err(Error::internal)?;
+        let turn = self.0.hashers.clone().acquire_owned().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || {
+            // The turn lasts as long as the work, also if nobody waits for it any more.
+            let _turn = turn;
             argon2::Argon2::default()
                 .hash_password(password.expose().as_bytes())
                 .map(|hash| hash.to_string())
@@ -34,8 +36,9 @@ impl App {
         password: Secret,
         stored: Option<String>,
     ) -> Result<bool> {
-        let _turn = self.0.hashers.acquire().await.map_err(Error::internal)?;
+        let turn = self.0.hashers.clone().acquire_owned().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let argon = argon2::Argon2::default();
             let Some(stored) = stored else {
                 // The work is the point, its result is not.

@@ -214,7 +214,7 @@ impl App {
             Who::Host => (None, true),
             Who::User { user, admin, .. } => (Some(user.clone()), *admin),
         };
-        let of = user.as_ref().map(|user| user.id);
+        let (of, only) = (user.as_ref().map(|user| user.id), caller.team);
         let teams = self
             .0
             .store
@@ -222,6 +222,7 @@ impl App {
                 let Some(user) = of else { return Ok(Vec::new()) };
                 r.memberships(user)?
                     .into_iter()
+                    .filter(|member| only.is_none_or(|only| only == member.team))
                     .map(|member| {
                         let team = r.team(&member.team.to_string())?.reference();
                         Ok(Membership { team, role: member.role, since: member.since })

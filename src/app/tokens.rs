@@ -4,10 +4,13 @@ use super::{App, Caller, Need};
 use crate::api::people::{IssuedToken, NewToken, Token};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
-use crate::domain::{Scope, TimerKind, TokenId};
+use crate::domain::{Scope, Span, TimerKind, TokenId};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store;
+
+/// Longest name, in bytes.
+const MAX_NAME: usize = 255;
 
 impl App {
     /// # Errors
@@ -23,6 +26,13 @@ impl App {
         if own.as_deref() != Some(&username) {
             caller.must_be_platform_admin()?;
         }
+        if new.name.len() > MAX_NAME || new.name.contains(char::is_control) {
+            let why = format!("may have {MAX_NAME} bytes, none of them control characters");
+            return Err(Error::invalid("name", why));
+        }
+        if new.expires.is_some_and(Span::is_zero) {
+            return Err(Error::invalid("expires", "must be above 0"));
+        }
         let scope = new.scope.unwrap_or(Scope::Admin);
         let expires_at = new.expires.map(|span| shift(self.now(), span.duration()));
         let random = Secret::random()?;
@@ -34,12 +44,13 @@ impl App {
                     return Err(Error::refused(format!("{username} is disabled.")));
                 }
                 let team = match &new.team {
-                    Some(team) => Some(w.team(team)?.id),
+                    Some(name) => {
+                        let team = w.team(name)?.id;
+                        caller.may(w, Need::Read, team, &format!("Team `{name}`"))?;
+                        Some(team)
+                    }
                     None => caller.team,
                 };
-                if let Some(team) = team {
-                    caller.may(w, Need::Read, team, "This team")?;
-                }
                 // The id is part of the token, so the hash is known only after the insert.
                 let id = w.insert_token(&store::NewToken {
                     user: user.id,
@@ -69,7 +80,10 @@ impl App {
     pub async fn tokens(&self, caller: &Caller) -> Result<Vec<Token>> {
         caller.must_have(Need::Manage)?;
         let of = if caller.is_platform_admin() { None } else { caller.user().map(|user| user.id) };
-        let rows = self.0.store.read(move |r| r.tokens(of)).await?;
+        let only = caller.team;
+        let mut rows = self.0.store.read(move |r| r.tokens(of)).await?;
+        // A credential for one team knows of no other.
+        rows.retain(|token| only.is_none() || token.team_id == only);
         Ok(rows.into_iter().map(shown).collect())
     }
 
@@ -80,7 +94,9 @@ impl App {
         let caller = caller.clone();
         self.write(move |w| {
             let owner = w.user_of_token(id)?;
-            let mine = owner.is_some() && owner == caller.user().map(|user| user.id);
+            let within = caller.team.is_none()
+                || w.find_token(id)?.is_some_and(|token| token.team == caller.team);
+            let mine = within && owner.is_some() && owner == caller.user().map(|user| user.id);
             if owner.is_none() || !(mine || caller.is_platform_admin()) {
                 return Err(Error::not_found(format_args!("Token {id}")));
             }

@@ -84,6 +84,11 @@ impl Action {
     /// # Errors
     /// Names the field that is wrong.
     pub fn check(&self) -> Result<()> {
+        if let Self::Resolve { hold: Some(hold), .. } = self
+            && hold.duration() > FARTHEST
+        {
+            return Err(Error::invalid("hold", "is more than a year"));
+        }
         let (field, text) = match self {
             Self::Acknowledge { note, .. } | Self::Resolve { note, .. } => ("note", note.as_ref()),
             Self::Reassign { reason, .. } => ("reason", reason.as_ref()),
@@ -94,7 +99,7 @@ impl Action {
             _ => return Ok(()),
         };
         match text {
-            Some(text) if text.len() > MAX_NOTE => {
+            Some(text) if super::text::wire_len(text) > MAX_NOTE => {
                 Err(Error::invalid(field, format!("is longer than {MAX_NOTE} bytes")))
             }
             _ => Ok(()),
@@ -111,6 +116,9 @@ fn moment(
     match (span, until) {
         (Some(_), Some(_)) => Err(Error::invalid("until", "give either `for` or `until`")),
         (Some(span), None) if span.is_zero() => Err(Error::invalid("for", "must be above 0")),
+        (Some(span), None) if span.duration() > FARTHEST => {
+            Err(Error::invalid("for", "is more than a year"))
+        }
         (Some(span), None) => Ok(Some(shift(now, span.duration()))),
         (None, Some(until)) if until <= now => Err(Error::invalid("until", "lies in the past")),
         (None, Some(until)) if until > shift(now, FARTHEST) => {

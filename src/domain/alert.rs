@@ -9,15 +9,15 @@ use super::text;
 /// Label names and values.
 pub type Labels = BTreeMap<String, String>;
 
-/// Longest title, in bytes.
+/// Longest title, in bytes (here and below: of JSON).
 pub const MAX_TITLE: usize = 1_024;
 /// Longest description, in bytes: an incident stays below 32 KiB as JSON.
-pub const MAX_DESCRIPTION: usize = 8 * 1_024;
+pub const MAX_DESCRIPTION: usize = 6 * 1_024;
 /// Most labels of one alert, and all of them together in bytes.
 pub const MAX_LABELS: usize = 64;
 pub const MAX_LABEL_NAME: usize = 255;
 pub const MAX_LABEL_VALUE: usize = 1_024;
-pub const MAX_LABEL_BYTES: usize = 12 * 1_024;
+pub const MAX_LABEL_BYTES: usize = 11 * 1_024;
 /// Most links of one alert; longest address.
 pub const MAX_LINKS: usize = 8;
 pub const MAX_HREF: usize = 512;
@@ -125,7 +125,8 @@ impl Link {
         let href = href.trim();
         let scheme = href.split_once("://")?.0;
         let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-        let clean = !href.contains(|c: char| c.is_control() || c.is_whitespace());
+        let clean =
+            !href.contains(|c: char| c.is_control() || c.is_whitespace() || "\"\\<>".contains(c));
         (web && clean && href.len() <= MAX_HREF).then(|| Self {
             href: href.to_owned(),
             text: text::line(if text.trim().is_empty() { href } else { text }, 255),
@@ -243,7 +244,7 @@ pub fn sender_labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         if name.is_empty() || value.is_empty() {
             continue;
         }
-        bytes += name.len() + value.len();
+        bytes += text::wire_len(&name) + text::wire_len(&value);
         if labels.len() + 1 >= MAX_LABELS || bytes > MAX_LABEL_BYTES {
             dropped += 1;
             continue;

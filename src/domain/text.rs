@@ -33,17 +33,34 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// At most `max` bytes, cut at a character and marked.
+/// Bytes of a character inside JSON: limits count what is sent, so that quotes cannot double it.
+const fn wire_len_of(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        c if (c as u32) < 0x20 => 6,
+        c => c.len_utf8(),
+    }
+}
+
+/// Bytes of a text inside JSON.
+#[must_use]
+pub fn wire_len(text: &str) -> usize {
+    text.chars().map(wire_len_of).sum()
+}
+
+/// At most `max` bytes inside JSON, cut at a character and marked.
 #[must_use]
 pub fn cut(text: &str, max: usize) -> String {
-    if text.len() <= max {
+    if wire_len(text) <= max {
         return text.to_owned();
     }
-    let mut end = max.saturating_sub(CUT.len_utf8());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut cut = text[..end].to_owned();
+    let mut room = max.saturating_sub(CUT.len_utf8());
+    let fits = |c: &char| {
+        let fits = wire_len_of(*c) <= room;
+        room = room.saturating_sub(wire_len_of(*c));
+        fits
+    };
+    let mut cut: String = text.chars().take_while(fits).collect();
     cut.push(CUT);
     cut
 }

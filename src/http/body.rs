@@ -7,11 +7,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use crate::domain::text;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::{Unusable, json};
 
 /// A body must arrive within this.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest report of what does not fit: it repeats the input.
+const MAX_MISFIT: usize = 500;
 
 fn too_large(limit: usize) -> Error {
     Error::new(Kind::TooLarge, format!("The body is larger than {limit} bytes."))
@@ -58,18 +61,24 @@ pub fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T>
             .hint("Send Content-Type: application/json."));
     }
     let text = json::checked(body).map_err(unusable)?;
-    let text = if text.trim().is_empty() { "{}" } else { text };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    value.map_err(|error| {
+    let text = if text.is_empty() { "{}" } else { text };
+    json::strict(text).map_err(unusable)?;
+    serde_json::from_str(text).map_err(|error| {
         if error.is_data() {
-            let message = error.to_string();
-            let field = message.split('`').nth(1).unwrap_or("body").to_owned();
-            Error::invalid(&field, message)
+            misfit(&error.to_string(), "body")
         } else {
             Error::new(Kind::Malformed, format!("The body is not usable JSON: {error}."))
         }
     })
+}
+
+/// An input that does not fit its type: names the field where the message does, else the whole.
+#[must_use]
+pub fn misfit(message: &str, whole: &str) -> Error {
+    let field = ["unknown field `", "missing field `", "duplicate field `"]
+        .into_iter()
+        .find_map(|before| message.strip_prefix(before)?.split('`').next());
+    Error::invalid(field.unwrap_or(whole), text::line(message, MAX_MISFIT))
 }
 
 /// What a parser refused, for the API.

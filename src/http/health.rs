@@ -1,16 +1,20 @@
 //! Is it alive, is it ready, and how does it do.
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use tokio::sync::Mutex;
 
 use super::{Shared, reply};
 use crate::metrics::Metrics;
 
 /// A failed commit counts for so long.
 const FAILED_LATELY: Duration = Duration::from_secs(3);
+/// An answer this old is as good as a new one.
+const FRESH: Duration = Duration::from_millis(250);
 /// The disk must answer within this.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -22,12 +26,33 @@ pub async fn alive() -> &'static str {
 /// `GET /readyz`: the database can be written, the emitter keeps up, timers are on time.
 /// 503 with one line for each fault.
 pub async fn ready(State(shared): State<Shared>) -> Response {
-    let faults = faults(&shared).await;
+    let faults = shared.health.ask(|| faults(&shared)).await;
     if faults.is_empty() {
         return reply::with_type(StatusCode::OK, "text/plain; charset=utf-8", "ready\n");
     }
     let text = format!("{}\n", faults.join("\n"));
     reply::with_type(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", text)
+}
+
+/// What was found last: many who ask at once cost one write, not a queue of them.
+#[derive(Clone, Default)]
+pub struct Health(Arc<Mutex<Option<Found>>>);
+
+/// When the faults were looked for, and those that were found.
+type Found = (Instant, Vec<String>);
+
+impl Health {
+    async fn ask<F: Future<Output = Vec<String>>>(&self, look: impl FnOnce() -> F) -> Vec<String> {
+        let mut last = self.0.lock().await;
+        if let Some((at, faults)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return faults.clone();
+        }
+        let faults = look().await;
+        *last = Some((Instant::now(), faults.clone()));
+        faults
+    }
 }
 
 async fn faults(shared: &Shared) -> Vec<String> {

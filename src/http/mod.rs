@@ -23,6 +23,7 @@ pub struct Shared {
     pub config: Arc<Config>,
     pub metrics: Metrics,
     pub started: Instant,
+    pub health: health::Health,
 }
 
 impl Shared {

@@ -105,11 +105,8 @@ where
 /// # Errors
 /// `Invalid` naming the parameter.
 pub fn query<Q: DeserializeOwned>(query: Option<&str>) -> Result<Q> {
-    serde_html_form::from_str(query.unwrap_or_default()).map_err(|error| {
-        let message = error.to_string();
-        let field = message.split('`').nth(1).unwrap_or("query").to_owned();
-        Error::invalid(&field, message)
-    })
+    serde_html_form::from_str(query.unwrap_or_default())
+        .map_err(|error| body::misfit(&error.to_string(), "query"))
 }
 
 /// # Errors

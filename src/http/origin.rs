@@ -66,11 +66,23 @@ pub fn check_cookie_use(config: &Config, method: &Method, headers: &HeaderMap) -
             site == Some("same-origin") || method.is_safe() && site != Some("cross-site")
         }
     };
-    if own_page {
-        return Ok(());
+    if own_page { Ok(()) } else { Err(foreign("This page may not act with your session.")) }
+}
+
+/// What needs no session still is not for the pages of others.
+///
+/// # Errors
+/// `Forbidden`.
+pub fn check_page(config: &Config, headers: &HeaderMap) -> Result<()> {
+    match of(config, headers) {
+        Origin::Foreign => Err(foreign("This page may not log in here.")),
+        Origin::None | Origin::Allowed => Ok(()),
     }
-    Err(Error::forbidden("This page may not act with your session.")
-        .hint("Set public_url or allowed_origins to the address in the browser."))
+}
+
+fn foreign(detail: &str) -> Error {
+    Error::forbidden(detail)
+        .hint("Set public_url or allowed_origins to the address in the browser.")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, put};
 
 use super::mount::{Mounted, open_body, with_cookie};
-use super::{Shared, auth, health, ingest, reply};
+use super::{Shared, auth, health, ingest, origin, reply};
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage};
 use crate::api::people;
 use crate::api::{MAX_BULK, Nothing, PREFIX, Page, Problem, configuration};
@@ -127,6 +127,8 @@ fn people_operations(mounted: Mounted) -> Mounted {
 async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let opened = async {
+        // Nobody's page logs its visitors in here, or tries passwords with their browsers.
+        origin::check_page(&shared.config, &parts.headers)?;
         let login: people::Login = open_body(&shared, &parts.headers, body).await?;
         shared.app.log_in(login.username, Secret::new(login.password)).await
     };

@@ -1,7 +1,7 @@
 //! The accept loop: bounded connections, header and idle timeouts, streams that can be cut from
 //! inside, and a shutdown with a deadline.
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -64,6 +65,18 @@ impl Conn {
     /// Ends the TCP stream at once, whatever is queued on it.
     pub fn cut(&self) {
         self.cut.cancel();
+    }
+
+    /// Who is on the other side, if not this host.
+    #[must_use]
+    pub fn far_address(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip().to_canonical()).filter(|ip| !ip.is_loopback())
+    }
+
+    /// Its stream is still there.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.cut.is_cancelled()
     }
 }
 
@@ -147,7 +160,16 @@ impl Acceptor {
             let router = router.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(conn.clone());
-            async move { router.oneshot(request).await }
+            let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+            async move {
+                let mut answer = router.oneshot(request).await;
+                if let (true, Ok(answer)) = (chunked, &mut answer) {
+                    // A proxy may have counted another length: what follows is not trusted.
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(header::CONNECTION, close);
+                }
+                answer
+            }
         });
         self.tasks.clone().spawn(async move {
             self.metrics.connections.inc();
@@ -184,6 +206,8 @@ type Cancelled = Pin<Box<WaitForCancellationFutureOwned>>;
 struct Cuttable<S> {
     stream: S,
     conn: Conn,
+    /// Cancelled when the stream is gone, so that others can tell.
+    _gone: tokio_util::sync::DropGuard,
     // Each direction waits with its own waker.
     read_cut: Cancelled,
     write_cut: Cancelled,
@@ -199,7 +223,8 @@ impl<S> Cuttable<S> {
         let wait = |token: &CancellationToken| Box::pin(token.clone().cancelled_owned());
         let (read_cut, write_cut) = (wait(&conn.cut), wait(&conn.cut));
         let leave = Some(wait(&conn.leave));
-        Self { stream, conn, read_cut, write_cut, leave }
+        let gone = conn.cut.clone().drop_guard();
+        Self { stream, conn, _gone: gone, read_cut, write_cut, leave }
     }
 
     /// When the server goes, a websocket reads a close frame as if its peer had sent it. So the

@@ -28,8 +28,13 @@ pub(super) struct Webhook {
     group_labels: Loose,
     common_labels: Loose,
     common_annotations: Loose,
-    alerts: Option<Vec<SentAlert>>,
+    alerts: Option<Sent>,
 }
+
+/// One request is one write, and others wait for it.
+const MAX_ALERTS: usize = 5_000;
+
+type Sent = json::Capped<SentAlert, MAX_ALERTS>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -90,7 +95,7 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
         Key::new(&format!("{receiver}\n{group}"))
     });
     let mut parsed = Parsed::default();
-    for (index, sent) in sent.iter().enumerate() {
+    for (index, sent) in sent.items.iter().enumerate() {
         let Some(mut alert) = one(sent, sent.fingerprint.text()) else {
             parsed.rejected.push(format!("alerts[{index}] has neither labels nor fingerprint"));
             continue;
@@ -117,6 +122,8 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
         return Err(Unusable::Invalid { field: "alerts", message: parsed.rejected.join("; ") });
     }
     let truncated = webhook.truncated_alerts.text().is_some_and(|number| number != "0");
+    let truncated = truncated || sent.beyond > 0;
+    parsed.rejected.extend(left_out(sent));
     parsed.complete = key.filter(|_| !truncated);
     Ok(parsed)
 }
@@ -126,15 +133,22 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
 /// # Errors
 /// `Malformed`, or `Invalid` if no alert of it can be used.
 pub fn parse_api(body: &[u8], now: Timestamp) -> Result<Parsed, Unusable> {
-    let sent: Vec<SentAlert> = json::parse(body)?;
+    let sent: Sent = json::parse(body)?;
     let mut parsed = Parsed::default();
-    for (index, sent) in sent.iter().enumerate() {
+    for (index, sent) in sent.items.iter().enumerate() {
         match api_alert(sent, now) {
             Ok(alert) => parsed.alerts.push(alert),
             Err(why) => parsed.rejected.push(format!("alerts[{index}]: {why}")),
         }
     }
+    parsed.rejected.extend(left_out(&sent));
     Ok(parsed)
+}
+
+fn left_out(sent: &Sent) -> Option<String> {
+    (sent.beyond > 0).then(|| {
+        format!("more than {MAX_ALERTS} alerts in one request: {} were left out", sent.beyond)
+    })
 }
 
 fn api_alert(sent: &SentAlert, now: Timestamp) -> Result<Alert, String> {
@@ -273,6 +287,20 @@ mod tests {
         assert_eq!(parse_webhook(body.as_bytes()).expect("usable").complete, None);
         assert!(parse_webhook(b"{}").is_err());
         assert!(parse_webhook(br#"{"alerts":[{}]}"#).is_err());
+    }
+
+    #[test]
+    fn too_many_alerts_are_left_out_and_counted() {
+        let alerts: Vec<String> =
+            (0..MAX_ALERTS + 7).map(|n| format!(r#"{{"labels":{{"a":"{n}"}}}}"#)).collect();
+        let list = format!("[{}]", alerts.join(","));
+        let webhook = format!(r#"{{"groupKey":"g","alerts":{list}}}"#);
+        let sent = parse_webhook(webhook.as_bytes()).expect("usable");
+        assert_eq!(sent.complete, None, "who is absent may be among those left out");
+        for parsed in [sent, parse_api(list.as_bytes(), now()).expect("usable")] {
+            assert_eq!(parsed.alerts.len(), MAX_ALERTS);
+            assert!(parsed.rejected[0].contains("7 were left out"), "{:?}", parsed.rejected);
+        }
     }
 
     #[test]

@@ -42,6 +42,85 @@ pub fn checked(body: &[u8]) -> Result<&str, Unusable> {
     Ok(text)
 }
 
+/// Checks what the API asks beyond JSON itself, in ignored fields too: one object, whose names
+/// (and those inside) differ, and whose text and numbers are such.
+///
+/// # Errors
+/// `Malformed`.
+pub fn strict(text: &str) -> Result<(), Unusable> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Strict::deserialize(&mut reader)
+        .and_then(|root| reader.end().map(|()| root))
+        .map_err(|error| Unusable::Malformed(format!("not usable JSON: {error}")))
+        .and_then(|root| match root {
+            Strict::Object => Ok(()),
+            Strict::Other => Err(Unusable::Malformed("the body is not a JSON object".into())),
+        })
+}
+
+/// A value that was looked through, and nothing of it kept.
+enum Strict {
+    Object,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Look)
+    }
+}
+
+struct Look;
+
+impl<'de> serde::de::Visitor<'de> for Look {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
+        let mut names = std::collections::HashSet::new();
+        while let Some((name, _)) = map.next_entry::<String, Strict>()? {
+            if names.contains(&name) {
+                let name = crate::domain::text::line(&name, 64);
+                return Err(serde::de::Error::custom(format!("`{name}` stands twice")));
+            }
+            names.insert(name);
+        }
+        Ok(Strict::Object)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Strict, A::Error> {
+        while seq.next_element::<Strict>()?.is_some() {}
+        Ok(Strict::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Strict, E> {
+        Ok(Strict::Other)
+    }
+}
+
 /// Text, or what can be read as text; null and empty are absent.
 #[must_use]
 pub fn text(value: &Value) -> Option<String> {
@@ -51,6 +130,44 @@ pub fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
+    }
+}
+
+/// A list of which the first `MAX` entries are kept and the rest is counted.
+#[derive(Debug)]
+pub struct Capped<T, const MAX: usize> {
+    pub items: Vec<T>,
+    pub beyond: usize,
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Capped<T, MAX> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T, const MAX: usize>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> serde::de::Visitor<'de> for Visitor<T, MAX> {
+            type Value = Capped<T, MAX>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<Self::Value, A::Error> {
+                let (mut items, mut beyond) = (Vec::new(), 0);
+                while items.len() < MAX {
+                    match seq.next_element()? {
+                        Some(item) => items.push(item),
+                        None => return Ok(Capped { items, beyond }),
+                    }
+                }
+                while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {
+                    beyond += 1;
+                }
+                Ok(Capped { items, beyond })
+            }
+        }
+        deserializer.deserialize_seq(Visitor(std::marker::PhantomData))
     }
 }
 

@@ -1,64 +1,167 @@
 //! Before the library sees a request: its origin, its number, and which TCP stream a session
 //! runs on, so that a socket which does not read can be cut off.
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use socketioxide::socket::Sid;
+use tokio::sync::Notify;
 
+use super::{CONNECT_WITHIN, PING_EVERY, PONG_WITHIN};
 use crate::error::{Error, Kind};
 use crate::http::Shared;
 use crate::http::origin::{self, Origin};
 use crate::http::reply;
 use crate::http::server::Conn;
 
-/// The streams of sessions that were upgraded, and the sessions that are to end.
+/// A condemned session is over when its pings were not answered for so long.
+const GONE_AFTER: Duration =
+    PING_EVERY.saturating_add(PONG_WITHIN).saturating_add(Duration::from_mins(1));
+/// Entries kept before those that are over are dropped.
+const SWEEP_ABOVE: usize = 1_024;
+/// Handshakes that may wait for their connect, for each socket that may be open; what one
+/// address may have of them.
+const PENDING_PER_SOCKET: usize = 2;
+const SHARES: usize = 4;
+/// Credentials that one connection may try.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The streams of sessions that were upgraded, and the sessions that are to end. What it holds
+/// is bounded by open streams and by time, not by the library's word that a session ended: of
+/// those that never connected it gives none.
 #[derive(Default)]
-pub struct Door(Mutex<Sessions>);
+pub struct Door {
+    sessions: Mutex<Sessions>,
+    /// Polls that wait look whether they are meant.
+    judged: Notify,
+}
 
 #[derive(Default)]
 struct Sessions {
-    upgraded: HashMap<Sid, Conn>,
-    condemned: HashSet<Sid>,
+    upgraded: HashMap<Sid, Vec<Conn>>,
+    condemned: HashMap<Sid, Instant>,
+    /// Handshakes that did not lead to a connect yet, oldest first.
+    pending: VecDeque<(Instant, Option<IpAddr>)>,
+    sweep_at: usize,
+}
+
+/// How many credentials a connection tried.
+#[derive(Clone, Default)]
+pub struct Attempts(Arc<AtomicU32>);
+
+impl Attempts {
+    /// False if that is one too many.
+    pub fn one_more(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) < MAX_ATTEMPTS
+    }
+}
+
+impl Sessions {
+    fn sweep(&mut self) {
+        if self.upgraded.len() + self.condemned.len() > self.sweep_at.max(SWEEP_ABOVE) {
+            self.upgraded.retain(|_, conns| conns.iter().any(Conn::is_open));
+            self.condemned.retain(|_, since| since.elapsed() < GONE_AFTER);
+            self.sweep_at = 2 * (self.upgraded.len() + self.condemned.len());
+        }
+    }
+
+    /// False if `most` are pending, or one address holds its share of them.
+    fn begin(&mut self, most: usize, peer: Option<IpAddr>) -> bool {
+        while self.pending.front().is_some_and(|(begun, _)| begun.elapsed() > CONNECT_WITHIN) {
+            self.pending.pop_front();
+        }
+        let same = self.pending.iter().filter(|(_, other)| peer.is_some() && *other == peer);
+        let room = self.pending.len() < most && same.count() < most / SHARES;
+        if room {
+            self.pending.push_back((Instant::now(), peer));
+        }
+        room
+    }
+
+    /// One handshake of this address is no longer pending.
+    fn settle(&mut self, peer: Option<IpAddr>) {
+        if let Some(place) = self.pending.iter().position(|(_, other)| *other == peer) {
+            self.pending.remove(place);
+        }
+    }
 }
 
 impl Door {
     fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
         // Plain maps: a panic elsewhere leaves them whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the session without a word, so that its client comes back: cuts the stream that it
-    /// was upgraded to, else the one it came on, and lets no further poll of it through.
+    /// Ends the session without a word, so that its client comes back: cuts the websocket that
+    /// it began on and those that it was upgraded to, and lets no further poll of it through.
     pub fn cut(&self, sid: Sid, first: Option<&Conn>) {
         let mut sessions = self.sessions();
-        sessions.condemned.insert(sid);
-        if let Some(conn) = sessions.upgraded.get(&sid).or(first) {
+        sessions.condemned.insert(sid, Instant::now());
+        let upgraded = sessions.upgraded.remove(&sid).unwrap_or_default();
+        for conn in upgraded.iter().chain(first) {
             conn.cut();
         }
+        sessions.sweep();
+        drop(sessions);
+        self.judged.notify_waiters();
     }
 
-    /// The session is over.
-    pub fn forget(&self, sid: Sid) {
-        let mut sessions = self.sessions();
-        sessions.upgraded.remove(&sid);
-        sessions.condemned.remove(&sid);
+    /// A handshake led to a connect.
+    pub fn connected(&self, peer: Option<IpAddr>) {
+        self.sessions().settle(peer);
     }
-}
 
-#[derive(Clone)]
-pub struct Guard {
-    pub shared: Shared,
-    pub door: Arc<Door>,
+    fn is_condemned(&self, sid: Sid) -> bool {
+        self.sessions().condemned.contains_key(&sid)
+    }
+
+    /// Passes a request on, until its session is to end or the server goes.
+    async fn pass(&self, sid: Option<Sid>, request: Request, next: Next) -> Response {
+        let conn = request.extensions().get::<Conn>().cloned();
+        let leaving = async {
+            match &conn {
+                Some(conn) => conn.leaving().await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = next.run(request);
+        tokio::pin!(answer, leaving);
+        let answer = loop {
+            let judged = self.judged.notified();
+            if sid.is_some_and(|sid| self.is_condemned(sid)) {
+                return unknown_session();
+            }
+            tokio::select! {
+                answer = &mut answer => break answer,
+                () = &mut leaving => return unknown_session(),
+                () = judged => {}
+            }
+        };
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(conn) = &conn
+        {
+            conn.is_websocket();
+        }
+        answer
+    }
 }
 
 /// What the library answers to a session that is over; clients come back with a new one.
 fn unknown_session() -> Response {
     let unknown = serde_json::json!({"code": 1, "message": "Session ID unknown"});
     reply::json(StatusCode::BAD_REQUEST, &unknown)
+}
+
+#[derive(Clone)]
+pub struct Guard {
+    pub shared: Shared,
+    pub door: Arc<Door>,
 }
 
 /// Middleware before the library.
@@ -97,53 +200,50 @@ fn allow(headers: &mut HeaderMap, page: HeaderValue) {
     }
 }
 
-async fn enter(guard: Guard, request: Request, next: Next) -> Response {
+async fn enter(guard: Guard, mut request: Request, next: Next) -> Response {
     let config = &guard.shared.config;
     let query = request.uri().query().unwrap_or_default();
-    let value = |name: &str| {
-        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)
-    };
-    if value("token").is_some() {
+    if parameter(query, "token").is_some() {
         return Error::new(Kind::Malformed, "A token in the address ends up in logs.")
             .hint("Send it as auth: { token }.")
             .into_response();
     }
-    let sid: Option<Sid> = value("sid").and_then(|(_, sid)| sid.parse().ok());
-    match sid {
-        None => {
-            let open = usize::try_from(guard.shared.metrics.sockets.get()).unwrap_or(0);
-            if open >= config.limits.sockets {
-                return Error::unavailable("Too many sockets are open.").into_response();
-            }
+    let sid: Option<Sid> = parameter(query, "sid").and_then(|sid| sid.parse().ok());
+    let Some(sid) = sid else {
+        let open = usize::try_from(guard.shared.metrics.sockets.get()).unwrap_or(0);
+        let most = PENDING_PER_SOCKET * config.limits.sockets;
+        let peer = request.extensions().get::<Conn>().and_then(Conn::far_address);
+        if open >= config.limits.sockets || !guard.door.sessions().begin(most, peer) {
+            return Error::unavailable("Too many sockets are open.").into_response();
         }
-        Some(sid) => {
-            let mut sessions = guard.door.sessions();
-            if sessions.condemned.contains(&sid) {
-                return unknown_session();
-            }
-            if value("transport").is_some_and(|(_, transport)| transport == "websocket")
-                && let Some(conn) = request.extensions().get::<Conn>()
-            {
-                sessions.upgraded.insert(sid, conn.clone());
-            }
+        request.extensions_mut().insert(Attempts::default());
+        let answer = guard.door.pass(None, request, next).await;
+        if answer.status().is_client_error() {
+            guard.door.sessions().settle(peer);
         }
-    }
-    let conn = request.extensions().get::<Conn>().cloned();
-    let leaving = async {
-        match &conn {
-            Some(conn) => conn.leaving().await,
-            None => std::future::pending().await,
-        }
+        return answer;
     };
-    // A poll that waits for news ends when the server goes.
-    let response = tokio::select! {
-        response = next.run(request) => response,
-        () = leaving => unknown_session(),
-    };
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && let Some(conn) = &conn
+    if is_websocket(query)
+        && let Some(conn) = request.extensions().get::<Conn>().cloned()
     {
-        conn.is_websocket();
+        let mut sessions = guard.door.sessions();
+        sessions.sweep();
+        let conns = sessions.upgraded.entry(sid).or_default();
+        conns.retain(Conn::is_open);
+        conns.push(conn);
     }
-    response
+    guard.door.pass(Some(sid), request, next).await
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// Does this request ask for a websocket?
+pub fn is_websocket(query: &str) -> bool {
+    parameter(query, "transport") == Some("websocket")
 }

@@ -416,7 +416,12 @@ impl State {
         let backlog = add_recent(backlog, &self.recent(head, &rooms));
         let (backlog, complete) = wire(backlog);
         let head = self.cursor;
-        answer(ack, &Subscribed { ok: true, rooms: rooms.clone(), head, backlog });
+        let subscribed = Subscribed { ok: true, rooms: rooms.clone(), head, backlog };
+        if matches!(ack.send(&subscribed), Err(SendError::Socket(SocketError::InternalChannelFull)))
+        {
+            // Joined without knowing from where would be a gap.
+            return self.cut(sid);
+        }
         if complete {
             self.places.join(sid, &rooms);
         }

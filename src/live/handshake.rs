@@ -1,24 +1,30 @@
 //! Connecting: a verified token or session, or a refusal in words that clients know.
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::socket::DisconnectReason;
 use tokio::sync::{mpsc, oneshot};
 
-use super::door::Door;
+use super::door::{Attempts, Door, is_websocket};
 use super::emit::Command;
 use super::limits::RateLimit;
 use super::messages::{Inbox, Message};
 use crate::api::live::{PING, SUBSCRIBE, UNSUBSCRIBE};
+use crate::clock::Clock;
 use crate::error::Kind;
 use crate::http::origin::{self, Origin};
 use crate::http::server::Conn;
 use crate::http::{Shared, auth};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 
 /// Messages of one socket that wait for their turn.
 const WAITING: usize = 64;
+/// From a disconnect, whoever asked for it, to the end of the connection.
+const HANG_UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// The `auth` of a connect packet.
 #[derive(Default, Deserialize)]
@@ -52,6 +58,10 @@ impl Handshake {
     /// Middleware: decides before the client hears that it is connected, and listens from then
     /// on, so that nothing that it says at once is missed.
     pub async fn check(self, socket: SocketRef, auth: TryData<Auth>) -> Result<(), String> {
+        let attempts = socket.req_parts().extensions.get::<Attempts>();
+        if !attempts.is_some_and(Attempts::one_more) {
+            return Err("Authentication failed".into());
+        }
         let secret = self.secret(&socket, auth).ok_or("Authentication required")?;
         let caller =
             self.0.shared.app.authenticate(&secret).await.map_err(|error| match error.kind {
@@ -60,7 +70,7 @@ impl Handshake {
             })?;
         let (sender, inbox) = mpsc::channel(WAITING);
         listen(&socket, &sender);
-        self.say_when_gone(&socket);
+        self.expect_goodbye(&socket);
         socket.extensions.insert(Arc::new(std::sync::Mutex::new(Some(Admitted {
             caller,
             secret,
@@ -80,30 +90,17 @@ impl Handshake {
         allowed.then(|| auth::cookie(&self.0.shared, headers)).flatten()
     }
 
-    /// Registered before the client is connected, so that no goodbye is missed. If it comes
-    /// first, the emitter finds the socket closed when it is introduced.
-    fn say_when_gone(&self, socket: &SocketRef) {
-        let Inner { shared, commands, door, .. } = &*self.0;
-        let sid = socket.id;
-        let (goodbye, door, metrics) = (commands.clone(), door.clone(), shared.metrics.clone());
-        socket.on_disconnect(move |_: DisconnectReason| async move {
-            metrics.sockets.dec();
-            door.forget(sid);
-            // Fails only when the emitter is gone for good.
-            let _ = goodbye.send(Command::Disconnect { sid }).await;
-        });
-    }
-
     /// Handler: the client is connected.
     pub async fn accepted(self, socket: SocketRef) {
         let slot: Option<Arc<std::sync::Mutex<Option<Admitted>>>> =
             socket.extensions.remove::<Arc<std::sync::Mutex<Option<Admitted>>>>();
         let admitted = slot.and_then(|slot| slot.lock().ok().and_then(|mut slot| slot.take()));
         let Some(Admitted { caller, secret, inbox }) = admitted else { return };
-        let Inner { shared, commands, rates, .. } = &*self.0;
+        let Inner { shared, commands, door, rates } = &*self.0;
         let sid = socket.id;
-        shared.metrics.sockets.inc();
-        let conn = socket.req_parts().extensions.get::<Conn>().cloned();
+        door.connected(peer_of(&socket));
+        socket.extensions.insert(Arc::new(Counted::new(shared.metrics.clone())));
+        let conn = stream_of(&socket);
         let inbox = Inbox {
             sid,
             caller: caller.clone(),
@@ -116,6 +113,58 @@ impl Handshake {
         let (heard_from, heard) = oneshot::channel();
         let connect = Command::Connect { socket, caller: Box::new(caller), conn, heard_from };
         inbox.run(connect, heard).await;
+    }
+}
+
+impl Handshake {
+    /// Hears of the end whenever it comes, also before the client is known to be connected.
+    fn expect_goodbye(&self, socket: &SocketRef) {
+        let (sid, conn) = (socket.id, stream_of(socket));
+        let (goodbye, door) = (self.0.commands.clone(), self.0.door.clone());
+        socket.on_disconnect(move |reason: DisconnectReason| async move {
+            // Fails only when the emitter is gone for good.
+            let _ = goodbye.send(Command::Disconnect { sid }).await;
+            let stays = matches!(
+                reason,
+                DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect
+            );
+            if stays {
+                // Its client hangs up by itself; if not, a line without a caller is cut. Apart,
+                // so that the socket itself is gone at once.
+                tokio::spawn(async move {
+                    Clock::System.sleep(HANG_UP_WITHIN).await;
+                    door.cut(sid, conn.as_ref());
+                });
+            }
+        });
+    }
+}
+
+/// The TCP stream of a socket that began as a websocket. Polls come on any stream, which may
+/// carry others' requests as well.
+fn stream_of(socket: &SocketRef) -> Option<Conn> {
+    let parts = socket.req_parts();
+    let own = is_websocket(parts.uri.query().unwrap_or_default());
+    parts.extensions.get::<Conn>().filter(|_| own).cloned()
+}
+
+fn peer_of(socket: &SocketRef) -> Option<IpAddr> {
+    socket.req_parts().extensions.get::<Conn>().and_then(Conn::far_address)
+}
+
+/// Counts a socket for as long as it exists, however it ends.
+struct Counted(Metrics);
+
+impl Counted {
+    fn new(metrics: Metrics) -> Self {
+        metrics.sockets.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sockets.dec();
     }
 }
 

@@ -29,6 +29,7 @@ pub struct TokenRow {
     pub name: String,
     pub scope: Scope,
     pub team: Option<String>,
+    pub team_id: Option<TeamId>,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }
@@ -95,7 +96,8 @@ impl Read<'_> {
     /// Tokens that are still good, of one person or of all.
     pub fn tokens(&self, of: Option<UserId>) -> Result<Vec<TokenRow>> {
         self.all(
-            "select k.id, u.username, k.name, k.scope, t.slug, k.created_at, k.expires_at
+            "select k.id, u.username, k.name, k.scope, t.slug, k.created_at, k.expires_at,
+                k.team_id
              from tokens k join users u on u.id = k.user_id left join teams t on t.id = k.team_id
              where k.ended_at is null and (?1 is null or k.user_id = ?1) order by k.id",
             [of],
@@ -108,6 +110,7 @@ impl Read<'_> {
                     team: row.get(4)?,
                     created_at: time(row, 5)?,
                     expires_at: time_or_null(row, 6)?,
+                    team_id: row.get(7)?,
                 })
             },
         )

@@ -2,17 +2,22 @@
 //! sockets; only the clock is turned by hand. What other people's programs do with the built
 //! binary runs in real time: `scripts/test` installs them.
 mod api;
+mod bad_input;
 mod commands;
 mod faults;
+mod frames;
 mod harness;
 mod house;
 mod intake;
+mod lagging;
 mod lifecycle;
 mod model;
 mod pagerduty_client;
 mod payloads;
+mod permissions;
 mod process;
 mod programs;
 mod sockets;
 mod walkthrough;
+mod wire;
 mod writer;

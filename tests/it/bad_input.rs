@@ -1,0 +1,694 @@
+//! What nobody should send: refused in the words of the protocol, nothing half stored, and the
+//! server as well as before.
+use incidentd::api::Method;
+use incidentd::http::routes;
+use serde_json::{Value, json};
+
+use crate::harness::{KEY, TestServer, answer};
+use crate::wire::{Raw, is_well, status};
+
+/// The endpoints of senders.
+const SENDERS: [&str; 5] = ["generic", "alertmanager", "api/v2/alerts", "grafana", "enqueue"];
+
+fn path(sender: &str, key: &str) -> String {
+    match sender {
+        "enqueue" => "/v2/enqueue".into(),
+        sender => format!("/integrations/{key}/{sender}"),
+    }
+}
+
+/// A usable request with this title, and `extra` beside it where the alert has its fields.
+fn usable(sender: &str, title: &Value, labels: &Value) -> Value {
+    match sender {
+        "generic" => json!({"title": title, "labels": labels}),
+        "enqueue" => json!({
+            "routing_key": KEY, "event_action": "trigger", "dedup_key": title,
+            "payload": {"summary": title, "source": "x", "severity": "error", "custom_details": labels},
+        }),
+        "api/v2/alerts" => json!([{"labels": labels, "annotations": {"summary": title}}]),
+        _ => json!({
+            "receiver": "r", "groupKey": title, "commonLabels": labels,
+            "commonAnnotations": {"summary": title},
+            "alerts": [{"status": "firing", "labels": labels, "annotations": {"summary": title}}],
+        }),
+    }
+}
+
+async fn incidents(server: &TestServer) -> Vec<Value> {
+    let url = format!("{}/api/v1/incidents?status=all&limit=200", server.url);
+    let (status, page) = answer(server.http().get(url).bearer_auth(server.token("root"))).await;
+    assert_eq!(status, 200, "{page}");
+    page["items"].as_array().expect("items").clone()
+}
+
+fn deep(levels: usize) -> String {
+    format!("{{\"x\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
+}
+
+/// Bodies that no protocol can read.
+fn unreadable() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("nothing", Vec::new()),
+        ("half an object", b"{".to_vec()),
+        ("no JSON", b"<xml/>".to_vec()),
+        ("two values", b"{} {}".to_vec()),
+        ("invalid UTF-8", b"{\"title\":\"\xff\xfe\"}".to_vec()),
+        ("overlong UTF-8", b"{\"title\":\"\xc0\xaf\"}".to_vec()),
+        ("33 deep", deep(33).into_bytes()),
+        ("100,000 deep", deep(100_000).into_bytes()),
+        ("objects 40 deep", format!("{}1{}", "{\"a\":".repeat(40), "}".repeat(40)).into_bytes()),
+        ("a bare control character", b"{\"title\":\"a\nb\"}".to_vec()),
+        ("a NUL byte", b"{\"title\":\"a\0b\"}".to_vec()),
+        ("NaN", b"{\"title\":NaN}".to_vec()),
+        ("UTF-16", b"\xff\xfe{\0}\0".to_vec()),
+        ("a byte order mark", b"\xef\xbb\xbf{}".to_vec()),
+    ]
+}
+
+#[tokio::test]
+async fn senders_who_send_what_cannot_be_read() {
+    let server = TestServer::start().await;
+    for sender in SENDERS {
+        let address = path(sender, KEY);
+        for (name, body) in unreadable() {
+            let (status, answer) = server.post_raw(&address, "application/json", body).await;
+            assert_eq!(status, 400, "{sender}: {name}: {answer}");
+        }
+        let marked = |text: &str| {
+            usable(sender, &json!("MARK"), &json!({"a": "b"})).to_string().replace("\"MARK\"", text)
+        };
+        for text in ["\"\\ud800\"", "1e400", "\"\\udc00\\ud800\"", "\"\\u12\"", "01"] {
+            let body = marked(text).into_bytes();
+            let (status, answer) = server.post_raw(&address, "application/json", body).await;
+            assert_eq!(status, 400, "{sender}: {text}: {answer}");
+        }
+        is_well(&server, sender).await;
+    }
+    assert_eq!(incidents(&server).await, Vec::<Value>::new(), "nothing is half stored");
+}
+
+#[tokio::test]
+async fn senders_who_send_the_wrong_types() {
+    let server = TestServer::start().await;
+    let nested = json!({"a": [1, {"b": null}]});
+    for (sender, body, expected) in [
+        ("generic", json!([]), 400),
+        ("generic", json!([{"title": "x"}]), 400),
+        ("generic", json!({}), 422),
+        ("generic", json!({"title": nested}), 422),
+        ("generic", json!({"title": ""}), 422),
+        ("generic", json!({"title": " \n "}), 422),
+        ("generic", json!({"title": "x", "status": "sideways"}), 422),
+        ("alertmanager", json!([]), 422),
+        ("alertmanager", json!({}), 422),
+        ("alertmanager", json!({"alerts": "many"}), 400),
+        ("alertmanager", json!({"alerts": [7]}), 400),
+        ("alertmanager", json!({"alerts": [{}]}), 422),
+        ("alertmanager", json!({"alerts": [{"labels": []}]}), 422),
+        ("alertmanager", json!({"alerts": [{"labels": {"": "x"}}]}), 422),
+        ("alertmanager", json!({"alerts": [{"labels": {"a\0b": "x"}}]}), 422),
+        ("api/v2/alerts", json!({}), 400),
+        ("api/v2/alerts", json!([7]), 400),
+        ("api/v2/alerts", json!([{}]), 400),
+        ("api/v2/alerts", json!([{"labels": {}}]), 400),
+        ("api/v2/alerts", json!([{"labels": {"a": ""}}]), 400),
+        ("api/v2/alerts", json!([{"labels": {"a\u{1b}": "x"}}]), 400),
+        ("api/v2/alerts", json!([{"labels": {"a": "b"}, "startsAt": "soon"}]), 400),
+        (
+            "api/v2/alerts",
+            json!([{"labels": {"a": "b"}, "startsAt": "2026-11-23T03:00:00Z", "endsAt": "2026-11-23T02:00:00Z"}]),
+            400,
+        ),
+        ("grafana", json!([]), 422),
+        ("grafana", json!({}), 422),
+        ("grafana", json!({"alerts": null}), 422),
+        ("grafana", json!({"alerts": {"a": 1}}), 400),
+        ("enqueue", json!([]), 400),
+        ("enqueue", json!({}), 400),
+        ("enqueue", json!({"routing_key": 7, "event_action": "trigger"}), 400),
+        ("enqueue", json!({"routing_key": KEY, "event_action": "trigger", "payload": "x"}), 400),
+        ("enqueue", json!({"routing_key": KEY, "event_action": "trigger", "payload": {}}), 400),
+        ("enqueue", json!({"routing_key": KEY, "event_action": "resolve"}), 400),
+        (
+            "enqueue",
+            json!({"routing_key": KEY, "event_action": "dance", "payload": {"summary": "x"}}),
+            400,
+        ),
+        (
+            "enqueue",
+            json!({"routing_key": KEY, "event_action": "trigger", "links": 7, "payload": {"summary": "x"}}),
+            400,
+        ),
+    ] {
+        let bytes = body.to_string().into_bytes();
+        let (status, answer) = server.post_raw(&path(sender, KEY), "application/json", bytes).await;
+        assert_eq!(status, expected, "{sender}: {body}: {answer}");
+    }
+    is_well(&server, "wrong types").await;
+    assert_eq!(incidents(&server).await, Vec::<Value>::new(), "nothing is half stored");
+}
+
+#[tokio::test]
+async fn what_senders_overdo_is_cut_and_marked() {
+    let server = TestServer::start().await;
+    let many: serde_json::Map<String, Value> =
+        (0..10_000).map(|n| (format!("l{n}"), json!("v"))).collect();
+    for (n, sender) in SENDERS.into_iter().enumerate() {
+        for (title, labels) in [
+            (json!(format!("{n}{}", "x".repeat(1_000_000))), json!({"a": "b"})),
+            (json!(format!("{n} many")), Value::Object(many.clone())),
+            (json!(format!("{n} long")), json!({"n".repeat(5_000): "v", "v": "w".repeat(100_000)})),
+            (
+                json!(format!("{n} quotes {}", "\"".repeat(1_000))),
+                json!({"q": "\"\\".repeat(4_000), "e": "\"".repeat(1_000)}),
+            ),
+        ] {
+            if sender == "enqueue" && title.as_str().is_some_and(|title| title.len() > 500_000) {
+                continue;
+            }
+            // Told apart by their labels, where labels are what an alert is.
+            let mut labels = labels;
+            labels["case"] = json!(title.as_str().map(|title| &title[..title.len().min(20)]));
+            let body = usable(sender, &title, &labels).to_string().into_bytes();
+            let address = path(sender, KEY);
+            let (status, answer) = server.post_raw(&address, "application/json", body).await;
+            assert!((200..300).contains(&status), "{sender}: {answer}");
+        }
+        is_well(&server, sender).await;
+    }
+    let stored = incidents(&server).await;
+    assert!(stored.len() >= 16, "{}", stored.len());
+    for incident in &stored {
+        let size = incident.to_string().len();
+        assert!(size <= 32 * 1024, "{size}: {}", incident["title"]);
+        assert!(incident["title"].as_str().is_some_and(|title| title.len() <= 1_024));
+    }
+    let cut = |incident: &&Value| incident["title"].as_str().is_some_and(|t| t.ends_with('…'));
+    assert!(stored.iter().filter(cut).count() >= 4, "cut titles say so");
+    let dropped = |incident: &&Value| incident["labels"]["incidentd_dropped_labels"].is_string();
+    assert!(stored.iter().any(|incident| dropped(&incident)));
+}
+
+#[tokio::test]
+async fn hostile_text_is_kept_as_text() {
+    let server = TestServer::start().await;
+    let texts = [
+        "'; drop table incidents; --",
+        "\" or 1=1 --",
+        "%' union select secret_hash from tokens --",
+        "<img src=x onerror=alert(1)>",
+        "{{7*7}} ${jndi:ldap://x} $(reboot) `id`",
+        "__proto__",
+        "constructor",
+        "=cmd|' /C calc'!A0",
+        "../../../etc/passwd",
+    ];
+    for (n, sender) in SENDERS.into_iter().enumerate() {
+        for text in texts {
+            let title = json!(format!("{text} {n}"));
+            let labels =
+                json!({"__proto__": text, "constructor": text, "text": text, "n": n.to_string()});
+            let body = usable(sender, &title, &labels).to_string().into_bytes();
+            let address = path(sender, KEY);
+            let (status, answer) = server.post_raw(&address, "application/json", body).await;
+            assert!((200..300).contains(&status), "{sender}: {text}: {answer}");
+        }
+    }
+    let stored = incidents(&server).await;
+    for text in texts {
+        for n in 0..SENDERS.len() {
+            let title = format!("{text} {n}");
+            assert!(stored.iter().any(|incident| incident["title"] == *title), "{title}");
+        }
+    }
+    let proto = stored.iter().find(|incident| incident["title"] == "__proto__ 0").expect("stored");
+    assert_eq!(proto["labels"]["__proto__"], "__proto__");
+    // The same text where it is looked for instead of stored.
+    for text in texts {
+        for name in ["q", "team", "service", "assignee", "cursor", "label", "status", "since"] {
+            let escaped: Vec<String> = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let text = escaped.concat();
+            let request =
+                server.http().get(format!("{}/api/v1/incidents?{name}={text}", server.url));
+            let (status, body) = answer(request.bearer_auth(server.token("root"))).await;
+            assert!(matches!(status, 200 | 404 | 422), "{name}={text}: {status} {body}");
+        }
+    }
+    // Control characters of any kind are shown as what they are: nothing.
+    let body =
+        json!({"title": "a\u{0}b\u{1b}[2Jc\u{9b}31m\u{7f}", "labels": {"k\u{0}": "v\u{1b}"}});
+    let (status, taken) = server.post("generic", &body).await;
+    assert_eq!(status, 202, "{taken}");
+    let stored = incidents(&server).await.into_iter().max_by_key(|i| i["id"].as_i64());
+    let text = stored.expect("stored").to_string();
+    assert!(!text.contains("\\u0000") && !text.contains("\\u001b"), "{text}");
+    assert!(!text.contains(|c: char| c.is_control()), "{text}");
+    is_well(&server, "hostile text").await;
+}
+
+#[tokio::test]
+async fn absurd_times_are_no_times() {
+    let server = TestServer::start().await;
+    for (n, at) in [
+        json!("999999-01-01T00:00:00Z"),
+        json!("-009999-01-01T00:00:00Z"),
+        json!("9999-12-31T23:59:59.999999999Z"),
+        json!("2026-13-45T99:99:99Z"),
+        json!(1e300),
+        json!(-1),
+        json!(i64::MAX),
+        json!({"a": 1}),
+        json!("x".repeat(10_000)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let alert = json!({"labels": {"n": n.to_string()}, "startsAt": at, "endsAt": at});
+        for sender in ["alertmanager", "grafana"] {
+            let body = json!({"groupKey": format!("{sender} {n}"), "alerts": [alert]});
+            let (status, answer) = server.post(sender, &body).await;
+            assert_eq!(status, 202, "{sender} {at}: {answer}");
+        }
+        let (status, answer) = server.post("api/v2/alerts", &json!([alert])).await;
+        assert!(matches!(status, 200 | 400), "{at}: {status} {answer}");
+        let body = json!({"title": format!("time {n}"), "startsAt": at});
+        let (status, answer) = server.post("generic", &body).await;
+        assert_eq!(status, 202, "{at}: {answer}");
+    }
+    is_well(&server, "absurd times").await;
+    for query in ["since=999999-01-01T00:00:00Z", "until=yesterday", "since=&until="] {
+        let url = format!("{}/api/v1/incidents?{query}", server.url);
+        let (status, body) = answer(server.http().get(url).bearer_auth(server.token("bob"))).await;
+        assert_eq!(status, 422, "{query}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_told_so_in_the_words_of_the_protocol() {
+    let server = TestServer::start().await;
+    let wrong = "ffffffffffffffffffffffffffffffff";
+    for sender in SENDERS {
+        let mut body = usable(sender, &json!("x"), &json!({"a": "b"}));
+        if sender == "enqueue" {
+            body["routing_key"] = json!(wrong);
+        }
+        for body in [body.to_string().into_bytes(), vec![b' '; 200_000]] {
+            if sender == "enqueue" && body.len() > 1_000 {
+                continue;
+            }
+            let address = path(sender, wrong);
+            let (status, answer) = server.post_raw(&address, "application/json", body).await;
+            assert_eq!(status, 404, "{sender}: {answer}");
+            match sender {
+                "api/v2/alerts" => assert!(answer.is_string(), "{answer}"),
+                "enqueue" => assert_eq!(answer["status"], "invalid key", "{answer}"),
+                _ => assert_eq!(answer["code"], "not_found", "{answer}"),
+            }
+            assert!(!answer.to_string().contains(wrong), "{sender} echoes a key: {answer}");
+        }
+    }
+    for key in ["", "x", "%00", "..", "%2e%2e", "a%2Fb", "'--", &"k".repeat(5_000)] {
+        let address = format!("/integrations/{key}/generic");
+        let head = format!(
+            "POST {address} HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{{\"title\":\"x\"}}"
+        );
+        let status = status(&server.url, head).await;
+        assert!(matches!(status, 404 | 400), "{key}: {status}");
+    }
+    assert_eq!(incidents(&server).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn too_much_is_refused_before_it_is_read() {
+    let server = TestServer::start().await;
+    let token = server.token("bob");
+    let mut addresses: Vec<(String, &str)> =
+        SENDERS.iter().map(|sender| (path(sender, KEY), "")).collect();
+    for (method, route, _) in routes::operations().routes {
+        if method == Method::Post {
+            addresses.push((format!("/api/v1{}", route.replace("{id}", "1")), token));
+        }
+    }
+    addresses.push(("/api/v1/sessions".into(), ""));
+    for (address, token) in addresses {
+        let admin = server.token("root");
+        let token = if token.is_empty() { "x" } else { admin };
+        let head = format!(
+            "POST {address} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\n"
+        );
+        // At once: not a byte of the body is sent.
+        let huge = format!("{head}Content-Length: 1000000000000\r\n\r\n");
+        assert_eq!(status(&server.url, huge).await, 413, "{address}");
+        let gzip = format!("{head}Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{{}}");
+        assert_eq!(status(&server.url, gzip).await, 415, "{address}");
+        let mut raw = Raw::connect(&server.url).await;
+        raw.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n")).await;
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
+        let mut sent = 0;
+        while sent < 64 * 1024 * 1024 && raw.send(&chunk).await {
+            sent += chunk.len();
+        }
+        // A reset may overtake the answer, but the reading ends.
+        let answer = raw.answer().await.map_or(413, |answer| answer.status);
+        assert_eq!(answer, 413, "{address}: endless chunks");
+        assert!(sent < 64 * 1024 * 1024, "{address}: {sent} bytes were taken");
+    }
+    is_well(&server, "too much").await;
+    assert_eq!(incidents(&server).await, Vec::<Value>::new());
+}
+
+async fn api(server: &TestServer, route: &str, kind: Option<&str>, body: Vec<u8>) -> (u16, Value) {
+    let mut request = server.http().post(format!("{}/api/v1{route}", server.url));
+    if let Some(kind) = kind {
+        request = request.header("content-type", kind);
+    }
+    answer(request.bearer_auth(server.token("root")).body(body)).await
+}
+
+const JSON: Option<&str> = Some("application/json");
+
+#[tokio::test]
+async fn the_api_takes_json_and_only_json() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let before = incidents(&server).await;
+    let routes: Vec<String> = routes::operations()
+        .routes
+        .into_iter()
+        .filter(|(method, _, _)| *method == Method::Post)
+        .map(|(_, route, _)| route.replace("{id}", "1"))
+        .chain(["/sessions".to_owned()])
+        .collect();
+    for route in &routes {
+        for (name, body) in unreadable() {
+            // Nothing at all is an empty object here, and lacks what is needed.
+            let expected = if body.is_empty() { [422, 422] } else { [400, 400] };
+            let (status, answer) = api(&server, route, JSON, body.clone()).await;
+            // An empty name of a token is no fault.
+            if route == "/tokens" && body.is_empty() {
+                continue;
+            }
+            assert!(expected.contains(&status), "{route}: {name}: {status} {answer}");
+        }
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "text/json",
+            "application/jsonx",
+            "",
+        ] {
+            let (status, answer) = api(&server, route, Some(kind), b"{}".to_vec()).await;
+            assert_eq!(status, 415, "{route}: {kind}: {answer}");
+        }
+        for body in ["[]", "7", "\"x\"", "null", "true"] {
+            let (status, answer) = api(&server, route, JSON, body.into()).await;
+            assert!(matches!(status, 400 | 422), "{route}: {body}: {status} {answer}");
+        }
+        for body in [
+            r#"{"x":1,"x":1}"#,
+            r#"{"name":"a","name":"a"}"#,
+            r#"{"service":"checkout","title":"a","title":"b"}"#,
+            r#"{"service":"checkout","title":"a","labels":{"a":"1","a":"2"}}"#,
+            r#"{"action":"resolve","action":"reopen"}"#,
+            r#"{"action":"resolve","ids":[1],"ids":[1]}"#,
+            r#"{"action":"addNote","ids":[1],"body":"x","body":"y"}"#,
+            r#"{"username":"x","username":"y"}"#,
+            r#"{"x":"\ud800"}"#,
+            r#"{"x":1e400}"#,
+            r#"{"x":{"deep":[{"a":1,"a":2}]}}"#,
+        ] {
+            let (status, answer) = api(&server, route, JSON, body.into()).await;
+            assert_eq!(status, 400, "{route}: {body}: {answer}");
+        }
+        let (status, answer) = api(&server, route, JSON, br#"{"unheardOf":1}"#.to_vec()).await;
+        assert_eq!(status, 422, "{route}: an unknown key: {answer}");
+        is_well(&server, route).await;
+    }
+    assert_eq!(incidents(&server).await, before, "nothing was stored or changed");
+}
+
+#[tokio::test]
+async fn the_api_names_the_field_that_is_wrong() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let before = incidents(&server).await;
+    let trigger = |extra: Value| {
+        let mut body = json!({"service": "checkout", "title": "x"});
+        body.as_object_mut().expect("an object").extend(extra.as_object().expect("one").clone());
+        ("/incidents", body)
+    };
+    let many: serde_json::Map<String, Value> =
+        (0..65).map(|n| (format!("l{n}"), json!("v"))).collect();
+    let heavy: serde_json::Map<String, Value> =
+        (0..60).map(|n| (format!("l{n}"), json!("v".repeat(1_000)))).collect();
+    let act = |body: Value| ("/incidents/1/actions", body);
+    let user = |body: Value| ("/users", body);
+    for ((route, body), field) in [
+        (trigger(json!({"title": ""})), "title"),
+        (trigger(json!({"title": "x".repeat(1_025)})), "title"),
+        (trigger(json!({"title": 7})), ""),
+        (trigger(json!({"title": null})), ""),
+        (trigger(json!({"dedupKey": "x".repeat(256)})), "dedupKey"),
+        (trigger(json!({"dedupKey": " "})), "dedupKey"),
+        (trigger(json!({"description": "x".repeat(6 * 1024 + 1)})), "description"),
+        (trigger(json!({"labels": {"": "x"}})), "labels"),
+        (trigger(json!({"labels": {"a\u{0}b": "x"}})), "labels"),
+        (trigger(json!({"labels": {"n".repeat(256): "x"}})), "labels"),
+        (trigger(json!({"labels": {"n": "v".repeat(1_025)}})), "labels"),
+        (trigger(json!({"labels": many})), ""),
+        (trigger(json!({"labels": heavy})), "labels"),
+        (trigger(json!({"labels": {"a": 1}})), ""),
+        (trigger(json!({"links": [{"href": "javascript:alert(1)"}]})), "links"),
+        (trigger(json!({"links": vec![json!({"href": "https://x"}); 9]})), "links"),
+        (trigger(json!({"severity": "dreadful"})), ""),
+        (trigger(json!({"urgency": "loud"})), ""),
+        (trigger(json!({"status": "x"})), ""),
+        (act(json!({"action": "addNote", "body": ""})), "body"),
+        (act(json!({"action": "addNote", "body": "x".repeat(4_097)})), "body"),
+        (act(json!({"action": "snooze", "for": "-1h"})), ""),
+        (act(json!({"action": "snooze", "for": "99999999999h"})), ""),
+        (act(json!({"action": "snooze"})), "for"),
+        (act(json!({"action": "snooze", "for": "1h", "until": "2026-11-23T09:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "until": "1970-01-01T00:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "until": "9999-12-31T00:00:00Z"})), ""),
+        (act(json!({"action": "snooze", "until": "9999-12-01T00:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "for": "9y"})), ""),
+        (act(json!({"action": "snooze", "for": "3000d"})), "for"),
+        (act(json!({"action": "resolve", "hold": "3000d"})), "hold"),
+        (act(json!({"action": "resolve", "note": "x".repeat(4_097)})), "note"),
+        (act(json!({"action": "dance"})), ""),
+        (act(json!({"action": 7})), ""),
+        (act(json!({})), ""),
+        (("/incidents/actions", json!({"action": "reopen", "ids": vec![1; 501]})), "ids"),
+        (("/incidents/actions", json!({"action": "reopen", "ids": [1.5]})), ""),
+        (("/incidents/actions", json!({"action": "reopen", "ids": 1})), ""),
+        (user(json!({"username": "a b"})), "username"),
+        (user(json!({"username": ""})), "username"),
+        (user(json!({"username": "x".repeat(300)})), "username"),
+        (user(json!({"username": "zoe", "name": "x".repeat(256)})), "name"),
+        (user(json!({"username": "zoe", "email": "nobody"})), "email"),
+        (user(json!({"username": "zoe", "email": "a@b\r\nBcc: c@d"})), "email"),
+        (user(json!({"username": "zoe", "password": "short"})), "password"),
+        (user(json!({"username": "zoe", "password": "x".repeat(257)})), "password"),
+        (("/tokens", json!({"name": "x".repeat(256)})), "name"),
+        (("/tokens", json!({"scope": "god"})), ""),
+        (("/tokens", json!({"expires": "0s"})), "expires"),
+    ] {
+        let (status, answer) = api(&server, route, JSON, body.to_string().into()).await;
+        assert_eq!(status, 422, "{route} {body}: {answer}");
+        let named = answer["errors"][0]["field"].as_str().unwrap_or_default();
+        assert!(!named.is_empty(), "{route} {body}: {answer}");
+        assert!(field.is_empty() || named == field, "{route} {body}: {named} is not {field}");
+    }
+    is_well(&server, "wrong fields").await;
+    assert_eq!(incidents(&server).await, before, "nothing was stored or changed");
+}
+
+#[tokio::test]
+async fn an_incident_by_hand_stays_below_its_size() {
+    let server = TestServer::start().await;
+    let labels: serde_json::Map<String, Value> =
+        (0..11).map(|n| (format!("l{n}"), json!("\"".repeat(1_000)))).collect();
+    let links = vec![json!({"href": format!("https://x/{}", "y".repeat(500))}); 8];
+    let body = json!({
+        "service": "checkout", "title": "\"".repeat(1_024), "description": "\\".repeat(8 * 1024),
+        "labels": labels, "links": links,
+    });
+    let (status, answer) = api(&server, "/incidents", JSON, body.to_string().into()).await;
+    if status == 200 {
+        let stored = incidents(&server).await;
+        let size = stored[0].to_string().len();
+        assert!(size <= 32 * 1024, "{size}");
+    } else {
+        assert_eq!(status, 422, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn idempotency_keys_that_are_none() {
+    let server = TestServer::start().await;
+    let post = |path: String, key: Vec<u8>, body: Value| {
+        let value = reqwest::header::HeaderValue::from_bytes(&key).expect("a header");
+        let request = server.http().post(format!("{}{path}", server.url)).json(&body);
+        answer(request.bearer_auth(server.token("bob")).header("idempotency-key", value))
+    };
+    let generic = path("generic", KEY);
+    for key in [b"".to_vec(), vec![b'k'; 256], b"caf\xc3\xa9".to_vec(), b"\xff".to_vec()] {
+        let (status, answer) = post(generic.clone(), key.clone(), json!({"title": "x"})).await;
+        assert_eq!(status, 422, "{key:?}: {answer}");
+        let body = json!({"service": "checkout", "title": "x"});
+        let (status, answer) = post("/api/v1/incidents".into(), key.clone(), body).await;
+        assert_eq!((status, &answer["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
+    }
+    assert_eq!(incidents(&server).await, Vec::<Value>::new());
+    let key = b"'; drop table idempotency; --".to_vec();
+    for _ in 0..2 {
+        let (status, answer) = post(generic.clone(), key.clone(), json!({"title": "x"})).await;
+        assert_eq!((status, &answer["new"]), (202, &json!(true)), "the first answer again");
+    }
+    let (status, answer) = post(generic.clone(), key, json!({"title": "y"})).await;
+    assert_eq!(status, 422, "a key of another request: {answer}");
+    let stored = incidents(&server).await;
+    assert_eq!((stored.len(), &stored[0]["alertCount"]), (1, &json!(1)));
+}
+
+#[tokio::test]
+async fn lists_ask_for_no_more_than_a_page() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let get = |query: String| {
+        let url = format!("{}/api/v1/{query}", server.url);
+        answer(server.http().get(url).bearer_auth(server.token("bob")))
+    };
+    for query in [
+        "incidents?limit=0",
+        "incidents?limit=201",
+        "incidents?limit=-1",
+        "incidents?limit=1e9",
+        "incidents?cursor=x",
+        "incidents?cursor=1-9999999999999999999999",
+        "incidents?unheard=of",
+        "incidents?label=x",
+        "incidents?label==x",
+        "incidents?q=a&q=b",
+        "events?after=x",
+        "events?after=99999999999999999999",
+        "events?limit=0",
+        "incidents/1/timeline?cursor=x",
+        "incidents/1/alerts?limit=999",
+    ] {
+        let (status, body) = get(query.to_owned()).await;
+        assert_eq!(status, 422, "{query}: {body}");
+    }
+    for query in [
+        format!("incidents?team=payments{}", "&team=payments".repeat(900)),
+        format!("incidents?label=a=b{}", "&label=a=b".repeat(1_200)),
+        format!("incidents?status=all{}", "&status=open".repeat(1_000)),
+    ] {
+        let (status, body) = get(query.clone()).await;
+        assert!(matches!(status, 200 | 422), "{}: {status} {body}", &query[..40]);
+        if status == 200 {
+            assert!(body["items"].as_array().is_some_and(|items| items.len() <= 1));
+        }
+    }
+    for query in [
+        "events?after=-9223372036854775808",
+        "events?after=9223372036854775807",
+        "incidents?cursor=9-9223372036854775807",
+        "incidents?cursor=9223372036854775807--9223372036854775808",
+    ] {
+        assert_eq!(get(query.to_owned()).await.0, 200, "{query}");
+    }
+    for id in ["0", "-1", "9223372036854775807", "9223372036854775808", "1.0", "0x1", "%31%00", "'"]
+    {
+        assert_eq!(get(format!("incidents/{id}")).await.0, 404, "{id}");
+    }
+    is_well(&server, "lists").await;
+}
+
+#[tokio::test]
+async fn http_that_no_client_speaks() {
+    let server = TestServer::start().await;
+    let generic = path("generic", KEY);
+    let body = "{\"title\":\"x\"}";
+    let post = |headers: &str, rest: &str| {
+        format!("POST {generic} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{rest}")
+    };
+    let many: Vec<String> = (0..110).map(|n| format!("X-{n}: y")).collect();
+    let mut wrong = Vec::new();
+    let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (name, bytes, expected) in [
+        (
+            "both lengths",
+            post("Content-Length: 6\r\nTransfer-Encoding: chunked", smuggled),
+            &[400, 422][..],
+        ),
+        (
+            "both, turned",
+            post("Transfer-Encoding: chunked\r\nContent-Length: 6", smuggled),
+            &[400, 422],
+        ),
+        ("two lengths", post("Content-Length: 13\r\nContent-Length: 14", body), &[400]),
+        ("a list of lengths", post("Content-Length: 13, 14", body), &[400]),
+        ("a signed length", post("Content-Length: +13", body), &[400]),
+        ("no number", post("Content-Length: 0x0d", body), &[400]),
+        ("an unknown coding", post("Transfer-Encoding: brotli", body), &[400]),
+        ("two codings", post("Transfer-Encoding: gzip, chunked", "0\r\n\r\n"), &[400, 415, 422]),
+        ("chunked, not last", post("Transfer-Encoding: chunked, gzip", "0\r\n\r\n"), &[400]),
+        ("a bad chunk size", post("Transfer-Encoding: chunked", "zz\r\nxx\r\n0\r\n\r\n"), &[400]),
+        (
+            "an endless chunk size",
+            post("Transfer-Encoding: chunked", "ffffffffffffffffff\r\n"),
+            &[400],
+        ),
+        ("a folded header", post("X: a\r\n b\r\nContent-Length: 13", body), &[400]),
+        ("a space before the colon", post("Content-Length : 13", body), &[400]),
+        ("a NUL in a header", post("X: a\0b\r\nContent-Length: 13", body), &[400]),
+        ("a 20 KB header", post(&format!("X: {}", "y".repeat(20_000)), ""), &[431]),
+        ("110 headers", post(&many.join("\r\n"), ""), &[431]),
+        ("a 100 KB line", format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)), &[414, 431]),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), &[400, 0]),
+        ("TLS", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}\r\n\r\n".into(), &[400]),
+        ("no version", "GET /healthz\r\n\r\n".into(), &[400]),
+        ("HTTP/9", "GET /healthz HTTP/9.9\r\n\r\n".into(), &[400]),
+        ("TRACE", "TRACE /healthz HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[405]),
+        ("TRACE of nothing", "TRACE /nothing HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[404, 405]),
+        ("CONNECT", "CONNECT evil.example:80 HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[404, 405]),
+        (
+            "a whole address",
+            "GET http://evil.example/api/v1/me HTTP/1.1\r\nHost: x\r\n\r\n".into(),
+            &[401],
+        ),
+        ("dots", "GET /api/v1/%2e%2e/%2e%2e/healthz HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[404]),
+        ("plain dots", "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[404]),
+        (
+            "bad UTF-8",
+            "GET /integrations/%ff%fe/generic HTTP/1.1\r\nHost: x\r\n\r\n".into(),
+            &[400, 404, 405],
+        ),
+        ("bad percent signs", "GET /%zz%1 HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[400, 404]),
+        ("NUL in the path", "GET /healthz%00 HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[400, 404]),
+        ("a raw NUL", "GET /health\0z HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[400]),
+        ("two slashes", "GET //healthz HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[404]),
+        ("the wrong method", "DELETE /v2/enqueue HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[405]),
+    ] {
+        let mut raw = Raw::connect(&server.url).await;
+        raw.send(&bytes).await;
+        let status = raw.answer().await.map_or(0, |answer| answer.status);
+        if !expected.contains(&status) {
+            wrong.push(format!("{name}: {status}"));
+        }
+        if matches!(status, 400 | 422) && raw.answer().await.is_some() {
+            // What may be out of step is never read on.
+            wrong.push(format!("{name}: a second answer"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let bad = "POST /api/v1/incidents/%ff/actions HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n";
+    let bad = format!("{bad}Authorization: Bearer {}\r\n\r\n", server.token("bob"));
+    assert!(matches!(status(&server.url, bad).await, 400 | 404));
+    is_well(&server, "raw HTTP").await;
+    assert_eq!(incidents(&server).await, Vec::<Value>::new());
+}
