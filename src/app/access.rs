@@ -1,13 +1,13 @@
 //! Who may what, decided in this one place. What a caller may not see does not exist for him.
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::shift;
 use crate::domain::user::UserRef;
 use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId};
 use crate::error::{Error, Result};
-use crate::store::{Interest, Read};
+use crate::store::{Concern, Interest, Read};
 
 /// Whoever was assigned or paged may read and act this long after the resolve.
 const CONCERNED_FOR: Duration = Duration::from_hours(24);
@@ -178,23 +178,34 @@ impl Caller {
     ///
     /// # Errors
     /// `Unavailable` when the database cannot be read.
-    pub fn sight(&self, r: &Read<'_>) -> Result<Interest> {
+    pub fn sight(&self, r: &Read<'_>, now: Timestamp) -> Result<Interest> {
         if self.is_platform_admin() {
             return Ok(Interest { everything: true, ..Interest::default() });
         }
-        let mut interest = Interest::default();
-        if let Who::User { user, admin, .. } = &self.who {
-            interest.teams = match self.team {
-                Some(only) if *admin => vec![only],
-                only => r
-                    .memberships(user.id)?
-                    .into_iter()
-                    .map(|member| member.team)
-                    .filter(|team| only.is_none_or(|only| only == *team))
-                    .collect(),
-            };
-            interest.user = self.team.is_none().then_some(user.id);
+        let since = SignedDuration::try_from(CONCERNED_FOR).unwrap_or_default();
+        let resolved_after = now.saturating_sub(since).unwrap_or(Timestamp::MIN);
+        let user = self.user().filter(|_| self.team.is_none());
+        Ok(Interest {
+            everything: false,
+            teams: self.teams(r)?,
+            user: user.map(|user| Concern { user: user.id, resolved_after }),
+        })
+    }
+
+    /// The teams that the caller belongs to, as far as the credential goes.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub fn teams(&self, r: &Read<'_>) -> Result<Vec<TeamId>> {
+        match (&self.who, self.team) {
+            (Who::Host, _) => Ok(Vec::new()),
+            (Who::User { admin: true, .. }, Some(only)) => Ok(vec![only]),
+            (Who::User { user, .. }, only) => {
+                let mut teams: Vec<TeamId> =
+                    r.memberships(user.id)?.into_iter().map(|member| member.team).collect();
+                teams.retain(|team| only.is_none_or(|only| only == *team));
+                Ok(teams)
+            }
         }
-        Ok(interest)
     }
 }

@@ -59,11 +59,11 @@ impl App {
         query: ListQuery,
     ) -> Result<(Vec<Incident>, Option<String>)> {
         caller.must_have(Need::Read)?;
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.now());
         self.0
             .store
             .read(move |r| {
-                let sight = caller.sight(r)?;
+                let sight = caller.sight(r, now)?;
                 let mut filter = Filter {
                     statuses: StatusFilter::statuses(&query.status),
                     urgency: query.urgency,
@@ -170,11 +170,11 @@ impl App {
         limit: u32,
     ) -> Result<(Vec<LogRow>, Seq)> {
         caller.must_have(Need::Read)?;
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.now());
         self.0
             .store
             .read(move |r| {
-                let mut sight = caller.sight(r)?;
+                let mut sight = caller.sight(r, now)?;
                 if let Some(name) = &team {
                     let what = format!("Team `{name}`");
                     let team = r.find_team(name)?.ok_or_else(|| Error::not_found(&what))?;
@@ -200,7 +200,12 @@ impl App {
         action.check()?;
         let caller = caller.clone();
         let once = request_key(&caller, key);
-        self.write(move |w| w.once(once.as_ref(), |w| act(w, &caller, id, &action))).await
+        self.write(move |w| {
+            // Before a stored answer, too: who lost his access is told nothing.
+            caller.may_on(w, Need::Respond, &w.incident(id)?, w.now())?;
+            w.once(once.as_ref(), |w| act(w, &caller, id, &action))
+        })
+        .await
     }
 
     /// Does `action` to each incident, one transaction each.
@@ -279,7 +284,6 @@ fn request_key(caller: &Caller, key: RequestKey) -> Option<Idempotency> {
 
 fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {
     let mut incident = w.incident(id)?;
-    caller.may_on(w, Need::Respond, &incident, w.now())?;
     let to = match action {
         Action::Reassign { to, .. } => Some(assignable(w, caller, to, &incident)?),
         _ => None,
@@ -341,7 +345,7 @@ fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
     let Some(me) = caller.user().filter(|_| !caller.is_platform_admin()) else {
         return Ok(true);
     };
-    for team in caller.sight(r)?.teams {
+    for team in caller.teams(r)? {
         if r.find_role(team, user)?.is_some() {
             return Ok(true);
         }

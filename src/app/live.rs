@@ -27,13 +27,13 @@ impl App {
         after: Option<Seq>,
     ) -> Result<Joining> {
         caller.must_have(Need::Read)?;
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.now());
         self.0
             .store
             .read(move |r| {
                 let interest = match &teams {
                     Some(names) => named_teams(r, &caller, names)?,
-                    None => caller.sight(r)?,
+                    None => caller.sight(r, now)?,
                 };
                 let head = r.head()?;
                 let backlog = match usable(r, &caller, &interest, after, head)? {
@@ -75,7 +75,7 @@ fn rooms(interest: &Interest) -> Vec<Room> {
         return vec![Room::All];
     }
     let teams = interest.teams.iter().copied().map(Room::Team);
-    teams.chain(interest.user.map(Room::User)).collect()
+    teams.chain(interest.user.map(|concern| Room::User(concern.user))).collect()
 }
 
 fn named_teams(r: &Read<'_>, caller: &Caller, names: &[String]) -> Result<Interest> {

@@ -13,6 +13,9 @@ use crate::store::{self, Write};
 /// Names the field.
 pub(super) fn check_person(username: &str, name: Option<&str>, email: Option<&str>) -> Result<()> {
     check_slug(username).map_err(|why| Error::invalid("username", why))?;
+    if username == "me" {
+        return Err(Error::invalid("username", "is taken: `me` stands for whoever asks"));
+    }
     if name.is_some_and(|name| name.trim().is_empty() || name.len() > 255) {
         return Err(Error::invalid("name", "needs 1 to 255 characters"));
     }
@@ -64,7 +67,7 @@ impl App {
             .store
             .read(move |r| {
                 let mut seen = if everybody { r.users()? } else { Vec::new() };
-                for team in caller.sight(r)?.teams {
+                for team in caller.teams(r)? {
                     seen.extend(r.team_members(team)?.into_iter().map(|(user, _)| user));
                 }
                 seen.sort_by(|a, b| a.username.cmp(&b.username));
@@ -135,11 +138,11 @@ impl App {
     /// `Unavailable` when the database cannot be read.
     pub async fn teams(&self, caller: &Caller) -> Result<Vec<TeamRef>> {
         caller.must_have(Need::Read)?;
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.now());
         self.0
             .store
             .read(move |r| {
-                let sight = caller.sight(r)?;
+                let sight = caller.sight(r, now)?;
                 let mut teams = r.teams()?;
                 teams.retain(|team| sight.everything || sight.teams.contains(&team.id));
                 Ok(teams.iter().map(store::Team::reference).collect())

@@ -2,6 +2,7 @@
 mod admin;
 mod connect;
 mod incidents;
+mod look;
 mod output;
 mod serve;
 
@@ -59,11 +60,11 @@ enum Command {
     /// Run the server
     Serve(serve::Serve),
     /// List incidents: open ones of all my teams, unless asked otherwise
-    List(incidents::List),
+    List(look::List),
     /// Show an incident
-    Show(incidents::One),
+    Show(look::One),
     /// Show what happened to an incident
-    Timeline(incidents::One),
+    Timeline(look::One),
     /// Acknowledge incidents: I have it, stop paging
     Ack(incidents::Ack),
     /// Resolve incidents

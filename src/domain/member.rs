@@ -43,6 +43,8 @@ impl Member {
     #[must_use]
     pub fn same_episode(&self, starts_at: Option<Timestamp>) -> bool {
         match (self.starts_at, starts_at) {
+            // One that began before an ended one is over with it: the sender's twin lags.
+            (Some(known), Some(sent)) if self.ended == Some(EndedBy::Source) => sent <= known,
             (Some(known), Some(sent)) => known == sent,
             (None, None) => self.ended != Some(EndedBy::Source),
             _ => self.fires(),

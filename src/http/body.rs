@@ -42,8 +42,17 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
         Err(_) => Err(Error::new(Kind::Malformed, "The body did not arrive in time.")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        // Not the sender's fault: he shall send it again.
+        Ok(Err(error)) if was_cut(&*error) => Err(Error::unavailable("incidentd is stopping.")),
         Ok(Err(_)) => Err(Error::new(Kind::Malformed, "The body broke off.")),
     }
+}
+
+/// Did this server end the connection?
+fn was_cut(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::ConnectionAborted)
 }
 
 /// A body of the API: strict JSON.

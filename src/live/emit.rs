@@ -1,6 +1,5 @@
 //! The follower that sends: reads the log in order, sends each event to its rooms, obeys changes
 //! of access, and lets sockets in and out. One task, so the order is total.
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,76 +10,30 @@ use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::command::{Command, answer};
 use super::door::Door;
-use super::messages::answer;
 use super::places::{Place, Places};
+use super::seam::{Ring, access, add_recent, rooms_of, wire};
 use crate::api::live::{
-    AUTHENTICATED, Authenticated, Backlog as WireBacklog, Left, MAX_ACK, RATE_LIMIT_WARNING,
-    RateLimitWarning, Refused, Room, SESSION_EXPIRED, SessionExpired, Subscribed, UNSUBSCRIBED,
-    Unsubscribed,
+    AUTHENTICATED, Authenticated, Left, RATE_LIMIT_WARNING, Refused, Room, SESSION_EXPIRED,
+    SessionExpired, Subscribed, UNSUBSCRIBED, Unsubscribed,
 };
-use crate::app::{App, Backlog, Caller, Joining, LogRow, cursor_after, order_of_need};
-use crate::domain::event::{Access, Record};
-use crate::domain::{Event, Seq, UserId};
+use crate::app::{App, Caller, Joining, LogRow};
+use crate::domain::event::Access;
+use crate::domain::{Seq, UserId};
 use crate::error::{Error, Result};
 use crate::http::server::Conn;
 use crate::metrics::Metrics;
 
 /// Rows read at once.
 const ROWS: u32 = 256;
-/// Rows remembered to close the seam between a subscriber's read and now.
-const RING: usize = 4_096;
 /// Events that go to one socket before the next socket's turn, so that they leave in one write.
 const RUN: usize = 64;
 /// Sends after which other tasks get their turn, so that queues can drain.
 const YIELD_AFTER: usize = 64;
 /// A row that brings the loop down this often is skipped, loudly.
 const ATTEMPTS: u32 = 3;
-/// Room in an ack for what is around the events.
-const ACK_ENVELOPE: usize = 8 * 1024;
 const BEAT: Duration = Duration::from_secs(1);
-
-/// What the emitter is asked.
-pub enum Command {
-    Connect {
-        socket: SocketRef,
-        caller: Box<Caller>,
-        conn: Option<Conn>,
-        /// Told the cursor: what comes after it is obeyed for this socket too.
-        heard_from: oneshot::Sender<Seq>,
-    },
-    Disconnect {
-        sid: Sid,
-    },
-    /// The ack comes back through `unused` if the log ran on too far to close the seam.
-    Join {
-        sid: Sid,
-        joining: Joining,
-        ack: AckSender,
-        unused: oneshot::Sender<AckSender>,
-    },
-    /// Leave these rooms; none: all but the person's own.
-    Leave {
-        sid: Sid,
-        rooms: Option<Vec<Room>>,
-        ack: AckSender,
-    },
-    Warn {
-        sid: Sid,
-        warning: RateLimitWarning,
-        over: bool,
-    },
-    /// Its session or token is no longer good.
-    Expire {
-        sid: Sid,
-    },
-}
-
-/// A row as the ring keeps it.
-struct Recent {
-    row: LogRow,
-    access: Option<Access>,
-}
 
 /// Survives a panic of its loop: what it knows lies behind a lock.
 #[derive(Clone)]
@@ -96,7 +49,7 @@ struct State {
     door: Arc<Door>,
     places: Places,
     cursor: Seq,
-    ring: VecDeque<Recent>,
+    ring: Ring,
     trying: Trying,
 }
 
@@ -125,7 +78,7 @@ impl Emitter {
             door,
             places: Places::default(),
             cursor,
-            ring: VecDeque::with_capacity(RING),
+            ring: Ring::default(),
             trying: Trying::default(),
         };
         Self { state: Arc::new(Mutex::new(state)), metrics }
@@ -203,22 +156,17 @@ impl State {
         let (first, last) = (first.seq, last.seq);
         let times = if self.trying.row == first { self.trying.times + 1 } else { 1 };
         self.trying = Trying { row: first, times, run_to: self.trying.run_to.max(last) };
-        let mut change = None;
         if times > ATTEMPTS {
             self.metrics.skipped_events.inc();
             tracing::error!(seq = %first, "an event brought the emitter down {ATTEMPTS} times: skipped");
         } else {
             self.send(&run).await;
-            change = run.first().filter(|row| row.incident.is_none()).and_then(access);
-            if let Some(change) = &change {
-                self.follow_access(change);
+            if let Some(change) = run.first().and_then(access) {
+                self.follow_access(&change);
             }
         }
         for row in run {
-            if self.ring.len() == RING {
-                self.ring.pop_front();
-            }
-            self.ring.push_back(Recent { row, access: change.take() });
+            self.ring.push(row);
         }
         self.cursor = last;
         self.metrics.emitter_cursor.store(last.0, Ordering::Relaxed);
@@ -408,12 +356,12 @@ impl State {
             return answer(ack, &Refused::from(&error));
         }
         let Joining { rooms, user, head, backlog } = joining;
-        if !self.ring_reaches(head) || self.access_went(&rooms, user, head) {
+        if !self.ring.reaches(head, self.cursor) || self.ring.access_went(&rooms, user, head) {
             // Read again: what he may see, or what came since, is no longer what was read.
             let _ = unused.send(ack);
             return;
         }
-        let backlog = add_recent(backlog, &self.recent(head, &rooms));
+        let backlog = add_recent(backlog, &self.ring.recent(head, &rooms));
         let (backlog, complete) = wire(backlog);
         let head = self.cursor;
         let subscribed = Subscribed { ok: true, rooms: rooms.clone(), head, backlog };
@@ -425,38 +373,6 @@ impl State {
         if complete {
             self.places.join(sid, &rooms);
         }
-    }
-
-    fn ring_reaches(&self, head: Seq) -> bool {
-        head >= self.cursor || self.ring.front().is_some_and(|first| first.row.seq.0 <= head.0 + 1)
-    }
-
-    fn newer(&self, head: Seq) -> impl Iterator<Item = &Recent> {
-        self.ring.iter().rev().take_while(move |recent| recent.row.seq > head)
-    }
-
-    fn access_went(&self, rooms: &[Room], user: Option<UserId>, head: Seq) -> bool {
-        self.newer(head).any(|recent| match &recent.access {
-            Some(Access::MemberRemoved { team, user: gone }) => {
-                user == Some(*gone) && rooms.contains(&Room::Team(*team))
-            }
-            Some(Access::UserChanged { user: changed, .. }) => user == Some(*changed),
-            _ => false,
-        })
-    }
-
-    /// What went out to `rooms` after `head`, oldest first.
-    fn recent(&self, head: Seq, rooms: &[Room]) -> Vec<LogRow> {
-        let concerns = |row: &LogRow| {
-            row.incident.is_some() && rooms_of(row).any(|room| rooms.contains(&room))
-        };
-        let mut found: Vec<LogRow> = self
-            .newer(head)
-            .filter(|recent| concerns(&recent.row))
-            .map(|recent| recent.row.clone())
-            .collect();
-        found.reverse();
-        found
     }
 }
 
@@ -481,82 +397,10 @@ fn deliver(metrics: &Metrics, place: &mut Place, row: &LogRow, payload: &RawValu
     }
 }
 
-/// The rooms that an event goes to.
-fn rooms_of(row: &LogRow) -> impl Iterator<Item = Room> {
-    let everybody = row.incident.map(|_| Room::All);
-    everybody
-        .into_iter()
-        .chain(row.team.map(Room::Team))
-        .chain(row.people.iter().copied().map(Room::User))
-}
-
 fn payload(row: &LogRow) -> Option<&RawValue> {
     let payload = serde_json::from_str(&row.json).ok();
     if payload.is_none() {
         tracing::error!(seq = %row.seq, "a row of the log is no JSON");
     }
     payload
-}
-
-fn access(row: &LogRow) -> Option<Access> {
-    match serde_json::from_str(&row.json) {
-        Ok(Record::Access { change }) => Some(change),
-        _ => None,
-    }
-}
-
-/// Closes the seam: what came after the subscriber's read goes into his answer, so that it is
-/// neither missed nor sent out of order.
-fn add_recent(mut backlog: Backlog, recent: &[LogRow]) -> Backlog {
-    match &mut backlog {
-        Backlog::Events(rows) => rows.extend_from_slice(recent),
-        Backlog::Snapshot { incidents, .. } => {
-            for row in recent {
-                let Ok(Event { incident, .. }) = serde_json::from_str(&row.json) else { continue };
-                incidents.retain(|known| known.id != incident.id);
-                if incident.is_open() {
-                    incidents.push(incident);
-                }
-            }
-            incidents.sort_by_key(order_of_need);
-        }
-    }
-    backlog
-}
-
-/// As much of a backlog as an ack may hold; says whether that is all.
-fn wire(backlog: Backlog) -> (WireBacklog, bool) {
-    let mut room = MAX_ACK - ACK_ENVELOPE;
-    let mut fits = |json: &str| {
-        let fits = json.len() < room;
-        room = room.saturating_sub(json.len() + 1);
-        fits
-    };
-    match backlog {
-        Backlog::Events(rows) => {
-            let all = rows.len();
-            let events: Vec<Box<RawValue>> = rows
-                .into_iter()
-                .take_while(|row| fits(&row.json))
-                .filter_map(|row| RawValue::from_string(row.json.to_string()).ok())
-                .collect();
-            let more = events.len() < all;
-            (WireBacklog::Events { events, more }, !more)
-        }
-        Backlog::Snapshot { incidents, next } => {
-            let mut next_cursor = next;
-            let mut shown = Vec::with_capacity(incidents.len());
-            let mut last = None;
-            for incident in &incidents {
-                let Ok(json) = serde_json::value::to_raw_value(incident) else { continue };
-                if !fits(json.get()) {
-                    next_cursor = last.map(cursor_after);
-                    break;
-                }
-                shown.push(json);
-                last = Some(incident);
-            }
-            (WireBacklog::Reset { reset: true, incidents: shown, next_cursor }, true)
-        }
-    }
 }

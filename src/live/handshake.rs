@@ -8,8 +8,8 @@ use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::socket::DisconnectReason;
 use tokio::sync::{mpsc, oneshot};
 
+use super::command::Command;
 use super::door::{Attempts, Door, is_websocket};
-use super::emit::Command;
 use super::limits::RateLimit;
 use super::messages::{Inbox, Message};
 use crate::api::live::{PING, SUBSCRIBE, UNSUBSCRIBE};

@@ -7,7 +7,7 @@ use socketioxide::extract::AckSender;
 use socketioxide::socket::Sid;
 use tokio::sync::{mpsc, oneshot};
 
-use super::emit::Command;
+use super::command::{Command, answer};
 use super::limits::{FREE_SUBSCRIBES, LIMIT, RateLimit, Verdict};
 use crate::api::live::{PING, Pong, RateLimitWarning, Refused, SUBSCRIBE, Subscribe, UNSUBSCRIBE};
 use crate::app::{App, Caller};
@@ -62,11 +62,6 @@ fn read(data: Option<Value>) -> Result<Subscribe> {
         }),
         Some(_) => Err(Error::invalid("message", "must be an object {teamId?, teamIds?, after?}")),
     }
-}
-
-pub(super) fn answer(ack: AckSender, reply: &impl serde::Serialize) {
-    // A full or closed socket hears nothing; the emitter deals with it.
-    let _ = ack.send(reply);
 }
 
 /// The messages of one socket, and all that answering them takes.

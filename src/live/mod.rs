@@ -1,11 +1,13 @@
 //! Sockets: who may connect, what each follows, and the one loop that sends. A broadcast follows
 //! the log, so it happens only after the commit and a failed one fails nothing.
+mod command;
 mod door;
 mod emit;
 mod handshake;
 mod limits;
 mod messages;
 mod places;
+mod seam;
 
 use std::sync::Arc;
 use std::time::Duration;

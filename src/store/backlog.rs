@@ -1,7 +1,9 @@
 //! What a subscriber missed: read in one transaction with the head that it is true for.
+use jiff::Timestamp;
+
 use super::events::{LogRow, log_row};
 use super::lists::Filter;
-use super::sql::Read;
+use super::sql::{Read, ms};
 use crate::domain::{Incident, Seq, Status, TeamId, UserId};
 use crate::error::Result;
 
@@ -12,6 +14,14 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most incidents of a snapshot.
 pub const MAX_SNAPSHOT: u32 = 200;
 
+/// What a person was assigned to or paged for and may see, in whatever team: all that is open or
+/// was resolved after this.
+#[derive(Clone, Copy, Debug)]
+pub struct Concern {
+    pub user: UserId,
+    pub resolved_after: Timestamp,
+}
+
 /// What a subscriber wants to see, and may.
 #[derive(Clone, Debug, Default)]
 pub struct Interest {
@@ -19,7 +29,7 @@ pub struct Interest {
     pub everything: bool,
     pub teams: Vec<TeamId>,
     /// Also what concerns this person, in whatever team.
-    pub user: Option<UserId>,
+    pub user: Option<Concern>,
 }
 
 /// What came after a cursor, or the state as it is.
@@ -67,14 +77,16 @@ impl Read<'_> {
                 log_row,
             )?);
         }
-        if let Some(user) = interest.user {
+        if let Some(Concern { user, resolved_after }) = interest.user {
             rows.extend(self.all(
                 &format!(
                     "select {COLUMNS} from incident_people p
+                     join incidents i on i.id = p.incident_id
                      join events e on e.incident_id = p.incident_id
-                     where p.user_id = ?1 and e.seq > ?2 order by e.seq limit ?3"
+                     where p.user_id = ?1 and e.seq > ?2
+                     and (i.resolved_at is null or i.resolved_at > ?4) order by e.seq limit ?3"
                 ),
-                (user, after, limit),
+                (user, after, limit, ms(resolved_after)),
                 log_row,
             )?);
         }

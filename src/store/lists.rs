@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 use rusqlite::types::Value;
 
+use super::backlog::Concern;
 use super::incidents::{COLUMNS, TABLES, cursor_after, placed};
 use super::sql::{Read, ms};
 use crate::domain::{Incident, ServiceId, Status, TeamId, Urgency, UserId};
@@ -22,7 +23,7 @@ pub enum Sort {
 pub struct Filter {
     pub teams: Vec<TeamId>,
     /// Also what this person was assigned to or paged for, in whatever team.
-    pub concerns: Option<UserId>,
+    pub concerns: Option<Concern>,
     /// None: all.
     pub statuses: Option<Vec<Status>>,
     pub service: Option<ServiceId>,
@@ -176,11 +177,13 @@ impl Read<'_> {
             for team in &filter.teams {
                 found.extend(fetch("i.team_id = ?", team.0)?);
             }
-            if let Some(user) = filter.concerns {
-                found.extend(fetch(
-                    "i.id in (select incident_id from incident_people where user_id = ?)",
-                    user.0,
-                )?);
+            if let Some(Concern { user, resolved_after }) = filter.concerns {
+                let own = format!(
+                    "i.id in (select incident_id from incident_people where user_id = ?)
+                     and (i.resolved_at is null or i.resolved_at > {})",
+                    ms(resolved_after)
+                );
+                found.extend(fetch(&own, user.0)?);
             }
         }
         match filter.sort {

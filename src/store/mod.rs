@@ -30,7 +30,7 @@ use crate::domain::Seq;
 use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
-pub use backlog::{Backlog, Interest};
+pub use backlog::{Backlog, Concern, Interest};
 pub use events::LogRow;
 pub use idempotency::Idempotency;
 pub use incidents::{NewIncident, cursor_after, order_of_need};

@@ -330,7 +330,8 @@ async fn a_server_that_is_told_to_stop_stops() {
     assert!(exit.success(), "{exit}");
     assert!(told.elapsed() < secs(6), "{:?}", told.elapsed());
     drop(process);
-    assert_eq!(half.answer().await.map(|answer| answer.status), None);
+    // Not a 4xx: senders drop what is refused so.
+    assert!(half.answer().await.is_none_or(|answer| answer.status == 503));
     drop((half_head, stalled));
     assert!(TcpStream::connect(url.trim_start_matches("http://")).await.is_err());
 }
