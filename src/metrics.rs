@@ -1,18 +1,56 @@
 //! What an operator asks: counters that every room may raise, and the vital signs of the loops.
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// A loop that shows no sign of life for this long is late.
-const LATE_SECS: u64 = 10;
+/// A loop that shows no sign of life for this long is late; one that was started again so
+/// lately is not trusted yet.
+const LATE: Duration = Duration::from_secs(10);
 
 /// Shared by all rooms.
-#[derive(Clone, Default)]
-pub struct Metrics(Arc<Counts>);
+#[derive(Clone)]
+pub struct Metrics {
+    counts: Arc<Counts>,
+    started: Instant,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { counts: Arc::default(), started: Instant::now() }
+    }
+}
+
+/// When something last happened.
+#[derive(Default)]
+pub struct Beat(Mutex<Option<Instant>>);
+
+impl Beat {
+    pub fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// How long ago; none if never.
+    fn age(&self) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+    }
+
+    /// A loop that began and shows no sign of life.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.age().is_some_and(|age| age > LATE)
+    }
+
+    /// Something that happened a short while ago.
+    #[must_use]
+    pub fn is_recent(&self) -> bool {
+        self.age().is_some_and(|age| age <= LATE)
+    }
+}
 
 #[derive(Default)]
 pub struct Counts {
@@ -30,15 +68,17 @@ pub struct Counts {
     pub connections: Gauge,
     /// The emitter's place in the log.
     pub emitter_cursor: AtomicI64,
-    /// Seconds since the start at which each loop last showed signs of life.
-    pub emitter_beat: AtomicU64,
-    pub timers_beat: AtomicU64,
+    /// When each loop last showed signs of life.
+    pub emitter_beat: Beat,
+    pub timers_beat: Beat,
+    /// When a loop was last started again.
+    pub restarted: Beat,
 }
 
 impl std::ops::Deref for Metrics {
     type Target = Counts;
     fn deref(&self) -> &Counts {
-        &self.0
+        &self.counts
     }
 }
 
@@ -78,9 +118,9 @@ impl Metrics {
         text
     }
 
-    /// Has a loop shown no sign of life for too long?
+    /// Whole seconds since the start.
     #[must_use]
-    pub fn is_late(beat: &AtomicU64, uptime_secs: u64) -> bool {
-        uptime_secs.saturating_sub(beat.load(Ordering::Relaxed)) > LATE_SECS
+    pub fn uptime_secs(&self) -> u64 {
+        self.started.elapsed().as_secs()
     }
 }

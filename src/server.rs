@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
@@ -22,7 +21,7 @@ use crate::http::health::Health;
 use crate::http::server::{Acceptor, listen};
 use crate::http::{Shared, routes};
 use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{Beat, Metrics};
 use crate::store::Store;
 
 /// Requests under way may take this long to end, sockets to close.
@@ -139,7 +138,6 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
         app,
         config: Arc::new(config),
         metrics: metrics.clone(),
-        started: Instant::now(),
         health: Health::default(),
     };
     let acceptor = Acceptor {
@@ -154,11 +152,9 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
 }
 
 fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &CancellationToken) {
-    let started = shared.started;
-    let uptime = move || started.elapsed().as_secs();
-    let late = |beat: fn(&Metrics) -> &AtomicU64| {
+    let late = |beat: fn(&Metrics) -> &Beat| {
         let metrics = shared.metrics.clone();
-        move || Metrics::is_late(beat(&metrics), uptime())
+        move || beat(&metrics).is_late()
     };
     let emitter = live.emitter.clone();
     loops.spawn(supervise(
@@ -166,7 +162,7 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         shared.metrics.clone(),
         stop.clone(),
         late(|metrics| &metrics.emitter_beat),
-        move || emitter.clone().run(uptime),
+        move || emitter.clone().run(),
     ));
     let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
     loops.spawn(supervise(
@@ -174,7 +170,7 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         shared.metrics.clone(),
         stop.clone(),
         late(|metrics| &metrics.timers_beat),
-        move || timers::run(app.clone(), metrics.clone(), uptime),
+        move || timers::run(app.clone(), metrics.clone()),
     ));
 }
 

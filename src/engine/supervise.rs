@@ -37,6 +37,7 @@ pub async fn supervise<F, W>(
             () = until(&stalled) => "stalled",
         };
         metrics.restarts.inc();
+        metrics.restarted.now();
         tracing::error!(name, why, ?pause, "a loop is started again");
         tokio::select! {
             () = stop.cancelled() => return,
@@ -74,5 +75,6 @@ mod tests {
         .await;
         assert_eq!(runs.load(Ordering::Relaxed), 4);
         assert_eq!(metrics.restarts.get(), 3);
+        assert!(metrics.restarted.is_recent(), "and nobody calls that ready");
     }
 }

@@ -1,5 +1,4 @@
 //! Sleeps until the next timer is due or a second has passed, then does what is due.
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::app::App;
@@ -31,13 +30,13 @@ pub async fn turn(app: &App) -> usize {
 }
 
 /// Runs for ever.
-pub async fn run(app: App, metrics: Metrics, uptime: impl Fn() -> u64) {
-    metrics.timers_beat.store(uptime(), Ordering::Relaxed);
+pub async fn run(app: App, metrics: Metrics) {
+    metrics.timers_beat.now();
     let mut head = app.head();
     let mut swept = app.clock().since_boot();
     loop {
         metrics.timers.inc_by(turn(&app).await as u64);
-        metrics.timers_beat.store(uptime(), Ordering::Relaxed);
+        metrics.timers_beat.now();
         if app.clock().since_boot().saturating_sub(swept) >= SWEEP_EVERY {
             match app.sweep().await {
                 // More may be waiting: the next turn goes on.

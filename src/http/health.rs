@@ -9,7 +9,6 @@ use axum::response::Response;
 use tokio::sync::Mutex;
 
 use super::{Shared, reply};
-use crate::metrics::Metrics;
 
 /// A failed commit counts for so long.
 const FAILED_LATELY: Duration = Duration::from_secs(3);
@@ -70,11 +69,14 @@ async fn faults(shared: &Shared) -> Vec<String> {
         Ok(Err(error)) => faults.push(format!("database: {}", error.detail)),
         Err(_) => faults.push("database: a write takes too long".into()),
     }
-    let (metrics, uptime) = (&shared.metrics, shared.uptime_secs());
-    if Metrics::is_late(&metrics.timers_beat, uptime) {
+    let metrics = &shared.metrics;
+    if metrics.restarted.is_recent() {
+        faults.push("loops: one was started again a moment ago; the log says why".into());
+    }
+    if metrics.timers_beat.is_late() {
         faults.push("timers: no sign of life".into());
     }
-    if Metrics::is_late(&metrics.emitter_beat, uptime) {
+    if metrics.emitter_beat.is_late() {
         faults.push(format!("emitter: no sign of life, {} events behind", emitter_lag(shared)));
     }
     faults
@@ -103,7 +105,7 @@ pub async fn metrics(State(shared): State<Shared>) -> Response {
         ("writer_waiting", "Operations waiting to be written", whole(writer.waiting)),
         ("database_bytes", "Size of the database file", whole(database)),
         ("wal_bytes", "Size of the write-ahead log", whole(wal)),
-        ("uptime_seconds", "Seconds since the start", whole(shared.uptime_secs())),
+        ("uptime_seconds", "Seconds since the start", whole(shared.metrics.uptime_secs())),
     ]);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     reply::with_type(StatusCode::OK, kind, text)

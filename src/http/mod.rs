@@ -10,7 +10,6 @@ pub mod routes;
 pub mod server;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::app::App;
 use crate::config::Config;
@@ -22,13 +21,5 @@ pub struct Shared {
     pub app: App,
     pub config: Arc<Config>,
     pub metrics: Metrics,
-    pub started: Instant,
     pub health: health::Health,
-}
-
-impl Shared {
-    #[must_use]
-    pub fn uptime_secs(&self) -> u64 {
-        self.started.elapsed().as_secs()
-    }
 }

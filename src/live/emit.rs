@@ -85,13 +85,13 @@ impl Emitter {
     }
 
     /// Runs for ever; started again after a panic it goes on where it was.
-    pub async fn run(self, uptime: impl Fn() -> u64) {
+    pub async fn run(self) {
         let mut state = self.state.lock().await;
-        self.metrics.emitter_beat.store(uptime(), Ordering::Relaxed);
+        self.metrics.emitter_beat.now();
         let mut head = state.app.head();
         loop {
             match state.advance(None).await {
-                Ok(()) => self.metrics.emitter_beat.store(uptime(), Ordering::Relaxed),
+                Ok(()) => self.metrics.emitter_beat.now(),
                 Err(error) => {
                     tracing::error!(%error, "the log cannot be read");
                     crate::clock::Clock::System.sleep(BEAT).await;
