@@ -1,10 +1,8 @@
 //! What a subscriber missed: read in one transaction with the head that it is true for.
-use jiff::Timestamp;
-
 use super::events::{LogRow, log_row};
-use super::lists::Filter;
+use super::lists::{Concern, Filter};
 use super::sql::{Read, ms};
-use crate::domain::{Incident, Seq, Status, TeamId, UserId};
+use crate::domain::{Incident, Seq, Status, TeamId};
 use crate::error::Result;
 
 /// More events than this back are answered by a snapshot.
@@ -13,14 +11,6 @@ pub const MAX_EVENTS: u32 = 2_000;
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most incidents of a snapshot.
 pub const MAX_SNAPSHOT: u32 = 200;
-
-/// What a person was assigned to or paged for and may see, in whatever team: all that is open or
-/// was resolved after this.
-#[derive(Clone, Copy, Debug)]
-pub struct Concern {
-    pub user: UserId,
-    pub resolved_after: Timestamp,
-}
 
 /// What a subscriber wants to see, and may.
 #[derive(Clone, Debug, Default)]

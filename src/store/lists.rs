@@ -2,7 +2,6 @@
 use jiff::Timestamp;
 use rusqlite::types::Value;
 
-use super::backlog::Concern;
 use super::incidents::{COLUMNS, TABLES, cursor_after, placed};
 use super::sql::{Read, ms};
 use crate::domain::{Incident, ServiceId, Status, TeamId, Urgency, UserId};
@@ -16,6 +15,14 @@ pub enum Sort {
     Need,
     /// Newest first.
     New,
+}
+
+/// What a person was assigned to or paged for and may see, in whatever team: all that is open or
+/// was resolved after this.
+#[derive(Clone, Copy, Debug)]
+pub struct Concern {
+    pub user: UserId,
+    pub resolved_after: Timestamp,
 }
 
 /// What to list.

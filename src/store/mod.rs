@@ -30,12 +30,12 @@ use crate::domain::Seq;
 use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
-pub use backlog::{Backlog, Concern, Interest};
+pub use backlog::{Backlog, Interest};
 pub use events::LogRow;
 pub use idempotency::Idempotency;
 pub use incidents::{NewIncident, cursor_after, order_of_need};
 pub use integrations::{IncidentSource, IntegrationRow};
-pub use lists::{Filter, Sort};
+pub use lists::{Concern, Filter, Sort};
 pub use sql::{Read, Write};
 pub use teams::{Member as TeamMember, Team};
 pub use timers::Timer;
