@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
 mod admin;
+mod configuration;
 mod connect;
 mod incidents;
 mod look;
@@ -88,7 +89,7 @@ enum Command {
     #[command(subcommand)]
     Token(admin::Token),
     /// Make the configuration as a TOML file says, all or nothing
-    Apply(admin::Apply),
+    Apply(configuration::Apply),
     /// Say which version this is
     Version,
 }
