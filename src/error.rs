@@ -90,7 +90,9 @@ impl Kind {
 }
 
 /// One field of the input and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct FieldError {
     pub field: String,
     pub message: String,

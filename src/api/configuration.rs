@@ -2,6 +2,7 @@
 //! are, present ones own what they name.
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Method, Nothing, Route};
@@ -15,7 +16,7 @@ pub const APPLY: Route<Nothing, Nothing, Document, Applied> = Route::new(
     "Make the configuration as a document says, all or nothing",
 );
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -28,7 +29,7 @@ pub struct Document {
     pub integrations: Vec<Integration>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     pub username: String,
@@ -43,7 +44,7 @@ pub struct User {
     pub admin: Option<bool>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Team {
     pub slug: String,
@@ -54,7 +55,7 @@ pub struct Team {
     pub members: Option<BTreeMap<String, Role>>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     pub slug: String,
@@ -71,7 +72,7 @@ pub struct Service {
     pub reopen_within: Option<Span>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Integration {
     pub service: String,
@@ -88,7 +89,7 @@ impl std::fmt::Debug for Integration {
 }
 
 /// What `apply` did.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// Lines such as `created team payments`, in order; none if all was so already.
     pub changes: Vec<String>,
@@ -96,7 +97,7 @@ pub struct Applied {
     pub keys: Vec<MadeKey>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MadeKey {
     pub service: String,
     pub integration: String,

@@ -1,5 +1,6 @@
 //! Incidents, what is done to them, and the log.
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -35,7 +36,7 @@ pub const EVENTS: Route<Nothing, EventsQuery, Nothing, EventsPage> =
 
 /// `?team=&service=&status=&assignee=&urgency=&q=&label=k=v&since=&until=&sort=need|new&…`;
 /// `team`, `status` and `label` may repeat.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -67,7 +68,9 @@ pub struct ListQuery {
     pub cursor: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum StatusFilter {
     Triggered,
@@ -101,7 +104,7 @@ impl StatusFilter {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// Untold, high, low, acknowledged, snoozed; oldest first inside each.
@@ -110,7 +113,7 @@ pub enum Order {
     New,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +122,7 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AfterQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +133,7 @@ pub struct AfterQuery {
     pub cursor: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsQuery {
     pub after: Seq,
@@ -143,7 +146,7 @@ pub struct EventsQuery {
 }
 
 /// Events as the log has them; `head` is the newest seq of all.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventsPage {
     pub items: Vec<Box<RawValue>>,
@@ -152,7 +155,7 @@ pub struct EventsPage {
 }
 
 /// An incident opened by a person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Trigger {
     pub service: String,
@@ -176,7 +179,7 @@ pub struct Trigger {
     pub to: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TriggerStatus {
     Firing,
@@ -213,7 +216,7 @@ fn unique<'de, D: serde::Deserializer<'de>>(
 }
 
 /// What became of an alert.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     pub incident_id: Option<IncidentId>,
@@ -223,7 +226,7 @@ pub struct Outcome {
     pub new: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutcomeStatus {
     Triggered,
@@ -244,7 +247,7 @@ impl From<Status> for OutcomeStatus {
 }
 
 /// What an action left behind.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Acted {
     pub incident: Incident,
     /// False: it was so already.
@@ -253,7 +256,7 @@ pub struct Acted {
     pub message: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BulkAction {
     pub ids: Vec<IncidentId>,
     #[serde(flatten)]
@@ -261,13 +264,13 @@ pub struct BulkAction {
 }
 
 /// One result an id, in the order given.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Bulk {
     pub results: Vec<BulkResult>,
 }
 
 /// What came of one id: either an incident, or an error.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BulkResult {
     pub id: IncidentId,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Messages over Socket.IO and the rooms they go to. Names here are the contract.
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -47,8 +48,22 @@ impl Serialize for Room {
     }
 }
 
+impl JsonSchema for Room {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Room".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "Whom an event is sent to: `incidents:all`, `team:{id}` or `user:{id}`.",
+            "pattern": "^(incidents:all|(team|user):[0-9]+)$",
+        })
+    }
+}
+
 /// A team by id or slug.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TeamName {
     Id(i64),
@@ -65,7 +80,7 @@ impl std::fmt::Display for TeamName {
 }
 
 /// `subscribe:incidents` and `unsubscribe:incidents`; no team: all that I may see.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Subscribe {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +105,7 @@ impl Subscribe {
 }
 
 /// Sent first on every accepted connection.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Authenticated {
     pub user: Option<UserRef>,
     pub head: Seq,
@@ -99,7 +114,7 @@ pub struct Authenticated {
 }
 
 /// The ack of a subscribe that was accepted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscribed {
     pub ok: bool,
@@ -109,7 +124,7 @@ pub struct Subscribed {
     pub backlog: Backlog,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Backlog {
     /// `more`: not joined yet, call again with the last seq.
@@ -125,14 +140,14 @@ pub enum Backlog {
 }
 
 /// The ack of an unsubscribe: the rooms that were left.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Left {
     pub ok: bool,
     pub rooms: Vec<Room>,
 }
 
 /// The ack of a ping.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Pong {
     pub ok: bool,
     pub head: Seq,
@@ -140,13 +155,13 @@ pub struct Pong {
 }
 
 /// Any ack that says no.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Refused {
     pub ok: bool,
     pub error: RefusedError,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RefusedError {
     pub code: &'static str,
     pub message: String,
@@ -167,13 +182,13 @@ impl From<&Error> for Refused {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Unsubscribed {
     pub rooms: Vec<Room>,
     pub reason: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimitWarning {
     pub current: usize,
@@ -182,7 +197,7 @@ pub struct RateLimitWarning {
     pub retry_after_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SessionExpired {
     pub message: &'static str,
 }

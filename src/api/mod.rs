@@ -8,6 +8,7 @@ pub mod people;
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{IncidentId, SessionId, TokenId};
@@ -65,7 +66,7 @@ impl<P, Q, B, R> Route<P, Q, B, R> {
 }
 
 /// No path parameters, no query, no body or no reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
@@ -118,7 +119,7 @@ fn segment(value: &impl Display) -> String {
 }
 
 /// A page of a list; `nextCursor` is null on the last.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     pub items: Vec<T>,
@@ -134,7 +135,7 @@ impl<T> Page<T> {
 }
 
 /// An error as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     pub title: String,

@@ -1,5 +1,6 @@
 //! Sessions, users, teams and tokens.
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Method, Nothing, Page, Route};
@@ -46,7 +47,7 @@ pub const CREATE_TOKEN: Route<Nothing, Nothing, NewToken, IssuedToken> =
 pub const REVOKE_TOKEN: Route<TokenId, Nothing, Nothing, Nothing> =
     Route::new(Method::Delete, "/tokens/{id}", Access::Manage, "Revoke an API token");
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     pub username: String,
@@ -54,7 +55,7 @@ pub struct Login {
 }
 
 /// A session; `token` is shown this once and goes where API tokens go.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     pub token: String,
@@ -62,7 +63,7 @@ pub struct Session {
     pub expires_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Me {
     /// Null over the control socket: the host's administrator.
@@ -72,7 +73,7 @@ pub struct Me {
     pub teams: Vec<Membership>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Membership {
     #[serde(flatten)]
@@ -81,7 +82,7 @@ pub struct Membership {
     pub since: Seq,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     pub id: UserId,
@@ -94,7 +95,7 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewUser {
     pub username: String,
@@ -110,33 +111,33 @@ pub struct NewUser {
     pub password: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMembership {
     pub team: String,
     pub role: Role,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Password {
     pub password: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     #[serde(flatten)]
     pub user: UserRef,
     pub role: Role,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberRole {
     pub role: Role,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
     pub id: TokenId,
@@ -148,7 +149,7 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Whose; left out: the caller's.
@@ -167,7 +168,7 @@ pub struct NewToken {
 }
 
 /// A token, this once with its secret.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuedToken {
     pub id: TokenId,

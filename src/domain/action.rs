@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Urgency;
@@ -21,7 +22,7 @@ const FARTHEST: Duration = Duration::from_hours(366 * 24);
 pub const HOLD: Span = Span::secs(3_600);
 
 /// What is asked, as in `POST /api/v1/incidents/{id}/actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
     Acknowledge {

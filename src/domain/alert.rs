@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -37,6 +38,7 @@ pub const MAX_KEY: usize = 255;
     Serialize,
     Deserialize,
     clap::ValueEnum,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -82,7 +84,17 @@ impl Severity {
 
 /// How loud an incident is: low never wakes.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Urgency {
@@ -101,7 +113,7 @@ impl Urgency {
 }
 
 /// What a source says about an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Signal {
     Firing,
@@ -110,7 +122,7 @@ pub enum Signal {
 }
 
 /// A link that a responder may follow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     pub href: String,
@@ -135,7 +147,7 @@ impl Link {
 }
 
 /// What makes two alerts the same: compared by hash, so that cutting joins nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     pub hash: [u8; 16],
     pub text: String,
@@ -174,7 +186,7 @@ pub(super) fn pairs_text<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>
 }
 
 /// One alert as its source reports it now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// Which incident it belongs to; none: the service's grouping labels say.
     pub key: Option<Key>,
@@ -201,14 +213,14 @@ pub struct Alert {
 }
 
 /// A group of alerts as its source words it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     pub title: String,
     pub labels: Labels,
 }
 
 /// What silence about a firing alert means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Lifetime {
     /// Nothing: it fires until resolved.

@@ -1,6 +1,7 @@
 //! A row of the log: timeline entry, Socket.IO payload, webhook body and audit record in one.
 //! Readers use defaults and unknown variants, so that no upgrade makes an old row unreadable.
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Severity, Urgency};
@@ -9,14 +10,14 @@ use super::incident::{Incident, Status};
 use super::user::UserRef;
 
 /// Who did it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
     pub kind: ActorKind,
     pub id: Option<i64>,
     pub name: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ActorKind {
     User,
@@ -57,7 +58,7 @@ impl Actor {
 }
 
 /// What happened to an incident. The tag is the Socket.IO event's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum Change {
     #[serde(rename = "incident:created")]
@@ -88,7 +89,7 @@ pub enum Change {
 }
 
 /// The detail of `incident:updated`; what is absent did not change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Update {
     pub reason: UpdateReason,
@@ -130,14 +131,14 @@ impl Update {
 }
 
 /// An alert, as named inside an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertRef {
     pub id: AlertId,
     pub title: String,
     pub severity: Severity,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateReason {
     Unacknowledged,
@@ -156,7 +157,7 @@ pub enum UpdateReason {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResolveReason {
     /// Somebody resolved it.
@@ -170,7 +171,7 @@ pub enum ResolveReason {
 }
 
 /// A note; its id is the seq of the event that carries it, so there is one place for both.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     pub id: Seq,
     pub body: String,
@@ -195,7 +196,7 @@ impl Change {
 }
 
 /// An event as clients read it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     pub seq: Seq,
@@ -211,7 +212,7 @@ pub struct Event {
 }
 
 /// Rows that no socket is sent: the emitter obeys them, the audit lists them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum Record {
     /// Somebody may no longer what he might, or may more.
@@ -235,7 +236,7 @@ impl Record {
 }
 
 /// A change of who may what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Access {
     MemberSet {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Alert, Key, Labels, Link, Severity, Urgency};
@@ -25,7 +26,17 @@ pub const FLAP_WINDOW: Duration = Duration::from_hours(1);
 pub const FLAP_SETTLE: Duration = Duration::from_mins(15);
 
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -46,7 +57,7 @@ impl Status {
 }
 
 /// An incident as every client reads it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Incident {
     pub id: IncidentId,
@@ -113,7 +124,7 @@ pub struct Incident {
 }
 
 /// What an incident remembers for its own rules; no client sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Memory {
     /// Reopens after a source's resolve, within the last hour.

@@ -1,12 +1,13 @@
 //! An alert as an incident remembers it: one row for each episode's place.
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Labels, Link, Severity};
 use super::id::{AlertId, IncidentId, IntegrationId};
 
 /// Why a member no longer fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndedBy {
     Source,
@@ -53,7 +54,7 @@ impl Member {
 }
 
 /// A member as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberView {
     pub id: AlertId,

@@ -1,4 +1,5 @@
 //! What is watched, and the rules that it gives its incidents.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Labels, Severity, Urgency};
@@ -7,7 +8,7 @@ use super::span::Span;
 use super::user::TeamRef;
 
 /// How a service sets the urgency of its incidents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UrgencyRule {
     /// By severity.
@@ -29,7 +30,7 @@ impl UrgencyRule {
 }
 
 /// A service, as named inside other things.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRef {
     pub id: ServiceId,
     pub slug: String,
@@ -37,7 +38,7 @@ pub struct ServiceRef {
 }
 
 /// The rules of a service, with their defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rules {
     pub urgency: UrgencyRule,

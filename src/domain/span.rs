@@ -79,6 +79,21 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A length of time: `90s`, `30m`, `2h`, `3d`; at most ten years.",
+            "pattern": "^(0|[0-9]{1,7}[smhdw]|[0-9]{1,3}d[0-9]{1,2}h|[0-9]{1,4}h[0-9]{1,2}m)$",
+            "examples": ["30m"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,22 @@
 //! People: what a role in a team and a token's scope allow.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::id::{TeamId, UserId};
 
 /// A member's role in a team; the greater one may all that the lesser may.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -19,7 +30,17 @@ pub enum Role {
 
 /// What a token may at most do, whatever its user may.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -48,7 +69,7 @@ words! {
 }
 
 /// A person, as named inside other things.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct UserRef {
     pub id: UserId,
     pub username: String,
@@ -56,7 +77,7 @@ pub struct UserRef {
 }
 
 /// A team, as named inside other things.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct TeamRef {
     pub id: TeamId,
     pub slug: String,
