@@ -1,6 +1,7 @@
 //! Secrets: made from the system's randomness, kept as hashes, never shown twice or logged.
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::SecureRandom;
 
 use crate::error::{Error, Result};
@@ -58,6 +59,38 @@ pub fn hash(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// Encrypts for whoever knows `key`; the same key opens it.
+///
+/// # Errors
+/// `Internal` when the system has no randomness.
+pub fn seal(key: &[u8], text: &[u8]) -> Result<Vec<u8>> {
+    let nonce = random::<{ NONCE_LEN }>()?;
+    let mut sealed = text.to_vec();
+    sealing_key(key)?
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
+        .map_err(|_| Error::internal("a text is too long to be sealed"))?;
+    Ok([nonce.as_slice(), &sealed].concat())
+}
+
+/// # Errors
+/// `Internal` if it was sealed with another key, or changed since.
+pub fn unseal(key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+    let changed = || Error::internal("what was sealed cannot be opened");
+    let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(changed)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| changed())?;
+    let mut text = sealed.to_vec();
+    let opened = sealing_key(key)?
+        .open_in_place(nonce, Aad::empty(), &mut text)
+        .map_err(|_| changed())?
+        .len();
+    text.truncate(opened);
+    Ok(text)
+}
+
+fn sealing_key(key: &[u8]) -> Result<LessSafeKey> {
+    UnboundKey::new(&CHACHA20_POLY1305, &hash(key)).map(LessSafeKey::new).map_err(Error::internal)
+}
+
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     ring::rand::SystemRandom::new()
@@ -77,5 +110,13 @@ mod tests {
         assert_eq!(a.expose().len(), 43);
         assert_eq!(Secret::random_key().expect("random").expose().len(), 32);
         assert_eq!(format!("{a:?}"), "[secret]");
+    }
+    #[test]
+    fn what_is_sealed_opens_with_its_key_alone() {
+        let sealed = seal(b"key", b"inc_1_secret").expect("sealed");
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        assert_eq!(unseal(b"key", &sealed).expect("opened"), b"inc_1_secret");
+        assert!(unseal(b"other", &sealed).is_err());
+        assert!(unseal(b"key", &sealed[..10]).is_err());
     }
 }

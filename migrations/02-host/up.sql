@@ -38,3 +38,15 @@ create table payloads (
     error          text
 ) strict;
 create index payloads_integration on payloads (integration_id, id);
+
+-- Answers by the hash of their request's key, sealed with that key: one may hold a new secret.
+drop table idempotency;
+create table idempotency (
+    scope    text not null,
+    key_hash blob not null,
+    request  blob not null,
+    reply    blob not null,
+    at       integer not null,
+    primary key (scope, key_hash)
+) strict, without rowid;
+create index idempotency_at on idempotency (at);

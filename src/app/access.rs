@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::RequestKey;
 use crate::clock::shift;
 use crate::domain::user::UserRef;
 use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId};
@@ -23,6 +24,8 @@ pub struct Caller {
     pub expires_at: Option<Timestamp>,
     /// The log's head when this was read: later changes of access are not in it.
     pub as_of: Seq,
+    /// The `Idempotency-Key` of what is asked now.
+    pub request: Option<RequestKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +71,14 @@ impl Caller {
     /// The host's administrator.
     #[must_use]
     pub const fn host() -> Self {
-        Self { who: Who::Host, scope: Scope::Admin, team: None, expires_at: None, as_of: Seq(0) }
+        Self {
+            who: Who::Host,
+            scope: Scope::Admin,
+            team: None,
+            expires_at: None,
+            as_of: Seq(0),
+            request: None,
+        }
     }
 
     #[must_use]

@@ -15,8 +15,7 @@ use crate::domain::{
     UserId,
 };
 use crate::error::{Error, Result};
-use crate::secret::hash;
-use crate::store::{Filter, Idempotency, LogRow, Read, Sort, User, Write};
+use crate::store::{Filter, LogRow, Read, Sort, User, Write};
 
 /// Labels that a list can be narrowed by at once.
 const MAX_LABEL_FILTERS: usize = 16;
@@ -30,9 +29,6 @@ pub struct NewIncident {
     /// Whom to assign, at once.
     pub to: Option<String>,
 }
-
-/// A caller's own key for one request, and the request's bytes.
-pub type RequestKey = Option<(String, Vec<u8>)>;
 
 impl App {
     /// # Errors
@@ -190,16 +186,10 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`, `Invalid`, or `Refused` where the state forbids it.
-    pub async fn act(
-        &self,
-        caller: &Caller,
-        id: IncidentId,
-        action: Action,
-        key: RequestKey,
-    ) -> Result<Acted> {
+    pub async fn act(&self, caller: &Caller, id: IncidentId, action: Action) -> Result<Acted> {
         action.check()?;
         let caller = caller.clone();
-        let once = request_key(&caller, key);
+        let once = caller.idempotency();
         self.write(move |w| {
             // Before a stored answer, too: who lost his access is told nothing.
             caller.may_on(w, Need::Respond, &w.incident(id)?, w.now())?;
@@ -214,12 +204,9 @@ impl App {
         caller: &Caller,
         ids: Vec<IncidentId>,
         action: &Action,
-        key: RequestKey,
     ) -> Vec<(IncidentId, Result<Acted>)> {
-        let acts = ids.into_iter().map(|id| {
-            // One key for each id: no header can hold a line feed, so these meet no other.
-            let key = key.as_ref().map(|(key, of)| (format!("{key}\n{id}"), of.clone()));
-            async move { (id, self.act(caller, id, action.clone(), key).await) }
+        let acts = ids.into_iter().map(|id| async move {
+            (id, self.act(&caller.for_part(id), id, action.clone()).await)
         });
         futures_util::future::join_all(acts).await
     }
@@ -228,15 +215,9 @@ impl App {
     ///
     /// # Errors
     /// `NotFound` for a service that the caller may not see.
-    pub async fn trigger(
-        &self,
-        caller: &Caller,
-        new: NewIncident,
-        key: RequestKey,
-    ) -> Result<Outcome> {
-        let (caller, url) = (caller.clone(), self.0.public_url.clone());
-        let once = request_key(&caller, key);
-        self.write(move |w| w.once(once.as_ref(), |w| trigger(w, &caller, &new, &url))).await
+    pub async fn trigger(&self, caller: &Caller, new: NewIncident) -> Result<Outcome> {
+        let (by, url) = (caller.clone(), self.0.public_url.clone());
+        self.write_once(caller, move |w| trigger(w, &by, &new, &url)).await
     }
 }
 
@@ -275,11 +256,6 @@ fn named(caller: &Caller, name: &str) -> Result<String> {
 
 fn person(found: Option<User>, name: &str) -> Result<User> {
     found.ok_or_else(|| Error::not_found(format_args!("User `{name}`")))
-}
-
-fn request_key(caller: &Caller, key: RequestKey) -> Option<Idempotency> {
-    let scope = caller.user().map_or_else(|| "host".to_owned(), |user| format!("user:{}", user.id));
-    key.map(|(key, request)| Idempotency { scope, key, request: hash(&request) })
 }
 
 fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {

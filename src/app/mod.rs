@@ -6,6 +6,7 @@ mod incidents;
 mod intake;
 mod live;
 mod members;
+mod once;
 mod passwords;
 mod people;
 mod sessions;
@@ -25,9 +26,10 @@ use crate::store::{Figures, Store, Write};
 
 pub use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
-pub use incidents::{NewIncident, RequestKey, page_size};
+pub use incidents::{NewIncident, page_size};
 pub use intake::Delivery;
 pub use live::Joining;
+pub use once::RequestKey;
 pub use sessions::Opened;
 
 /// Password hashes that may be computed at once: each takes 19 MiB.

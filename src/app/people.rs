@@ -41,7 +41,7 @@ impl App {
             None => None,
         };
         let actor = caller.actor();
-        self.write(move |w| {
+        self.write_once(caller, move |w| {
             let name = new.name.as_deref().unwrap_or(&new.username);
             let id = w.insert_user(&new.username, name, new.email.as_deref(), new.admin)?;
             if let Some(hash) = &hash {

@@ -111,6 +111,7 @@ fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
 fn caller(credential: &Credential, as_of: Seq) -> Caller {
     Caller {
         as_of,
+        request: None,
         scope: credential.scope,
         team: credential.team,
         expires_at: credential.expires_at,

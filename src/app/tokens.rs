@@ -36,41 +36,39 @@ impl App {
         let scope = new.scope.unwrap_or(Scope::Admin);
         let expires_at = new.expires.map(|span| shift(self.now(), span.duration()));
         let random = Secret::random()?;
-        let (caller, name) = (caller.clone(), new.name.clone());
-        let (id, secret) = self
-            .write(move |w| {
-                let user = w.username(&username)?;
-                if user.disabled_at.is_some() {
-                    return Err(Error::refused(format!("{username} is disabled.")));
+        let (by, name) = (caller.clone(), new.name.clone());
+        self.write_once(caller, move |w| {
+            let user = w.username(&username)?;
+            if user.disabled_at.is_some() {
+                return Err(Error::refused(format!("{username} is disabled.")));
+            }
+            let team = match &new.team {
+                Some(name) => {
+                    let team = w.team(name)?.id;
+                    by.may(w, Need::Read, team, &format!("Team `{name}`"))?;
+                    Some(team)
                 }
-                let team = match &new.team {
-                    Some(name) => {
-                        let team = w.team(name)?.id;
-                        caller.may(w, Need::Read, team, &format!("Team `{name}`"))?;
-                        Some(team)
-                    }
-                    None => caller.team,
-                };
-                // The id is part of the token, so the hash is known only after the insert.
-                let id = w.insert_token(&store::NewToken {
-                    user: user.id,
-                    name: &name,
-                    secret_hash: &[0; 32],
-                    scope,
-                    team,
-                    expires_at,
-                })?;
-                let secret = Secret::new(format!("inc_{id}_{}", random.expose()));
-                w.set_token_hash(id, &secret.hash())?;
-                if let Some(at) = expires_at {
-                    w.set_timer(TimerKind::Token, id.0, at)?;
-                }
-                let change = Access::TokenCreated { token: id, user: user.id };
-                w.record(&Record::Access { change }, &caller.actor())?;
-                Ok((id, secret))
-            })
-            .await?;
-        Ok(IssuedToken { id, token: secret.expose().to_owned(), scope, expires_at })
+                None => by.team,
+            };
+            // The id is part of the token, so the hash is known only after the insert.
+            let id = w.insert_token(&store::NewToken {
+                user: user.id,
+                name: &name,
+                secret_hash: &[0; 32],
+                scope,
+                team,
+                expires_at,
+            })?;
+            let secret = Secret::new(format!("inc_{id}_{}", random.expose()));
+            w.set_token_hash(id, &secret.hash())?;
+            if let Some(at) = expires_at {
+                w.set_timer(TimerKind::Token, id.0, at)?;
+            }
+            let change = Access::TokenCreated { token: id, user: user.id };
+            w.record(&Record::Access { change }, &by.actor())?;
+            Ok(IssuedToken { id, token: secret.expose().to_owned(), scope, expires_at })
+        })
+        .await
     }
 
     /// The caller's tokens; all of them for a platform admin.

@@ -14,6 +14,7 @@ use super::{Shared, auth, body, reply};
 use crate::api::{Access, Method, PREFIX, Route, Segments};
 use crate::app::{Caller, Need, RequestKey};
 use crate::error::{Error, Result};
+use crate::secret::hash;
 
 /// A call of an operation, taken apart.
 pub struct Call<P, Q, B> {
@@ -21,8 +22,6 @@ pub struct Call<P, Q, B> {
     pub path: P,
     pub query: Q,
     pub body: B,
-    /// The `Idempotency-Key`, with the request that it stands for.
-    pub key: RequestKey,
 }
 
 /// The routes as they are mounted, with what each needs: the permission test walks them.
@@ -85,7 +84,7 @@ where
     B: DeserializeOwned,
 {
     let (parts, stream) = request.into_parts();
-    let caller = auth::caller(shared, &parts.method, &parts.headers, &parts.extensions).await?;
+    let mut caller = auth::caller(shared, &parts.method, &parts.headers, &parts.extensions).await?;
     match access {
         Access::Anyone => {}
         Access::Read => caller.must_have(Need::Read)?,
@@ -97,9 +96,9 @@ where
     let path = P::read(&values).ok_or_else(|| Error::not_found("This address"))?;
     let query = query(parts.uri.query())?;
     let bytes = body::read(&parts.headers, stream, shared.config.limits.api_body).await?;
-    let key = request_key(&parts.headers, parts.uri.path(), &bytes)?;
+    caller.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
     let body = body::parse(&parts.headers, &bytes)?;
-    Ok(Call { caller, path, query, body, key })
+    Ok(Call { caller, path, query, body })
 }
 
 /// # Errors
@@ -121,13 +120,9 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
     Ok(Some(key.to_owned()))
 }
 
-fn request_key(headers: &HeaderMap, path: &str, body: &[u8]) -> Result<RequestKey> {
-    Ok(idempotency_key(headers)?.map(|key| {
-        let mut request = path.as_bytes().to_vec();
-        request.push(b'\n');
-        request.extend_from_slice(body);
-        (key, request)
-    }))
+fn request_key(headers: &HeaderMap, path: &str, body: &[u8]) -> Result<Option<RequestKey>> {
+    let request = || hash(&[path.as_bytes(), b"\n", body].concat());
+    Ok(idempotency_key(headers)?.map(|key| RequestKey { key, request: request() }))
 }
 
 /// Reads a body for a route that is open to anyone.

@@ -45,7 +45,7 @@ pub fn operations() -> Mounted {
         })
         .mount(&incidents::TRIGGER, |s, c| async move {
             let new = trigger(c.body)?;
-            s.app.trigger(&c.caller, new, c.key).await
+            s.app.trigger(&c.caller, new).await
         })
         .mount(&incidents::SHOW, |s, c| async move { s.app.incident(&c.caller, c.path).await })
         .mount(&incidents::TIMELINE, |s, c| async move {
@@ -62,15 +62,12 @@ pub fn operations() -> Mounted {
             let next_cursor = items.last().filter(|_| full).map(|item| item.id.to_string());
             Ok(Page { items, next_cursor })
         })
-        .mount(
-            &incidents::ACT,
-            |s, c| async move { s.app.act(&c.caller, c.path, c.body, c.key).await },
-        )
+        .mount(&incidents::ACT, |s, c| async move { s.app.act(&c.caller, c.path, c.body).await })
         .mount(&incidents::ACT_ON_ALL, |s, c| async move {
             if c.body.ids.len() > MAX_BULK {
                 return Err(Error::invalid("ids", format!("names more than {MAX_BULK}")));
             }
-            let results = s.app.act_on_all(&c.caller, c.body.ids, &c.body.action, c.key).await;
+            let results = s.app.act_on_all(&c.caller, c.body.ids, &c.body.action).await;
             Ok(Bulk { results: results.into_iter().map(bulk_result).collect() })
         })
         .mount(&incidents::EVENTS, |s, c| async move {

@@ -1,8 +1,10 @@
-//! Answers kept for a day, so that a request repeated after a lost answer counts once.
+//! Answers kept for a day, so that a request repeated after a lost answer counts once. An answer
+//! may hold a secret that is shown once: it is sealed with the request's own key, which is not kept.
 use jiff::Timestamp;
 
 use super::sql::{Read, Write, ms, to_json};
 use crate::error::{Error, Result};
+use crate::secret::{hash, seal, unseal};
 
 /// A caller's own name for one request.
 #[derive(Clone, Debug)]
@@ -14,11 +16,18 @@ pub struct Idempotency {
     pub request: [u8; 32],
 }
 
+impl Idempotency {
+    /// What its answer is sealed with.
+    fn seal(&self) -> Vec<u8> {
+        format!("{}\n{}", self.scope, self.key).into_bytes()
+    }
+}
+
 impl Read<'_> {
-    fn find_reply(&self, of: &Idempotency) -> Result<Option<(Vec<u8>, String)>> {
+    fn find_reply(&self, of: &Idempotency) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
         self.one(
-            "select request, reply from idempotency where scope = ?1 and key = ?2",
-            (&of.scope, &of.key),
+            "select request, reply from idempotency where scope = ?1 and key_hash = ?2",
+            (&of.scope, hash(of.key.as_bytes()).as_slice()),
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
@@ -43,12 +52,16 @@ impl Write<'_> {
                 return Err(Error::invalid("Idempotency-Key", "was used for another request")
                     .hint("Use a new key for a new request."));
             }
-            return serde_json::from_str(&reply).map_err(Error::internal);
+            let reply = unseal(&key.seal(), &reply)?;
+            return serde_json::from_slice(&reply).map_err(Error::internal);
         }
         let reply = work(self)?;
+        let sealed = seal(&key.seal(), to_json(&reply)?.as_bytes())?;
+        let key_hash = hash(key.key.as_bytes());
         self.run(
-            "insert into idempotency (scope, key, request, reply, at) values (?1, ?2, ?3, ?4, ?5)",
-            (&key.scope, &key.key, key.request.as_slice(), to_json(&reply)?, ms(self.now())),
+            "insert into idempotency (scope, key_hash, request, reply, at)
+             values (?1, ?2, ?3, ?4, ?5)",
+            (&key.scope, key_hash.as_slice(), key.request.as_slice(), sealed, ms(self.now())),
         )?;
         Ok(reply)
     }
@@ -56,8 +69,8 @@ impl Write<'_> {
     /// Forgets old answers; returns how many.
     pub fn forget_replies(&self, before: Timestamp, limit: u32) -> Result<usize> {
         self.run(
-            "delete from idempotency where (scope, key) in
-                (select scope, key from idempotency where at < ?1 limit ?2)",
+            "delete from idempotency where (scope, key_hash) in
+                (select scope, key_hash from idempotency where at < ?1 limit ?2)",
             (ms(before), limit),
         )
     }

@@ -12,6 +12,7 @@ mod intake;
 mod lagging;
 mod lifecycle;
 mod model;
+mod once;
 mod pagerduty_client;
 mod payloads;
 mod permissions;

@@ -1,0 +1,37 @@
+//! A request that is repeated counts once, also where its answer holds a secret.
+use serde_json::{Value, json};
+
+use crate::harness::{TestServer, answer};
+
+async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> (u16, Value) {
+    let request = server.http().post(format!("{}/api/v1{path}", server.url));
+    let request = request.bearer_auth(server.token("root")).header("idempotency-key", key);
+    answer(request.json(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_given_again_secret_and_all() {
+    let server = TestServer::start().await;
+    let new = json!({"name": "ci", "scope": "read"});
+    let first = post(&server, "/tokens", "9d1c", &new).await;
+    assert_eq!(first.0, 200, "{first:?}");
+    assert_eq!(post(&server, "/tokens", "9d1c", &new).await, first);
+
+    let other = json!({"name": "ci", "scope": "respond"});
+    let (status, problem) = post(&server, "/tokens", "9d1c", &other).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
+
+    let token = first.1["token"].as_str().expect("a token");
+    let secret = token.rsplit('_').next().expect("a secret").as_bytes();
+    for file in ["incidentd.db", "incidentd.db-wal"] {
+        let bytes = std::fs::read(server.dir().join(file)).expect("readable");
+        let kept = bytes.windows(secret.len()).any(|window| window == secret);
+        assert!(!kept, "the secret of a token stands in {file}");
+    }
+
+    let user = json!({"username": "dave"});
+    let first = post(&server, "/users", "77aa", &user).await;
+    assert_eq!(first.0, 200, "{first:?}");
+    assert_eq!(post(&server, "/users", "77aa", &user).await, first);
+    assert_eq!(post(&server, "/users", "77ab", &user).await.0, 409);
+}
