@@ -3,7 +3,10 @@
 pub mod configuration;
 pub mod incidents;
 pub mod live;
-pub mod people;
+pub mod sessions;
+pub mod teams;
+pub mod tokens;
+pub mod users;
 
 use std::fmt::Display;
 use std::marker::PhantomData;

@@ -1,5 +1,6 @@
 //! Makes the configuration as a document says: one write, all or nothing.
-use super::people::{check_person, remove_member, set_member};
+use super::teams::{remove_member, set_member};
+use super::users::check_person;
 use super::{App, Caller};
 use crate::api::configuration::{self, Applied, Document, MadeKey};
 use crate::domain::Actor;

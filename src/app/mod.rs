@@ -8,11 +8,12 @@ mod live;
 mod members;
 mod once;
 mod passwords;
-mod people;
 mod sessions;
 mod sources;
+mod teams;
 mod timers;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 

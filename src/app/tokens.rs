@@ -1,7 +1,7 @@
 //! API tokens: shown once, scoped, revocable.
 use super::sessions::end_token;
 use super::{App, Caller, Need};
-use crate::api::people::{IssuedToken, NewToken, Token};
+use crate::api::tokens::{IssuedToken, NewToken, Token};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
 use crate::domain::{Scope, Span, TimerKind, TokenId};

@@ -1,11 +1,12 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
-mod admin;
 mod configuration;
 mod connect;
 mod incidents;
 mod look;
 mod output;
+mod people;
 mod serve;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,10 +85,10 @@ enum Command {
     Trigger(incidents::Trigger),
     /// Manage people
     #[command(subcommand)]
-    User(admin::User),
+    User(people::User),
     /// Manage API tokens
     #[command(subcommand)]
-    Token(admin::Token),
+    Token(tokens::Token),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
     /// Say which version this is

@@ -5,6 +5,7 @@ pub mod health;
 pub mod ingest;
 pub mod mount;
 pub mod origin;
+pub mod people;
 pub mod reply;
 pub mod routes;
 pub mod server;

@@ -1,25 +1,18 @@
 //! Every operation of the contract and the one call that it makes.
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post, put};
+use axum::response::IntoResponse;
+use axum::routing::{any, get, post, put};
 
-use super::mount::{Mounted, open_body, with_cookie};
-use super::{Shared, auth, health, ingest, origin, reply};
+use super::mount::Mounted;
+use super::{Shared, health, ingest, people};
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage};
-use crate::api::people;
-use crate::api::{MAX_BULK, Nothing, PREFIX, Page, Problem, configuration};
+use crate::api::{MAX_BULK, Page, Problem, configuration};
 use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::Seq;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 
 /// Everything but sockets.
 pub fn router(shared: &Shared) -> Router {
-    let sessions = Router::new()
-        .route(&format!("{PREFIX}{}", people::LOG_IN.path), post(log_in))
-        .route(&format!("{PREFIX}{}", people::LOG_OUT.path), delete(log_out));
     Router::new()
         .route("/integrations/{key}/generic", post(ingest::generic))
         .route("/integrations/{key}/alertmanager", post(ingest::alertmanager))
@@ -29,7 +22,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(sessions)
+        .merge(people::router())
         .merge(operations().router)
         .fallback(any(|| async { Error::not_found("This address").into_response() }))
         .with_state(shared.clone())
@@ -77,89 +70,7 @@ pub fn operations() -> Mounted {
             Ok(EventsPage { next_cursor: next(&rows, limit), items: verbatim(&rows)?, head })
         })
         .mount(&configuration::APPLY, |s, c| async move { s.app.apply(&c.caller, c.body).await });
-    people_operations(mounted)
-}
-
-fn people_operations(mounted: Mounted) -> Mounted {
-    let done = |()| Nothing {};
-    mounted
-        .mount(&people::ME, |s, c| async move { s.app.me(&c.caller).await })
-        .mount(&people::USERS, |s, c| async move { s.app.users(&c.caller).await.map(Page::whole) })
-        .mount(
-            &people::CREATE_USER,
-            |s, c| async move { s.app.create_user(&c.caller, c.body).await },
-        )
-        .mount(&people::DISABLE_USER, move |s, c| async move {
-            s.app.disable_user(&c.caller, c.path).await.map(done)
-        })
-        .mount(&people::SET_PASSWORD, move |s, c| async move {
-            let password = Secret::new(c.body.password);
-            s.app.set_password(&c.caller, c.path, password).await.map(done)
-        })
-        .mount(&people::TEAMS, |s, c| async move { s.app.teams(&c.caller).await.map(Page::whole) })
-        .mount(&people::MEMBERS, |s, c| async move {
-            s.app.team_members(&c.caller, c.path).await.map(Page::whole)
-        })
-        .mount(&people::SET_MEMBER, move |s, c| async move {
-            let (team, user) = c.path;
-            s.app.set_membership(&c.caller, team, user, c.body.role).await.map(done)
-        })
-        .mount(&people::REMOVE_MEMBER, move |s, c| async move {
-            let (team, user) = c.path;
-            s.app.remove_membership(&c.caller, team, user).await.map(done)
-        })
-        .mount(
-            &people::TOKENS,
-            |s, c| async move { s.app.tokens(&c.caller).await.map(Page::whole) },
-        )
-        .mount(
-            &people::CREATE_TOKEN,
-            |s, c| async move { s.app.create_token(&c.caller, c.body).await },
-        )
-        .mount(&people::REVOKE_TOKEN, move |s, c| async move {
-            s.app.revoke_token(&c.caller, c.path).await.map(done)
-        })
-}
-
-async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let opened = async {
-        // Nobody's page logs its visitors in here, or tries passwords with their browsers.
-        origin::check_page(&shared.config, &parts.headers)?;
-        let login: people::Login = open_body(&shared, &parts.headers, body).await?;
-        shared.app.log_in(login.username, Secret::new(login.password)).await
-    };
-    match opened.await {
-        Err(error) => error.into_response(),
-        Ok(opened) => {
-            let Some(user) = opened.caller.user() else {
-                return Error::unauthenticated().into_response();
-            };
-            let session = people::Session {
-                token: opened.secret.expose().to_owned(),
-                user: user.clone(),
-                expires_at: opened.caller.expires_at,
-            };
-            let cookie = auth::set_cookie(&shared, opened.secret.expose());
-            with_cookie(reply::json(StatusCode::OK, &session), &cookie)
-        }
-    }
-}
-
-async fn log_out(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let ended = async {
-        let caller =
-            auth::caller(&shared, &parts.method, &parts.headers, &parts.extensions).await?;
-        shared.app.log_out(&caller).await
-    };
-    match ended.await {
-        Err(error) => error.into_response(),
-        Ok(()) => {
-            let gone = auth::set_cookie(&shared, "");
-            with_cookie(reply::json(StatusCode::OK, &Nothing {}), &gone)
-        }
-    }
+    people::operations(mounted)
 }
 
 fn trigger(body: incidents::Trigger) -> Result<NewIncident> {

@@ -3,7 +3,7 @@ use incidentd::api::incidents::{
     ACT_ON_ALL, AfterQuery, BulkAction, EVENTS, EventsQuery, LIST, ListQuery, Order, StatusFilter,
     TIMELINE, TRIGGER, Trigger,
 };
-use incidentd::api::{Nothing, Page, people};
+use incidentd::api::{Nothing, Page, sessions};
 use incidentd::domain::{Action, Incident, IncidentId, Labels, Seq, Severity, Span};
 use serde_json::{Value, json};
 
@@ -197,7 +197,7 @@ async fn an_incident_opened_by_hand() {
 async fn me_and_my_teams() {
     let server = TestServer::start().await;
     let me =
-        server.call("bob", &people::ME, Nothing {}, &Nothing {}, &Nothing {}).await.expect("me");
+        server.call("bob", &sessions::ME, Nothing {}, &Nothing {}, &Nothing {}).await.expect("me");
     assert_eq!(me.user.expect("a person").username, "bob");
     assert_eq!((me.teams[0].team.slug.as_str(), me.admin), ("payments", false));
     let (status, problem) =

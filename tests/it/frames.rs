@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use incidentd::api::people::NewToken;
-use incidentd::api::{Nothing, people};
+use incidentd::api::tokens::NewToken;
+use incidentd::api::{Nothing, users};
 use incidentd::app::Caller;
 use incidentd::secret::Secret;
 use serde_json::{Value, json};
@@ -616,7 +616,7 @@ async fn who_leaves_in_the_doorway_leaves_nothing_behind() {
 async fn who_is_sent_away_does_not_keep_the_line() {
     let server = TestServer::start().await;
     let mut ws = connected(&server, server.token("bob")).await;
-    let disable = &people::DISABLE_USER;
+    let disable = &users::DISABLE_USER;
     let nothing = Nothing {};
     server.call("root", disable, "bob".to_owned(), &nothing, &nothing).await.expect("disabled");
     let left = within(secs(15), "the end of the line", rest(&mut ws)).await;

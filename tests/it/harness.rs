@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use incidentd::api::configuration::Document;
-use incidentd::api::people::NewToken;
+use incidentd::api::tokens::NewToken;
 use incidentd::api::{Nothing, Route, Segments, incidents};
 use incidentd::app::Caller;
 use incidentd::client::Client;

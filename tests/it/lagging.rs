@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use futures_util::SinkExt;
-use incidentd::api::people::NewToken;
+use incidentd::api::tokens::NewToken;
 use incidentd::app::Caller;
 use incidentd::clock::Clock;
 use incidentd::config::Config;

@@ -121,7 +121,7 @@ async fn who_leaves_a_team_lets_go_of_what_he_holds() {
     let path = ("payments".to_owned(), "bob".to_owned());
     let nothing = incidentd::api::Nothing {};
     server
-        .call("alice", &incidentd::api::people::REMOVE_MEMBER, path, &nothing, &nothing)
+        .call("alice", &incidentd::api::teams::REMOVE_MEMBER, path, &nothing, &nothing)
         .await
         .expect("removed");
     assert_eq!(server.incident(id).await.status, Status::Triggered);

@@ -1,6 +1,6 @@
 //! Who may what: every operation, tried by everybody. A new one without a row here fails.
 use incidentd::api::Method;
-use incidentd::api::people::NewToken;
+use incidentd::api::tokens::NewToken;
 use incidentd::app::Caller;
 use incidentd::domain::Scope;
 use incidentd::http::routes;

@@ -155,14 +155,14 @@ async fn revoking_reaches_open_sockets() {
     let mut bob = server.socket("bob").await;
     bob.subscribe(json!({"teamId": "payments"})).await;
     let path = ("payments".to_owned(), "bob".to_owned());
-    let remove = &incidentd::api::people::REMOVE_MEMBER;
+    let remove = &incidentd::api::teams::REMOVE_MEMBER;
     server.call("alice", remove, path, &nothing, &nothing).await.expect("removed");
     assert_eq!(bob.expect("unsubscribed").await["rooms"], json!(["team:1"]));
     server.alert(json!({"title": "disk full"})).await;
     bob.expect_nothing().await;
     assert_eq!(bob.subscribe(json!({"teamId": "payments"})).await["ok"], false);
 
-    let disable = &incidentd::api::people::DISABLE_USER;
+    let disable = &incidentd::api::users::DISABLE_USER;
     server.call("root", disable, "bob".to_owned(), &nothing, &nothing).await.expect("disabled");
     bob.expect("session_expired").await;
     assert!(bob.event().await.is_none(), "closed");

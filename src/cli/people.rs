@@ -1,4 +1,4 @@
-//! Setting a host up and keeping it: people, tokens.
+//! `incidentd user …`: people.
 use std::io::Read;
 
 use clap::{Args, Subcommand};
@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use super::connect::connect_for_setup;
 use super::{Common, Format, output};
 use crate::api::Nothing;
-use crate::api::people::{self, NewMembership, NewToken, NewUser, Password};
-use crate::domain::{Role, Scope, Span, TokenId};
+use crate::api::users::{self, NewMembership, NewUser, Password};
+use crate::domain::Role;
 use crate::error::{Error, Result};
 
 #[derive(Subcommand)]
@@ -101,7 +101,7 @@ impl User {
                     teams: add.team,
                     password,
                 };
-                let user = client.call_once(&people::CREATE_USER, Nothing {}, &new).await?;
+                let user = client.call_once(&users::CREATE_USER, Nothing {}, &new).await?;
                 if common.output == Format::Json {
                     return output::json(&user);
                 }
@@ -109,8 +109,7 @@ impl User {
                 Ok(())
             }
             Self::List => {
-                let page =
-                    client.call(&people::USERS, Nothing {}, &Nothing {}, &Nothing {}).await?;
+                let page = client.call(&users::USERS, Nothing {}, &Nothing {}, &Nothing {}).await?;
                 if common.output == Format::Json {
                     return output::json(&page.items);
                 }
@@ -136,102 +135,15 @@ impl User {
             }
             Self::Disable { username } => {
                 client
-                    .call(&people::DISABLE_USER, username.clone(), &Nothing {}, &Nothing {})
+                    .call(&users::DISABLE_USER, username.clone(), &Nothing {}, &Nothing {})
                     .await?;
                 output::say(&format!("Disabled {username}."));
                 Ok(())
             }
             Self::SetPassword { username, .. } => {
                 let body = Password { password: password.unwrap_or_default() };
-                client.call(&people::SET_PASSWORD, username.clone(), &Nothing {}, &body).await?;
+                client.call(&users::SET_PASSWORD, username.clone(), &Nothing {}, &body).await?;
                 output::say(&format!("Set the password of {username}; other sessions ended."));
-                Ok(())
-            }
-        }
-    }
-}
-
-#[derive(Subcommand)]
-pub enum Token {
-    /// Make an API token; prints it, this once, and nothing else
-    Create {
-        /// Whose; left out: mine
-        #[arg(long, value_name = "NAME")]
-        user: Option<String>,
-        /// What it is for
-        #[arg(long, default_value = "")]
-        name: String,
-        /// What it may at most do
-        #[arg(long, value_enum)]
-        scope: Option<Scope>,
-        /// The only team that it is good for
-        #[arg(long, value_name = "SLUG")]
-        team: Option<String>,
-        /// After this time it is no longer good
-        #[arg(long, value_name = "DURATION")]
-        expires: Option<Span>,
-    },
-    /// List tokens, without their secrets
-    List,
-    /// Revoke a token; open sockets close
-    Revoke {
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-}
-
-impl Token {
-    pub async fn run(self, common: &Common) -> Result<()> {
-        let connection = connect_for_setup(common).await?;
-        let done = self.call(common, &connection.client).await;
-        connection.close().await;
-        done
-    }
-
-    async fn call(self, common: &Common, client: &crate::client::Client) -> Result<()> {
-        match self {
-            Self::Create { user, name, scope, team, expires } => {
-                let new = NewToken { user, name, scope, team, expires };
-                let issued = client.call_once(&people::CREATE_TOKEN, Nothing {}, &new).await?;
-                if common.output == Format::Json {
-                    return output::json(&issued);
-                }
-                output::line(&issued.token);
-                Ok(())
-            }
-            Self::List => {
-                let page =
-                    client.call(&people::TOKENS, Nothing {}, &Nothing {}, &Nothing {}).await?;
-                if common.output == Format::Json {
-                    return output::json(&page.items);
-                }
-                let rows: Vec<Vec<String>> = page
-                    .items
-                    .into_iter()
-                    .map(|token| {
-                        let expires =
-                            token.expires_at.map_or_else(String::new, |at| at.to_string());
-                        vec![
-                            token.id.to_string(),
-                            token.user,
-                            token.name,
-                            token.scope.word().into(),
-                            token.team.unwrap_or_default(),
-                            expires,
-                        ]
-                    })
-                    .collect();
-                output::table(&["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES"], &rows);
-                Ok(())
-            }
-            Self::Revoke { id } => {
-                let number = id.strip_prefix("inc_").unwrap_or(&id);
-                let number = number.split('_').next().unwrap_or_default();
-                let id: TokenId = number.parse().map_err(|_| {
-                    Error::usage("This is no token; `incidentd token list` shows ids.")
-                })?;
-                client.call(&people::REVOKE_TOKEN, id, &Nothing {}, &Nothing {}).await?;
-                output::say(&format!("Revoked token {id}."));
                 Ok(())
             }
         }
