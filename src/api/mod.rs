@@ -30,6 +30,8 @@ pub enum Method {
     Get,
     Post,
     Put,
+    /// Changes what is given; the rest stays.
+    Patch,
     Delete,
 }
 

@@ -134,10 +134,11 @@ impl Client {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
         let mut request = self.http.request(method, url).timeout(timeout);
-        if matches!(route.method, Method::Post | Method::Put) {
+        if matches!(route.method, Method::Post | Method::Put | Method::Patch) {
             request = request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(serde_json::to_vec(body).map_err(Error::internal)?);

@@ -137,6 +137,7 @@ async fn call(
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
         Method::Delete => reqwest::Method::DELETE,
     };
     let mut request = server.http().request(method, format!("{}/api/v1{path}", server.url));
