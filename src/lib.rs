@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`domain`] | the rules, pure: incidents, intake, actions, labels, times |
 //! | [`store`] | the only SQL: one writing thread with group commit, a pool of readers |
-//! | [`api`] | the contract: one typed constant an operation; messages and rooms of sockets |
+//! | [`api`] | the contract: one typed constant an operation; messages and rooms of sockets; OpenAPI |
 //! | [`ingest`] | one pure parser a source: bytes in, alerts out |
 //! | [`app`] | permission, rule, one transaction: everything that can be asked |
 //! | [`engine`] | what happens unasked: supervised loops, timers |

@@ -9,7 +9,7 @@ use crate::domain::alert::{self, Labels, Lifetime, Link};
 use crate::domain::incident::Status;
 use crate::domain::member::MemberView;
 use crate::domain::{
-    Action, Alert, Incident, IncidentId, Key, Seq, Severity, Signal, Urgency, text,
+    Action, Alert, Event, Incident, IncidentId, Key, Seq, Severity, Signal, Urgency, text,
 };
 use crate::error::{Error, Result};
 
@@ -19,7 +19,7 @@ pub const TRIGGER: Route<Nothing, Nothing, Trigger, Outcome> =
     Route::new(Method::Post, "/incidents", Access::Respond, "Open an incident by hand");
 pub const SHOW: Route<IncidentId, Nothing, Nothing, Incident> =
     Route::new(Method::Get, "/incidents/{id}", Access::Read, "Show an incident");
-pub const TIMELINE: Route<IncidentId, AfterQuery, Nothing, Page<Box<RawValue>>> = Route::new(
+pub const TIMELINE: Route<IncidentId, AfterQuery, Nothing, Page<LogEntry>> = Route::new(
     Method::Get,
     "/incidents/{id}/timeline",
     Access::Read,
@@ -149,9 +149,24 @@ pub struct EventsQuery {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventsPage {
-    pub items: Vec<Box<RawValue>>,
+    pub items: Vec<LogEntry>,
     pub next_cursor: Option<String>,
     pub head: Seq,
+}
+
+/// An event as the log has it, passed on verbatim.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogEntry(pub Box<RawValue>);
+
+impl JsonSchema for LogEntry {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Event::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Event::json_schema(generator)
+    }
 }
 
 /// An incident opened by a person.

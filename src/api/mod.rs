@@ -3,6 +3,7 @@
 pub mod configuration;
 pub mod incidents;
 pub mod live;
+pub mod openapi;
 pub mod sessions;
 pub mod teams;
 pub mod tokens;
@@ -77,11 +78,14 @@ pub struct Nothing {}
 
 /// Path parameters, written by the client and read by the server.
 pub trait Segments: Sized {
+    /// The JSON type of each.
+    const KINDS: &'static [&'static str];
     fn write(&self) -> Vec<String>;
     fn read(values: &[&str]) -> Option<Self>;
 }
 
 impl Segments for Nothing {
+    const KINDS: &'static [&'static str] = &[];
     fn write(&self) -> Vec<String> {
         Vec::new()
     }
@@ -91,6 +95,7 @@ impl Segments for Nothing {
 }
 
 impl Segments for (String, String) {
+    const KINDS: &'static [&'static str] = &["string", "string"];
     fn write(&self) -> Vec<String> {
         vec![self.0.clone(), self.1.clone()]
     }
@@ -103,8 +108,9 @@ impl Segments for (String, String) {
 }
 
 macro_rules! one_segment {
-    ($($type:ty)+) => {$(
+    ($($type:ty: $kind:literal)+) => {$(
         impl Segments for $type {
+            const KINDS: &'static [&'static str] = &[$kind];
             fn write(&self) -> Vec<String> {
                 vec![segment(self)]
             }
@@ -117,7 +123,12 @@ macro_rules! one_segment {
         }
     )+};
 }
-one_segment!(String IncidentId TokenId SessionId);
+one_segment! {
+    String: "string"
+    IncidentId: "integer"
+    TokenId: "integer"
+    SessionId: "integer"
+}
 
 fn segment(value: &impl Display) -> String {
     value.to_string()
@@ -126,6 +137,7 @@ fn segment(value: &impl Display) -> String {
 /// A page of a list; `nextCursor` is null on the last.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,

@@ -1,11 +1,10 @@
 //! Looking: lists, one incident, what happened to it.
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::incidents::{self as api, AfterQuery, ListQuery, StatusFilter};
+use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
 use crate::domain::event::{Event, UpdateReason};
 use crate::domain::{Change, Incident, IncidentId, Span};
@@ -144,7 +143,7 @@ impl One {
     pub async fn timeline(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
         let id = self.id()?;
-        let mut events: Vec<Box<RawValue>> = Vec::new();
+        let mut events: Vec<LogEntry> = Vec::new();
         let mut query = AfterQuery { limit: Some(MAX_PAGE), ..AfterQuery::default() };
         loop {
             let page = client.call(&api::TIMELINE, id, &query, &Nothing {}).await?;
@@ -159,7 +158,7 @@ impl One {
         }
         let rows = events
             .iter()
-            .filter_map(|event| serde_json::from_str::<Event>(event.get()).ok())
+            .filter_map(|event| serde_json::from_str::<Event>(event.0.get()).ok())
             .map(|event| {
                 vec![event.at.to_string(), event.actor.name.clone(), sentence(&event.change)]
             })

@@ -4,13 +4,16 @@ use std::future::Future;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Shared, auth, body, reply};
+use crate::api::openapi::Operation;
 use crate::api::{Access, Method, PREFIX, Route, Segments};
 use crate::app::{Caller, Need, RequestKey};
 use crate::error::{Error, Result};
@@ -24,11 +27,11 @@ pub struct Call<P, Q, B> {
     pub body: B,
 }
 
-/// The routes as they are mounted, with what each needs: the permission test walks them.
+/// The routes as they are mounted, with what each needs: tests and the OpenAPI document walk them.
 #[derive(Default)]
 pub struct Mounted {
     pub router: Router<Shared>,
-    pub routes: Vec<(Method, &'static str, Access)>,
+    pub operations: Vec<Operation>,
 }
 
 /// Longest `Idempotency-Key`.
@@ -37,24 +40,16 @@ const MAX_KEY: usize = 255;
 impl Mounted {
     /// Serves `route` by `handler`, for callers who prove who they are.
     #[must_use]
-    pub fn mount<P, Q, B, R, F, H>(mut self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    pub fn mount<P, Q, B, R, F, H>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
     where
         P: Segments + Send + 'static,
-        Q: DeserializeOwned + Send + 'static,
-        B: DeserializeOwned + Send + 'static,
-        R: Serialize + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        B: DeserializeOwned + JsonSchema + Send + 'static,
+        R: Serialize + JsonSchema + 'static,
         F: Future<Output = Result<R>> + Send + 'static,
         H: Fn(Shared, Call<P, Q, B>) -> F + Clone + Send + Sync + 'static,
     {
-        let (method, access) = (route.method, route.access);
-        let filter = match method {
-            Method::Get => MethodFilter::GET,
-            Method::Post => MethodFilter::POST,
-            Method::Put => MethodFilter::PUT,
-            Method::Patch => MethodFilter::PATCH,
-            Method::Delete => MethodFilter::DELETE,
-        };
-        self.routes.push((method, route.path, access));
+        let access = route.access;
         let serve = move |State(shared): State<Shared>, params: RawPathParams, request: Request| {
             let handler = handler.clone();
             async move {
@@ -68,7 +63,33 @@ impl Mounted {
                 }
             }
         };
-        self.router = self.router.route(&format!("{PREFIX}{}", route.path), on(filter, serve));
+        self.serve(route.operation(), serve)
+    }
+
+    /// Serves `route` by a handler that finds out itself who calls, or answers with more than JSON.
+    #[must_use]
+    pub fn mount_open<P, Q, B, R, H, T>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    where
+        P: Segments,
+        Q: JsonSchema,
+        B: JsonSchema + 'static,
+        R: JsonSchema,
+        H: Handler<T, Shared>,
+        T: 'static,
+    {
+        self.serve(route.operation(), handler)
+    }
+
+    fn serve<H: Handler<T, Shared>, T: 'static>(mut self, of: Operation, handler: H) -> Self {
+        let filter = match of.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Patch => MethodFilter::PATCH,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        self.router = self.router.route(&format!("{PREFIX}{}", of.path), on(filter, handler));
+        self.operations.push(of);
         self
     }
 }

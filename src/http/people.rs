@@ -1,28 +1,22 @@
 //! Operations on people: sessions, users, teams, tokens.
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, post};
 
 use super::mount::{Mounted, open_body, with_cookie};
 use super::{Shared, auth, origin, reply};
-use crate::api::{Nothing, PREFIX, Page, sessions, teams, tokens, users};
+use crate::api::{Nothing, Page, sessions, teams, tokens, users};
 use crate::error::Error;
 use crate::secret::Secret;
-
-/// Logging in and out: what sets cookies.
-pub fn router() -> Router<Shared> {
-    Router::new()
-        .route(&format!("{PREFIX}{}", sessions::LOG_IN.path), post(log_in))
-        .route(&format!("{PREFIX}{}", sessions::LOG_OUT.path), delete(log_out))
-}
 
 /// The typed operations.
 #[must_use]
 pub fn operations(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
     mounted
+        // These set cookies.
+        .mount_open(&sessions::LOG_IN, log_in)
+        .mount_open(&sessions::LOG_OUT, log_out)
         .mount(&sessions::ME, |s, c| async move { s.app.me(&c.caller).await })
         .mount(&users::USERS, |s, c| async move { s.app.users(&c.caller).await.map(Page::whole) })
         .mount(

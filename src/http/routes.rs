@@ -1,11 +1,12 @@
 //! Every operation of the contract and the one call that it makes.
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
-use super::{Shared, health, ingest, people};
-use crate::api::incidents::{self, Bulk, BulkResult, EventsPage};
+use super::{Shared, health, ingest, people, reply};
+use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
 use crate::api::{MAX_BULK, Page, Problem, configuration};
 use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::Seq;
@@ -22,7 +23,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(people::router())
+        .route("/openapi.json", get(openapi))
         .merge(operations().router)
         .fallback(any(|| async { Error::not_found("This address").into_response() }))
         .with_state(shared.clone())
@@ -73,6 +74,12 @@ pub fn operations() -> Mounted {
     people::operations(mounted)
 }
 
+/// The contract, as `tests/it/generated.rs` derives it.
+async fn openapi() -> Response {
+    let document = include_str!("../../assets/openapi.json");
+    reply::with_type(StatusCode::OK, "application/json", document)
+}
+
 fn trigger(body: incidents::Trigger) -> Result<NewIncident> {
     Ok(NewIncident {
         service: body.service.clone(),
@@ -101,7 +108,7 @@ fn bulk_result((id, result): (crate::domain::IncidentId, Result<incidents::Acted
     }
 }
 
-fn verbatim(rows: &[LogRow]) -> Result<Vec<Box<serde_json::value::RawValue>>> {
+fn verbatim(rows: &[LogRow]) -> Result<Vec<LogEntry>> {
     rows.iter().map(|row| serde_json::from_str(&row.json).map_err(Error::internal)).collect()
 }
 

@@ -109,7 +109,7 @@ async fn pages_follow_one_another_without_gap_or_repetition() {
         let page =
             server.call("bob", &EVENTS, Nothing {}, &asked, &Nothing {}).await.expect("a page");
         for event in &page.items {
-            let event: Value = serde_json::from_str(event.get()).expect("JSON");
+            let event: Value = serde_json::from_str(event.0.get()).expect("JSON");
             assert_eq!(event["incident"]["team"]["slug"], "payments");
             after = Seq(event["seq"].as_i64().expect("a seq"));
             events.push(after);
@@ -159,7 +159,7 @@ async fn a_note_has_one_id_everywhere() {
     let query = AfterQuery::default();
     let page =
         server.call("bob", &TIMELINE, IncidentId(1), &query, &Nothing {}).await.expect("a page");
-    let stored: Value = serde_json::from_str(page.items[1].get()).expect("JSON");
+    let stored: Value = serde_json::from_str(page.items[1].0.get()).expect("JSON");
     assert_eq!(stored, live, "verbatim");
     assert_eq!(live["note"]["id"], live["seq"]);
     assert_eq!(live["note"]["author"]["name"], "alice");

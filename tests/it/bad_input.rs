@@ -1,6 +1,7 @@
 //! What nobody should send: refused in the words of the protocol, nothing half stored, and the
 //! server as well as before.
 use incidentd::api::Method;
+use incidentd::api::openapi::Operation;
 use incidentd::http::routes;
 use serde_json::{Value, json};
 
@@ -324,12 +325,11 @@ async fn too_much_is_refused_before_it_is_read() {
     let token = server.token("bob");
     let mut addresses: Vec<(String, &str)> =
         SENDERS.iter().map(|sender| (path(sender, KEY), "")).collect();
-    for (method, route, _) in routes::operations().routes {
+    for Operation { method, path: route, .. } in routes::operations().operations {
         if method == Method::Post {
             addresses.push((format!("/api/v1{}", route.replace("{id}", "1")), token));
         }
     }
-    addresses.push(("/api/v1/sessions".into(), ""));
     for (address, token) in addresses {
         let admin = server.token("root");
         let token = if token.is_empty() { "x" } else { admin };
@@ -374,11 +374,10 @@ async fn the_api_takes_json_and_only_json() {
     server.alert(json!({"title": "disk full"})).await;
     let before = incidents(&server).await;
     let routes: Vec<String> = routes::operations()
-        .routes
+        .operations
         .into_iter()
-        .filter(|(method, _, _)| *method == Method::Post)
-        .map(|(_, route, _)| route.replace("{id}", "1"))
-        .chain(["/sessions".to_owned()])
+        .filter(|operation| operation.method == Method::Post)
+        .map(|operation| operation.path.replace("{id}", "1"))
         .collect();
     for route in &routes {
         for (name, body) in unreadable() {

@@ -234,7 +234,7 @@ impl TestServer {
             .expect("a timeline");
         page.items
             .iter()
-            .map(|event| serde_json::from_str::<Value>(event.get()).expect("JSON"))
+            .map(|event| serde_json::from_str::<Value>(event.0.get()).expect("JSON"))
             .map(|event| {
                 let name = event["type"].as_str().expect("a type").trim_start_matches("incident:");
                 match event["reason"].as_str() {

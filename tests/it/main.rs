@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod faults;
 mod frames;
+mod generated;
 mod harness;
 mod house;
 mod intake;
