@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{Access, Method, Nothing, PREFIX, Problem, Route, Segments};
@@ -29,8 +30,8 @@ struct Schemas {
 struct Shapes {
     path: &'static [&'static str],
     query: Schema,
-    /// None if there is nothing to say.
-    body: Option<Schema>,
+    /// None if there is nothing to say; whether it must be said.
+    body: Option<(Schema, bool)>,
     reply: Schema,
 }
 
@@ -38,7 +39,7 @@ impl<P, Q, B, R> Route<P, Q, B, R>
 where
     P: Segments,
     Q: JsonSchema,
-    B: JsonSchema + 'static,
+    B: DeserializeOwned + JsonSchema + 'static,
     R: JsonSchema,
 {
     /// What this operation is, for whoever lists all of them.
@@ -52,8 +53,10 @@ where
             shapes: |schemas| Shapes {
                 path: P::KINDS,
                 query: Q::json_schema(&mut schemas.asked),
-                body: (TypeId::of::<B>() != TypeId::of::<Nothing>())
-                    .then(|| schemas.asked.subschema_for::<B>()),
+                body: (TypeId::of::<B>() != TypeId::of::<Nothing>()).then(|| {
+                    let required = serde_json::from_str::<B>("{}").is_err();
+                    (schemas.asked.subschema_for::<B>(), required)
+                }),
                 reply: schemas.answered.subschema_for::<R>(),
             },
         }
@@ -174,9 +177,9 @@ fn described(operation: &Operation, shapes: Shapes) -> Value {
     if !parameters.is_empty() {
         described["parameters"] = Value::Array(parameters);
     }
-    if let Some(body) = shapes.body {
+    if let Some((body, required)) = shapes.body {
         described["requestBody"] = json!({
-            "required": true,
+            "required": required,
             "content": { "application/json": { "schema": body } },
         });
     }

@@ -15,6 +15,7 @@ use crate::ingest::{Unusable, json};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest report of what does not fit: it repeats the input.
 const MAX_MISFIT: usize = 500;
+const MAX_FIELD: usize = 200;
 
 fn too_large(limit: usize) -> Error {
     Error::new(Kind::TooLarge, format!("The body is larger than {limit} bytes."))
@@ -72,22 +73,34 @@ pub fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T>
     let text = json::checked(body).map_err(unusable)?;
     let text = if text.is_empty() { "{}" } else { text };
     json::strict(text).map_err(unusable)?;
-    serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            misfit(&error.to_string(), "body")
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        if error.inner().is_data() {
+            misfit(error, "body")
         } else {
-            Error::new(Kind::Malformed, format!("The body is not usable JSON: {error}."))
+            let why = error.into_inner();
+            Error::new(Kind::Malformed, format!("The body is not usable JSON: {why}."))
         }
     })
 }
 
-/// An input that does not fit its type: names the field where the message does, else the whole.
+/// An input that does not fit its type: names the field, or else the whole.
 #[must_use]
-pub fn misfit(message: &str, whole: &str) -> Error {
-    let field = ["unknown field `", "missing field `", "duplicate field `"]
+pub fn misfit<E: std::fmt::Display>(error: serde_path_to_error::Error<E>, whole: &str) -> Error {
+    let path = error.path().to_string();
+    let message = error.into_inner().to_string();
+    // Of a field that should not be here, or should, only the message tells.
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
         .into_iter()
         .find_map(|before| message.strip_prefix(before)?.split('`').next());
-    Error::invalid(field.unwrap_or(whole), text::line(message, MAX_MISFIT))
+    let field = match (path.trim_matches('.'), named) {
+        ("" | "?", named) => named.unwrap_or(whole).to_owned(),
+        (path, Some(named)) if !path.ends_with(named) => format!("{path}.{named}"),
+        (path, _) => path.to_owned(),
+    };
+    // Line and column are those of what a program made.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    Error::invalid(&text::line(&field, MAX_FIELD), text::line(message, MAX_MISFIT))
 }
 
 /// What a parser refused, for the API.

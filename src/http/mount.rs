@@ -72,7 +72,7 @@ impl Mounted {
     where
         P: Segments,
         Q: JsonSchema,
-        B: JsonSchema + 'static,
+        B: DeserializeOwned + JsonSchema + 'static,
         R: JsonSchema,
         H: Handler<T, Shared>,
         T: 'static,
@@ -126,8 +126,8 @@ where
 /// # Errors
 /// `Invalid` naming the parameter.
 pub fn query<Q: DeserializeOwned>(query: Option<&str>) -> Result<Q> {
-    serde_html_form::from_str(query.unwrap_or_default())
-        .map_err(|error| body::misfit(&error.to_string(), "query"))
+    let pairs = serde_html_form::Deserializer::from_bytes(query.unwrap_or_default().as_bytes());
+    serde_path_to_error::deserialize(pairs).map_err(|error| body::misfit(error, "query"))
 }
 
 /// # Errors

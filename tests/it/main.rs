@@ -14,6 +14,7 @@ mod lagging;
 mod lifecycle;
 mod model;
 mod once;
+mod openapi;
 mod pagerduty_client;
 mod payloads;
 mod permissions;

@@ -28,11 +28,16 @@ pub fn node(script: &str) -> Command {
 
 /// Python with a script of `tests/clients`.
 pub fn python(script: &str) -> Command {
-    let python = client_file("venv/bin/python");
-    assert!(python.exists(), "scripts/test installs the clients first");
-    let mut command = Command::new(python);
+    let mut command = python_program("python");
     command.arg(client_file(script));
     command
+}
+
+/// A program that a Python package brought.
+pub fn python_program(name: &str) -> Command {
+    let program = client_file("venv/bin").join(name);
+    assert!(program.exists(), "scripts/test installs {name} first");
+    Command::new(program)
 }
 
 /// The binary under test, knowing nothing of the settings of whoever runs the tests.
