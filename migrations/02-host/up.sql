@@ -50,3 +50,9 @@ create table idempotency (
     primary key (scope, key_hash)
 ) strict, without rowid;
 create index idempotency_at on idempotency (at);
+
+-- key_given_to: the incident that this one was merged into; while that is open, it has the key.
+alter table incidents add column key_given_to integer;
+create index incidents_given_key on incidents (service_id, dedup_key)
+    where key_given_to is not null;
+create index incidents_given_to on incidents (key_given_to) where key_given_to is not null;

@@ -1,18 +1,14 @@
-//! What people do with incidents: one `act` for command line, buttons, links and keys.
-use jiff::Timestamp;
+//! What people see of incidents, and how they open one by hand.
 
 use super::intake::take_one;
-use super::members::{Origin, back};
+use super::members::Origin;
 use super::{App, Caller, Need};
-use crate::api::incidents::{Acted, ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
+use crate::api::incidents::{ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::live::MAX_TEAMS;
 use crate::api::{MAX_PAGE, PAGE};
-use crate::domain::action::Circumstances;
 use crate::domain::member::MemberView;
-use crate::domain::service::UrgencyRule;
 use crate::domain::{
-    Action, Alert, Change, Incident, IncidentId, Seq, Span, Status, Update, UpdateReason, Urgency,
-    UserId,
+    Alert, Change, Incident, IncidentId, Seq, Update, UpdateReason, Urgency, UserId,
 };
 use crate::error::{Error, Result};
 use crate::store::{Filter, LogRow, Read, Sort, User, Write};
@@ -182,35 +178,6 @@ impl App {
             .await
     }
 
-    /// Does `action` to an incident: the one way for people, whatever they press.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`, `Invalid`, or `Refused` where the state forbids it.
-    pub async fn act(&self, caller: &Caller, id: IncidentId, action: Action) -> Result<Acted> {
-        action.check()?;
-        let caller = caller.clone();
-        let once = caller.idempotency();
-        self.write(move |w| {
-            // Before a stored answer, too: who lost his access is told nothing.
-            caller.may_on(w, Need::Respond, &w.incident(id)?, w.now())?;
-            w.once(once.as_ref(), |w| act(w, &caller, id, &action))
-        })
-        .await
-    }
-
-    /// Does `action` to each incident, one transaction each.
-    pub async fn act_on_all(
-        &self,
-        caller: &Caller,
-        ids: Vec<IncidentId>,
-        action: &Action,
-    ) -> Vec<(IncidentId, Result<Acted>)> {
-        let acts = ids.into_iter().map(|id| async move {
-            (id, self.act(&caller.for_part(id), id, action.clone()).await)
-        });
-        futures_util::future::join_all(acts).await
-    }
-
     /// Opens an incident by hand, or counts it into the one that its key has open.
     ///
     /// # Errors
@@ -258,52 +225,13 @@ fn person(found: Option<User>, name: &str) -> Result<User> {
     found.ok_or_else(|| Error::not_found(format_args!("User `{name}`")))
 }
 
-fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {
-    let mut incident = w.incident(id)?;
-    let to = match action {
-        Action::Reassign { to, .. } => Some(assignable(w, caller, to, &incident)?),
-        _ => None,
-    };
-    let to = to.as_ref().map(User::reference);
-    let actor = caller.actor();
-    let ack_timeout = match &incident.service {
-        Some(service) => w.service_by_id(service.id)?.rules.ack_timeout,
-        None => Span::default(),
-    };
-    let key_taken_by = match (action, &incident.service) {
-        (Action::Reopen {}, Some(service)) => {
-            let key = w.dedup_key(id)?;
-            w.find_open(service.id, &key)?.filter(|other| *other != id)
-        }
-        _ => None,
-    };
-    let circumstances = Circumstances {
-        actor: &actor,
-        user: caller.user(),
-        to: to.as_ref(),
-        now: w.now(),
-        ack_timeout,
-        firing: incident.firing_count,
-        key_taken_by,
-    };
-    let mut change = incident.decide(action, &circumstances)?;
-    if let (Action::Reopen {}, Some(Change::Updated(update))) = (action, &mut change) {
-        let rule = match &incident.service {
-            Some(service) => w.service_by_id(service.id)?.rules.urgency,
-            None => UrgencyRule::default(),
-        };
-        *update = back(w, &incident, update.reason, rule)?;
-    }
-    let changed = change.is_some();
-    if let Some(change) = change {
-        w.append(&mut incident, change, &actor)?;
-    }
-    let message = message(&incident, action, changed, w.now(), &actor.name);
-    Ok(Acted { incident, changed, message })
-}
-
 /// Somebody who can be given an incident.
-fn assignable(w: &Write<'_>, caller: &Caller, to: &str, incident: &Incident) -> Result<User> {
+pub(super) fn assignable(
+    w: &Write<'_>,
+    caller: &Caller,
+    to: &str,
+    incident: &Incident,
+) -> Result<User> {
     let user = person(w.find_username(&named(caller, to)?)?, to)?;
     // Outside the team only those whom the caller can see anyway may be named.
     let known = w.find_role(incident.team.id, user.id)?.is_some() || knows(w, caller, user.id)?;
@@ -327,75 +255,6 @@ fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
         }
     }
     Ok(me.id == user)
-}
-
-/// One line for a person: what happened, or who did it when.
-fn message(
-    incident: &Incident,
-    action: &Action,
-    changed: bool,
-    now: Timestamp,
-    me: &str,
-) -> String {
-    let id = incident.id;
-    let ago = |at: Option<Timestamp>| {
-        at.map_or_else(String::new, |at| {
-            let secs = u32::try_from(now.duration_since(at).as_secs()).unwrap_or(0);
-            let rounded = match secs {
-                0..60 => secs,
-                60..3_600 => secs / 60 * 60,
-                3_600..86_400 => secs / 3_600 * 3_600,
-                _ => secs / 86_400 * 86_400,
-            };
-            format!(" {} ago", Span::secs(rounded))
-        })
-    };
-    let by = |actor: Option<&crate::domain::Actor>| match actor {
-        Some(actor) if actor.name == me => "you".to_owned(),
-        Some(actor) => actor.name.clone(),
-        None => "incidentd".to_owned(),
-    };
-    if !changed {
-        return match incident.status {
-            Status::Resolved => format!(
-                "{id} was already resolved by {}{}.",
-                by(incident.resolved_by.as_ref()),
-                ago(incident.resolved_at)
-            ),
-            Status::Acknowledged => format!(
-                "{id} was already acknowledged by {}{}.",
-                by(incident.acknowledged_by.as_ref()),
-                ago(incident.acknowledged_at)
-            ),
-            Status::Triggered => format!("{id} is triggered already."),
-        };
-    }
-    match action {
-        Action::Acknowledge { .. } => format!("Acknowledged {id}."),
-        Action::Resolve { .. } => match incident.held_until {
-            Some(until) => {
-                let (n, verb) = (
-                    incident.firing_count,
-                    if incident.firing_count == 1 { "fires" } else { "fire" },
-                );
-                format!("Resolved {id}. {n} still {verb}; back at {until} unless it ends.")
-            }
-            None => format!("Resolved {id}."),
-        },
-        Action::Unacknowledge {} => format!("{id} is triggered again."),
-        Action::Reopen {} => format!("Reopened {id}."),
-        Action::Reassign { .. } => {
-            let names: Vec<&str> =
-                incident.assignees.iter().map(|user| user.username.as_str()).collect();
-            format!("Reassigned {id} to {}.", names.join(", "))
-        }
-        Action::AddNote { .. } => format!("Added a note to {id}."),
-        Action::Snooze { .. } => match incident.snoozed_until {
-            Some(until) => format!("Snoozed {id} until {until}."),
-            None => format!("Snoozed {id}."),
-        },
-        Action::Urgency { to } => format!("{id} is now of {} urgency.", to.word()),
-    }
 }
 
 fn trigger(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> Result<Outcome> {

@@ -195,10 +195,7 @@ fn open_for(
 ) -> Result<Option<IncidentId>> {
     let open = w.find_open(origin.service.id, &key.hash)?;
     match member {
-        Some(member) if open.is_none() => {
-            let former = w.dedup_key(member.incident)?;
-            w.find_open(origin.service.id, &former)
-        }
+        Some(member) if open.is_none() => w.find_rival(member.incident),
         _ => Ok(open),
     }
 }
@@ -342,8 +339,7 @@ pub(super) fn end_member(
     let before = incident.clone();
     match incident.member_ended(incident.firing_count, reason, w.now()) {
         Ended::Resolve(reason) => {
-            let change = Change::Resolved { reason, note: None, held_until: None };
-            w.append(&mut incident, change, actor)?;
+            w.append(&mut incident, Change::resolved(reason), actor)?;
         }
         Ended::Tell => {
             let mut update = Update::new(UpdateReason::AlertResolved);

@@ -1,6 +1,7 @@
 //! What can be asked of incidentd: each operation is permission, rule, one transaction. Knows no
 //! HTTP and no SQL; the command line, sockets, buttons and timers all end here.
 mod access;
+mod act;
 mod apply;
 mod incidents;
 mod intake;

@@ -29,7 +29,9 @@ pub(super) fn mark_absent(
     let mut any = false;
     for member in w.firing(id, MAX_ABSENT)? {
         let theirs = member.integration == origin.integration && member.ends_at.is_none();
-        if theirs && !member.stale && !present.contains(&member.id) {
+        let gone = theirs && !member.stale && !present.contains(&member.id);
+        // A merge may have put members of several groups into one incident.
+        if gone && w.alert_of(member.id)?.0.key.as_ref().is_some_and(|key| key.hash == group.hash) {
             w.mark_stale(member.id)?;
             any = true;
         }

@@ -120,9 +120,8 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
             if !incident.is_open() {
                 return Ok(());
             }
-            let change =
-                Change::Resolved { reason: ResolveReason::Source, note: None, held_until: None };
-            w.append(&mut incident, change, &system).map(|_| ())
+            let over = Change::resolved(ResolveReason::Source);
+            w.append(&mut incident, over, &system).map(|_| ())
         }
         TimerKind::Calm => {
             let calm = Change::Updated(Update::new(UpdateReason::Flapping));
@@ -166,11 +165,7 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     if w.firing_after_hold(incident.id, since)? == 0 {
         return Ok(());
     }
-    let key = w.dedup_key(incident.id)?;
-    let open = match &incident.service {
-        Some(service) => w.find_open(service.id, &key)?,
-        None => None,
-    };
+    let open = w.find_rival(incident.id)?;
     let rule = match &incident.service {
         Some(service) => w.service_by_id(service.id)?.rules.urgency,
         None => UrgencyRule::default(),

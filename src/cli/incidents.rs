@@ -186,6 +186,22 @@ impl Reassign {
 }
 
 #[derive(Args)]
+pub struct Merge {
+    #[command(flatten)]
+    ids: Ids,
+    /// The incident that goes on: `42`, `#42` or its address
+    #[arg(long, value_name = "ID")]
+    into: String,
+}
+
+impl Merge {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let into = parse_id(&self.into)?;
+        self.ids.run(common, Action::Merge { into }).await
+    }
+}
+
+#[derive(Args)]
 pub struct Note {
     #[command(flatten)]
     id: One,

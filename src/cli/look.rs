@@ -223,12 +223,14 @@ fn sentence(change: &Change) -> String {
             Some(until) => format!("acknowledged until {until}{}", noted(note)),
             None => format!("acknowledged{}", noted(note)),
         },
+        Change::Resolved { merged_into: Some(into), .. } => format!("merged into {into}"),
         Change::Resolved { reason, note, .. } => {
             use crate::domain::ResolveReason as Reason;
             let why = match reason {
                 Reason::Manual => "resolved",
                 Reason::Source => "resolved by its source",
                 Reason::Expired => "no longer reported",
+                Reason::Merged => "merged",
                 Reason::Unknown => "resolved for a reason that this version does not know",
             };
             format!("{why}{}", noted(note))
@@ -240,6 +242,7 @@ fn sentence(change: &Change) -> String {
         Change::NoteAdded { note } => format!("noted: {}", note.body),
         Change::Updated(update) => {
             let about = update.alert.as_ref().map(|alert| format!(": {}", alert.title));
+            let about = about.or_else(|| update.merged.map(|id| format!(": {id}")));
             let what = match update.reason {
                 UpdateReason::Unacknowledged => "given back",
                 UpdateReason::AckTimeout => "acknowledgement timed out",
@@ -252,6 +255,7 @@ fn sentence(change: &Change) -> String {
                 UpdateReason::AlertAdded => "another alert",
                 UpdateReason::AlertResolved => "an alert is over",
                 UpdateReason::Stale => "not reported for long; is it still so?",
+                UpdateReason::Merged => "took another incident in",
                 UpdateReason::Flapping => "flapping",
                 UpdateReason::Unknown => "changed in a way that this version does not know",
             };

@@ -81,6 +81,8 @@ enum Command {
     Reassign(incidents::Reassign),
     /// Add a note to an incident
     Note(incidents::Note),
+    /// Make incidents part of another: it goes on with their alerts, they are resolved
+    Merge(incidents::Merge),
     /// Open an incident, or count into the one that its dedup key has open
     Trigger(incidents::Trigger),
     /// Manage people
@@ -141,6 +143,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Snooze(snooze) => snooze.run(common).await,
         Command::Reassign(reassign) => reassign.run(common).await,
         Command::Note(note) => note.run(common).await,
+        Command::Merge(merge) => merge.run(common).await,
         Command::Trigger(trigger) => trigger.run(common).await,
         Command::User(user) => user.run(common).await,
         Command::Token(token) => token.run(common).await,

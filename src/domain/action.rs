@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Urgency;
 use super::event::{Actor, Change, ResolveReason, Update, UpdateReason};
+use super::id::IncidentId;
 use super::incident::{Incident, Status};
 use super::span::Span;
 use super::user::UserRef;
@@ -62,6 +63,10 @@ pub enum Action {
     Urgency {
         to: Urgency,
     },
+    /// It is part of another incident, which stays open.
+    Merge {
+        into: IncidentId,
+    },
 }
 
 /// What an action is decided by, beside the incident.
@@ -71,12 +76,14 @@ pub struct Circumstances<'a> {
     pub user: Option<&'a UserRef>,
     /// Whom `to` names, looked up.
     pub to: Option<&'a UserRef>,
+    /// What `into` names, looked up.
+    pub into: Option<&'a Incident>,
     pub now: Timestamp,
     pub ack_timeout: Span,
     /// Members that fire now.
     pub firing: u64,
     /// Another open incident has this one's dedup key.
-    pub key_taken_by: Option<super::IncidentId>,
+    pub key_taken_by: Option<IncidentId>,
 }
 
 impl Action {
@@ -154,6 +161,7 @@ impl Incident {
                     reason: ResolveReason::Manual,
                     note: filled(note.as_ref()),
                     held_until: held.then(|| shift(c.now, hold.duration())),
+                    merged_into: None,
                 }))
             }
             Action::Unacknowledge {} => match self.status {
@@ -161,19 +169,7 @@ impl Incident {
                 Status::Acknowledged => Ok(Some(triggered(UpdateReason::Unacknowledged))),
                 Status::Resolved => Err(self.is_resolved("unacknowledged")),
             },
-            Action::Reopen {} => {
-                if self.is_open() {
-                    return Ok(None);
-                }
-                match c.key_taken_by {
-                    Some(other) => Err(Error::refused(format!(
-                        "{} cannot be reopened: {other} is open for the same alert.",
-                        self.id
-                    ))
-                    .hint(format!("Act on {other} instead."))),
-                    None => Ok(Some(triggered(UpdateReason::Reopened))),
-                }
-            }
+            Action::Reopen {} => self.decide_reopen(c),
             Action::Reassign { reason, .. } => {
                 let to = c.to.ok_or_else(|| Error::invalid("to", "names nobody"))?;
                 if !self.is_open() {
@@ -218,6 +214,7 @@ impl Incident {
                 update.urgency = Some(*to);
                 Ok((self.urgency != *to).then_some(Change::Updated(update)))
             }
+            Action::Merge { .. } => self.decide_merge(c.into),
         }
     }
 
@@ -244,11 +241,31 @@ impl Incident {
         })
     }
 
+    fn decide_reopen(&self, c: &Circumstances<'_>) -> Result<Option<Change>> {
+        if self.is_open() {
+            return Ok(None);
+        }
+        if let Some(into) = self.merged_into {
+            return Err(self.is_part_of(into, "reopened"));
+        }
+        match c.key_taken_by {
+            Some(other) => Err(Error::refused(format!(
+                "{} cannot be reopened: {other} is open for the same alert.",
+                self.id
+            ))
+            .hint(format!("Act on {other} instead."))),
+            None => Ok(Some(triggered(UpdateReason::Reopened))),
+        }
+    }
+
     fn is_held_by(&self, c: &Circumstances<'_>) -> bool {
         self.acknowledged_by.as_ref() == Some(c.actor)
     }
 
-    fn is_resolved(&self, what: &str) -> Error {
+    pub(super) fn is_resolved(&self, what: &str) -> Error {
+        if let Some(into) = self.merged_into {
+            return self.is_part_of(into, what);
+        }
         Error::refused(format!("{} is resolved and cannot be {what}.", self.id))
             .hint(format!("Reopen it first: incidentd reopen {}", self.id))
     }
@@ -276,6 +293,7 @@ mod tests {
             actor: &actor,
             user: Some(who),
             to: Some(&to),
+            into: None,
             now: at(minute),
             ack_timeout: Span::secs(8 * 3_600),
             firing: incident.firing_count,
@@ -350,6 +368,7 @@ mod tests {
             actor: &Actor::host(),
             user: None,
             to: None,
+            into: None,
             now: at(0),
             ack_timeout: Span::secs(0),
             firing: 0,

@@ -79,6 +79,9 @@ pub enum Change {
         note: Option<String>,
         #[serde(default)]
         held_until: Option<Timestamp>,
+        /// Of a merge: where it went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merged_into: Option<IncidentId>,
     },
     #[serde(rename = "incident:reassigned")]
     Reassigned { from: Vec<UserRef>, to: Vec<UserRef>, reason: Option<String> },
@@ -106,6 +109,9 @@ pub struct Update {
     pub severity: Option<Severity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urgency: Option<Urgency>,
+    /// Of a merge: what came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<IncidentId>,
 }
 
 impl Update {
@@ -119,6 +125,7 @@ impl Update {
             assignee: None,
             severity: None,
             urgency: None,
+            merged: None,
         }
     }
 
@@ -152,6 +159,7 @@ pub enum UpdateReason {
     AlertAdded,
     AlertResolved,
     Stale,
+    Merged,
     Flapping,
     #[serde(other)]
     Unknown,
@@ -166,6 +174,8 @@ pub enum ResolveReason {
     Source,
     /// No longer reported.
     Expired,
+    /// It went into another incident.
+    Merged,
     #[serde(other)]
     Unknown,
 }
@@ -180,6 +190,12 @@ pub struct Note {
 }
 
 impl Change {
+    /// It is over, without a note, and nothing of it is held.
+    #[must_use]
+    pub const fn resolved(reason: ResolveReason) -> Self {
+        Self::Resolved { reason, note: None, held_until: None, merged_into: None }
+    }
+
     /// The Socket.IO event's name, as stored in `events.type`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -270,13 +270,14 @@ impl Incident {
                 self.acknowledge(actor, assignee.as_ref(), at);
                 self.acknowledged_until = *until;
             }
-            Change::Resolved { reason, note, held_until } => {
+            Change::Resolved { reason, note, held_until, merged_into } => {
                 self.status = Status::Resolved;
                 self.resolved_at = Some(at);
                 self.resolved_by = Some(actor.clone());
                 self.resolved_reason = Some(*reason);
                 self.resolution_note.clone_from(note);
                 self.held_until = *held_until;
+                self.merged_into = *merged_into;
                 self.snoozed_until = None;
                 self.acknowledged_until = None;
                 self.memory.members_due = None;
@@ -486,8 +487,7 @@ pub(super) mod tests {
                 incident.member_ended(0, ResolveReason::Source, at(minute)),
                 Ended::Resolve(ResolveReason::Source)
             );
-            let over =
-                Change::Resolved { reason: ResolveReason::Source, note: None, held_until: None };
+            let over = Change::resolved(ResolveReason::Source);
             incident.apply(&over, &Actor::system(), at(minute));
             assert_eq!(incident.reopen_reason(at(minute + 1)), reason);
             let again = Change::Updated(Update::triggered(reason));

@@ -7,6 +7,7 @@ pub mod id;
 pub mod incident;
 pub mod intake;
 pub mod member;
+mod merge;
 pub mod service;
 pub mod span;
 pub mod text;

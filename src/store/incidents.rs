@@ -86,12 +86,31 @@ impl Read<'_> {
         self.one(&format!("select {COLUMNS} from {TABLES} where i.id = ?1"), [id], incident_row)
     }
 
+    /// The open incident that has this key: its own, or given to it by a merge.
     pub fn find_open(&self, service: ServiceId, key: &[u8; 16]) -> Result<Option<IncidentId>> {
         self.one(
-            "select id from incidents where service_id = ?1 and dedup_key = ?2 and status < 2",
+            "select id from incidents where service_id = ?1 and dedup_key = ?2 and status < 2
+             union all
+             select o.id from incidents i join incidents o on o.id = i.key_given_to
+             where i.service_id = ?1 and i.dedup_key = ?2 and i.key_given_to is not null
+             and o.status < 2 limit 1",
             (service, key.as_slice()),
             |row| row.get(0),
         )
+    }
+
+    /// Another open incident that has the key of this one.
+    pub fn find_rival(&self, id: IncidentId) -> Result<Option<IncidentId>> {
+        let key =
+            self.one("select service_id, dedup_key from incidents where id = ?1", [id], |row| {
+                Ok((row.get::<_, Option<ServiceId>>(0)?, row.get::<_, [u8; 16]>(1)?))
+            })?;
+        match key {
+            Some((Some(service), key)) => {
+                Ok(self.find_open(service, &key)?.filter(|other| *other != id))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The last incident of `key` that its source resolved after `since`.
@@ -108,11 +127,6 @@ impl Read<'_> {
             (service, key.as_slice(), ms(since)),
             |row| row.get(0),
         )
-    }
-
-    pub fn dedup_key(&self, id: IncidentId) -> Result<[u8; 16]> {
-        self.one("select dedup_key from incidents where id = ?1", [id], |row| row.get(0))?
-            .ok_or_else(|| Error::not_found(format_args!("Incident {id}")))
     }
 
     /// Was this person assigned to or paged for the incident, and since when?
@@ -186,6 +200,12 @@ impl Write<'_> {
                 incident.firing_count,
                 &doc,
             ),
+        )?;
+        // A key that a merge gave away belongs to the newest incident that was opened for it.
+        self.run(
+            "update incidents set key_given_to = null where service_id = ?1 and dedup_key = ?2
+             and key_given_to is not null",
+            (incident.service.as_ref().map(|service| service.id), key.hash.as_slice()),
         )?;
         self.log_event(&incident, &Change::Created, actor, &doc, &[])?;
         Ok(incident)
@@ -277,6 +297,21 @@ impl Write<'_> {
             "update incidents set alert_count = alert_count + ?2, firing_count = firing_count + ?3
              where id = ?1",
             (id, reported, firing),
+        )
+        .map(|_| ())
+    }
+
+    /// All that `from` has goes to `to`: its alerts with their counts, and while `to` is open its
+    /// key, with those that were given to it before.
+    pub fn hand_over(&self, from: IncidentId, to: IncidentId) -> Result<()> {
+        self.run("update alerts set incident_id = ?2 where incident_id = ?1", (from, to))?;
+        let (reported, firing) = self.counts(from)?;
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.count_alert(from, -signed(reported), -signed(firing))?;
+        self.count_alert(to, signed(reported), signed(firing))?;
+        self.run(
+            "update incidents set key_given_to = ?2 where id = ?1 or key_given_to = ?1",
+            (from, to),
         )
         .map(|_| ())
     }

@@ -12,6 +12,7 @@ mod house;
 mod intake;
 mod lagging;
 mod lifecycle;
+mod merging;
 mod model;
 mod once;
 mod openapi;

@@ -35,7 +35,8 @@ fn rows() -> Vec<Row> {
     let anyone = [401, 200, 200, 200, 200, 200, 200, 200];
     let platform = [401, 403, 403, 403, 403, 200, 403, 403];
     let none = Value::Null;
-    vec![
+    let mut rows = acts();
+    rows.extend([
         (Get, "/incidents", "", none.clone(), anyone),
         (Get, "/incidents", "?team=payments", none.clone(), read),
         (Get, "/incidents", "?team=1", none.clone(), read),
@@ -59,22 +60,6 @@ fn rows() -> Vec<Row> {
         (Get, "/incidents/{id}", "", none.clone(), read),
         (Get, "/incidents/{id}/timeline", "", none.clone(), read),
         (Get, "/incidents/{id}/alerts", "", none.clone(), read),
-        (Post, "/incidents/{id}/actions", "", json!({"action": "addNote", "body": "x"}), respond),
-        (
-            Post,
-            "/incidents/{id}/actions",
-            "",
-            json!({"action": "reassign", "to": "dave"}),
-            // Whom the caller does not know is nobody; only the platform's admins know all.
-            [401, 404, 403, 404, 404, 200, 403, 404],
-        ),
-        (
-            Post,
-            "/incidents/actions",
-            "",
-            json!({"action": "addNote", "body": "x", "ids": []}),
-            [401, 200, 200, 200, 200, 200, 403, 200],
-        ),
         (Get, "/events", "", none.clone(), anyone),
         (Get, "/events", "?team=payments", none.clone(), read),
         (Put, "/configuration", "", json!({}), platform),
@@ -98,6 +83,45 @@ fn rows() -> Vec<Row> {
             [401, 404, 200, 200, 200, 200, 403, 404],
         ),
         (Delete, "/tokens/{id}", "", none, [401, 404, 404, 404, 404, 200, 403, 404]),
+    ]);
+    rows
+}
+
+/// What is done to incidents: 2 is of payments too, 3 of the stranger's team.
+fn acts() -> Vec<Row> {
+    use Method::Post;
+    let respond = [401, 404, 403, 200, 200, 200, 403, 404];
+    vec![
+        (Post, "/incidents/{id}/actions", "", json!({"action": "addNote", "body": "x"}), respond),
+        (
+            Post,
+            "/incidents/{id}/actions",
+            "",
+            json!({"action": "reassign", "to": "dave"}),
+            // Whom the caller does not know is nobody; only the platform's admins know all.
+            [401, 404, 403, 404, 404, 200, 403, 404],
+        ),
+        (
+            Post,
+            "/incidents/{id}/actions",
+            "",
+            json!({"action": "merge", "into": 2}),
+            [401, 404, 403, 200, 200, 200, 403, 404],
+        ),
+        (
+            Post,
+            "/incidents/{id}/actions",
+            "",
+            json!({"action": "merge", "into": 3}),
+            [401, 404, 403, 404, 404, 409, 403, 404],
+        ),
+        (
+            Post,
+            "/incidents/actions",
+            "",
+            json!({"action": "addNote", "body": "x", "ids": []}),
+            [401, 200, 200, 200, 200, 200, 403, 200],
+        ),
     ]
 }
 
@@ -111,6 +135,9 @@ async fn world() -> (TestServer, Vec<Option<String>>, i64) {
     server
         .alert(json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT", "labels": {"SECRET-LABEL": "x"}}))
         .await;
+    server.alert(json!({"title": "SECRET-TITLE of 2"})).await;
+    let elsewhere = "/integrations/fedcba9876543210fedcba9876543210/generic";
+    server.post_raw(elsewhere, "text/plain", b"elsewhere".to_vec()).await;
     let mut tokens = vec![None];
     for who in ["mallory", "carol", "bob", "alice", "root"] {
         tokens.push(Some(server.token(who).to_owned()));

@@ -1,0 +1,189 @@
+//! What people do with incidents: one `act` for command line, buttons, links and keys. The rule
+//! decides, and what follows from it is done in the same write.
+use jiff::Timestamp;
+
+use super::incidents::assignable;
+use super::members::back;
+use super::{App, Caller, Need};
+use crate::api::incidents::Acted;
+use crate::domain::action::Circumstances;
+use crate::domain::service::UrgencyRule;
+use crate::domain::{Action, Actor, Change, Incident, IncidentId, Span, Status};
+use crate::error::Result;
+use crate::store::{User, Write};
+
+impl App {
+    /// Does `action` to an incident: the one way for people, whatever they press.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid`, or `Refused` where the state forbids it.
+    pub async fn act(&self, caller: &Caller, id: IncidentId, action: Action) -> Result<Acted> {
+        action.check()?;
+        let caller = caller.clone();
+        let once = caller.idempotency();
+        self.write(move |w| {
+            // Before a stored answer, too: who lost his access is told nothing.
+            answerable(w, &caller, id)?;
+            w.once(once.as_ref(), |w| act(w, &caller, id, &action))
+        })
+        .await
+    }
+
+    /// Does `action` to each incident, one transaction each.
+    pub async fn act_on_all(
+        &self,
+        caller: &Caller,
+        ids: Vec<IncidentId>,
+        action: &Action,
+    ) -> Vec<(IncidentId, Result<Acted>)> {
+        let acts = ids.into_iter().map(|id| async move {
+            (id, self.act(&caller.for_part(id), id, action.clone()).await)
+        });
+        futures_util::future::join_all(acts).await
+    }
+}
+
+fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {
+    let mut incident = w.incident(id)?;
+    let to = match action {
+        Action::Reassign { to, .. } => Some(assignable(w, caller, to, &incident)?),
+        _ => None,
+    };
+    let to = to.as_ref().map(User::reference);
+    let actor = caller.actor();
+    let ack_timeout = match &incident.service {
+        Some(service) => w.service_by_id(service.id)?.rules.ack_timeout,
+        None => Span::default(),
+    };
+    let key_taken_by = match action {
+        Action::Reopen {} => w.find_rival(id)?,
+        _ => None,
+    };
+    let into = match action {
+        Action::Merge { into } => Some(answerable(w, caller, *into)?),
+        _ => None,
+    };
+    let circumstances = Circumstances {
+        actor: &actor,
+        user: caller.user(),
+        to: to.as_ref(),
+        into: into.as_ref(),
+        now: w.now(),
+        ack_timeout,
+        firing: incident.firing_count,
+        key_taken_by,
+    };
+    let mut change = incident.decide(action, &circumstances)?;
+    if let (Action::Reopen {}, Some(Change::Updated(update))) = (action, &mut change) {
+        let rule = match &incident.service {
+            Some(service) => w.service_by_id(service.id)?.rules.urgency,
+            None => UrgencyRule::default(),
+        };
+        *update = back(w, &incident, update.reason, rule)?;
+    }
+    let changed = change.is_some();
+    match (change, into) {
+        (Some(change), Some(into)) => merge(w, &mut incident, change, into, &actor)?,
+        (Some(change), None) => w.append(&mut incident, change, &actor).map(|_| ())?,
+        (None, _) => {}
+    }
+    let message = message(&incident, action, changed, w.now(), &actor.name);
+    Ok(Acted { incident, changed, message })
+}
+
+/// An incident that the caller may act on.
+fn answerable(w: &Write<'_>, caller: &Caller, id: IncidentId) -> Result<Incident> {
+    let incident = w.incident(id)?;
+    caller.may_on(w, Need::Respond, &incident, w.now())?;
+    Ok(incident)
+}
+
+/// `change` resolves what is merged; all that it had goes on in `into`.
+fn merge(
+    w: &mut Write<'_>,
+    incident: &mut Incident,
+    change: Change,
+    mut into: Incident,
+    actor: &Actor,
+) -> Result<()> {
+    let before = incident.clone();
+    w.hand_over(incident.id, into.id)?;
+    w.append(incident, change, actor)?;
+    let update = into.absorb(&before, w.worst_firing(into.id)?);
+    w.append(&mut into, Change::Updated(update), actor).map(|_| ())
+}
+
+/// One line for a person: what happened, or who did it when.
+fn message(
+    incident: &Incident,
+    action: &Action,
+    changed: bool,
+    now: Timestamp,
+    me: &str,
+) -> String {
+    let id = incident.id;
+    let ago = |at: Option<Timestamp>| {
+        at.map_or_else(String::new, |at| {
+            let secs = u32::try_from(now.duration_since(at).as_secs()).unwrap_or(0);
+            let rounded = match secs {
+                0..60 => secs,
+                60..3_600 => secs / 60 * 60,
+                3_600..86_400 => secs / 3_600 * 3_600,
+                _ => secs / 86_400 * 86_400,
+            };
+            format!(" {} ago", Span::secs(rounded))
+        })
+    };
+    let by = |actor: Option<&crate::domain::Actor>| match actor {
+        Some(actor) if actor.name == me => "you".to_owned(),
+        Some(actor) => actor.name.clone(),
+        None => "incidentd".to_owned(),
+    };
+    if !changed {
+        return match incident.status {
+            Status::Resolved if let Some(into) = incident.merged_into => format!(
+                "{id} was already merged into {into} by {}{}.",
+                by(incident.resolved_by.as_ref()),
+                ago(incident.resolved_at)
+            ),
+            Status::Resolved => format!(
+                "{id} was already resolved by {}{}.",
+                by(incident.resolved_by.as_ref()),
+                ago(incident.resolved_at)
+            ),
+            Status::Acknowledged => format!(
+                "{id} was already acknowledged by {}{}.",
+                by(incident.acknowledged_by.as_ref()),
+                ago(incident.acknowledged_at)
+            ),
+            Status::Triggered => format!("{id} is triggered already."),
+        };
+    }
+    match action {
+        Action::Acknowledge { .. } => format!("Acknowledged {id}."),
+        Action::Resolve { .. } => match incident.held_until {
+            Some(until) => {
+                let (n, verb) = (
+                    incident.firing_count,
+                    if incident.firing_count == 1 { "fires" } else { "fire" },
+                );
+                format!("Resolved {id}. {n} still {verb}; back at {until} unless it ends.")
+            }
+            None => format!("Resolved {id}."),
+        },
+        Action::Unacknowledge {} => format!("{id} is triggered again."),
+        Action::Reopen {} => format!("Reopened {id}."),
+        Action::Reassign { .. } => {
+            let names: Vec<&str> =
+                incident.assignees.iter().map(|user| user.username.as_str()).collect();
+            format!("Reassigned {id} to {}.", names.join(", "))
+        }
+        Action::AddNote { .. } => format!("Added a note to {id}."),
+        Action::Snooze { .. } => match incident.snoozed_until {
+            Some(until) => format!("Snoozed {id} until {until}."),
+            None => format!("Snoozed {id}."),
+        },
+        Action::Merge { into } => format!("Merged {id} into {into}."),
+        Action::Urgency { to } => format!("{id} is now of {} urgency.", to.word()),
+    }
+}
