@@ -109,7 +109,9 @@ fn merge(
     let before = incident.clone();
     w.hand_over(incident.id, into.id)?;
     w.append(incident, change, actor)?;
+    let unmerged = into.clone();
     let update = into.absorb(&before, w.worst_firing(into.id)?);
+    w.save_memory(&into, &unmerged)?;
     w.append(&mut into, Change::Updated(update), actor).map(|_| ())
 }
 

@@ -109,16 +109,15 @@ pub(super) fn tell_of_firing(
     actor: &Actor,
 ) -> Result<()> {
     let before = incident.clone();
-    match incident.member_fired(severity, urgency, w.now()) {
-        Fired::Now(mut update) => {
-            // It may be the only one, and milder than what fired before it.
-            update.severity =
-                w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
-            details(&mut update);
-            w.append(incident, Change::Updated(update), actor).map(|_| ())
-        }
-        Fired::Later => w.save_memory(incident, &before),
-    }
+    let fired = incident.member_fired(severity, urgency, w.now());
+    w.save_memory(incident, &before)?;
+    let Fired::Now(mut update) = fired else {
+        return Ok(());
+    };
+    // It may be the only one, and milder than what fired before it.
+    update.severity = w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
+    details(&mut update);
+    w.append(incident, Change::Updated(update), actor).map(|_| ())
 }
 
 /// Says that members changed, now or when it is their turn.

@@ -133,6 +133,11 @@ async fn flapping_is_one_event_and_settles() {
     server.alert(over.clone()).await;
     assert_eq!(server.incident(1).await.status, Status::Triggered, "it waits");
     server.advance(mins(14)).await;
+    server.alert(fires.clone()).await;
+    server.advance(mins(16)).await;
+    assert_eq!(server.incident(1).await.status, Status::Triggered, "a firing lets it go on");
+    server.alert(over.clone()).await;
+    server.advance(mins(14)).await;
     assert_eq!(server.incident(1).await.status, Status::Triggered);
     server.advance(mins(1)).await;
     assert_eq!(server.incident(1).await.status, Status::Resolved, "15 min without a firing member");

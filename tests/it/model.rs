@@ -323,6 +323,7 @@ fn check_timers(db: &Connection, incident: &Incident) {
     assert_eq!(has("snooze_end"), acked && incident.snoozed_until.is_some(), "{id}: {set:?}");
     if incident.is_open() {
         assert!(!has("hold_end"), "{id}: {set:?}");
+        assert!(!has("settle") || incident.firing_count == 0, "{id}: it settles though it fires");
     } else {
         assert!(!has("settle") && !has("members"), "{id}: {set:?}");
         assert!(!has("hold_end") || incident.firing_count > 0, "{id}: nothing firing ends a hold");
