@@ -4,6 +4,7 @@ pub mod configuration;
 pub mod incidents;
 pub mod live;
 pub mod openapi;
+mod senders;
 pub mod sessions;
 pub mod teams;
 pub mod tokens;

@@ -1,5 +1,4 @@
 //! The contract as OpenAPI 3.1, derived from the typed operations and the schemas of their types.
-//! What alert senders post is described here by hand: its shapes are theirs.
 use std::any::TypeId;
 use std::collections::BTreeMap;
 
@@ -86,6 +85,9 @@ pub fn document(operations: &[Operation]) -> Value {
             .or_default()
             .insert(verb(operation.method).to_owned(), described(operation, shapes));
     }
+    let open = super::senders::paths().into_iter().map(|(path, item)| (path.to_owned(), item));
+    let paths: Map<String, Value> =
+        paths.into_iter().map(|(path, item)| (path, Value::Object(item))).chain(open).collect();
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {

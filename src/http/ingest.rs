@@ -10,7 +10,7 @@ use super::{Shared, body, reply};
 use crate::api::incidents::Outcome;
 use crate::app::Delivery;
 use crate::domain::text;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ingest::{
     Parsed, Unusable, alertmanager, generic as generic_source, grafana as grafana_source,
 };
@@ -181,8 +181,13 @@ pub async fn prometheus(
 pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Response {
     shared.metrics.requests.inc();
     let (parts, stream) = request.into_parts();
-    let bytes = match body::read(&parts.headers, stream, PAGERDUTY_BODY).await {
-        Ok(bytes) => bytes,
+    let read = async {
+        let bytes = body::read(&parts.headers, stream, PAGERDUTY_BODY).await?;
+        let idempotency = idempotency_key(&parts.headers)?.map(|name| (name, hash(&bytes)));
+        Ok::<_, Error>((bytes, idempotency))
+    };
+    let (bytes, idempotency) = match read.await {
+        Ok(read) => read,
         Err(error) => return refused(&shared, error.kind, "invalid event", &[error.detail]),
     };
     let made = match Secret::random_key() {
@@ -199,7 +204,7 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
             return refused(&shared, Kind::Malformed, "invalid event", &errors);
         }
     };
-    let stored = store(&shared, &Secret::new(event.routing_key), event.parsed, None).await;
+    let stored = store(&shared, &Secret::new(event.routing_key), event.parsed, idempotency).await;
     count(&shared, &stored);
     match stored {
         Ok(stored) => {

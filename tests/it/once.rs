@@ -1,7 +1,7 @@
 //! A request that is repeated counts once, also where its answer holds a secret.
 use serde_json::{Value, json};
 
-use crate::harness::{TestServer, answer};
+use crate::harness::{KEY, TestServer, answer};
 
 async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> (u16, Value) {
     let request = server.http().post(format!("{}/api/v1{path}", server.url));
@@ -34,4 +34,21 @@ async fn a_lost_answer_is_given_again_secret_and_all() {
     assert_eq!(first.0, 200, "{first:?}");
     assert_eq!(post(&server, "/users", "77aa", &user).await, first);
     assert_eq!(post(&server, "/users", "77ab", &user).await.0, 409);
+}
+
+#[tokio::test]
+async fn pagerdutys_events_too() {
+    let server = TestServer::start().await;
+    let event = json!({
+        "routing_key": KEY, "event_action": "trigger",
+        "payload": {"summary": "disk full", "source": "db-3", "severity": "critical"},
+    });
+    let send = || {
+        let request = server.http().post(format!("{}/v2/enqueue", server.url));
+        answer(request.header("idempotency-key", "e1").json(&event))
+    };
+    let first = send().await;
+    assert_eq!(first.0, 202, "{first:?}");
+    assert_eq!(send().await, first, "the dedup key that was made is told again");
+    assert_eq!(server.incident(1).await.alert_count, 1);
 }
