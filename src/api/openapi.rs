@@ -160,6 +160,8 @@ fn described(operation: &Operation, shapes: Shapes) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));
     }
+    let media_type = shapes.reply.get("contentMediaType").and_then(Value::as_str);
+    let media_type = media_type.unwrap_or("application/json").to_owned();
     let mut described = json!({
         "operationId": operation_id(operation),
         "summary": operation.summary,
@@ -167,7 +169,7 @@ fn described(operation: &Operation, shapes: Shapes) -> Value {
         "tags": [operation.path.split('/').nth(1)],
         "responses": { "200": {
             "description": "Done.",
-            "content": { "application/json": { "schema": shapes.reply } },
+            "content": { media_type: { "schema": shapes.reply } },
         } },
     });
     for status in refusals(operation, shapes.body.is_some()) {

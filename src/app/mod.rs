@@ -3,6 +3,7 @@
 mod access;
 mod act;
 mod apply;
+pub mod backup;
 mod incidents;
 mod intake;
 mod live;
@@ -47,6 +48,8 @@ struct Inner {
     /// How people reach this server, without a slash at the end.
     public_url: String,
     hashers: Arc<Semaphore>,
+    /// One backup at a time: each takes as much disk as the database.
+    backups: Arc<Semaphore>,
     /// Wall and boot clock when they were last compared.
     clocks: tokio::sync::Mutex<(Timestamp, std::time::Duration)>,
 }
@@ -57,7 +60,8 @@ impl App {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let clocks = tokio::sync::Mutex::new((clock.now(), clock.since_boot()));
         let hashers = Arc::new(Semaphore::new(HASHERS));
-        Self(Arc::new(Inner { store, clock, public_url, hashers, clocks }))
+        let backups = Arc::new(Semaphore::new(1));
+        Self(Arc::new(Inner { store, clock, public_url, hashers, backups, clocks }))
     }
 
     #[must_use]

@@ -1,9 +1,11 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
+mod backup;
 mod configuration;
 mod connect;
 mod incidents;
 mod look;
 mod output;
+mod owner;
 mod people;
 mod serve;
 mod tokens;
@@ -93,6 +95,10 @@ enum Command {
     Token(tokens::Token),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
+    /// Copy everything into one file, while the server runs or not
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database in --data-dir
+    Restore(backup::Restore),
     /// Say which version this is
     Version,
 }
@@ -107,6 +113,7 @@ Run       incidentd serve                    start the server
           incidentd user add NAME --admin --password-stdin --data-dir DIR
           incidentd token create --user NAME --data-dir DIR
           incidentd apply -f FILE            teams, services, integrations
+          incidentd backup FILE, restore FILE
 Every command explains itself with --help.
 ";
 
@@ -121,6 +128,9 @@ pub fn run() -> ExitCode {
     };
     if let Command::Serve(serve) = command {
         return finish(serve.run(), cli.common.output);
+    }
+    if let Some(Err(error)) = cli.common.data_dir.as_deref().map(owner::become_owner) {
+        return finish(Err(error), cli.common.output);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -148,6 +158,8 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::User(user) => user.run(common).await,
         Command::Token(token) => token.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
+        Command::Backup(backup) => backup.run(common).await,
+        Command::Restore(restore) => restore.run(common),
         Command::Version => {
             output::line(env!("CARGO_PKG_VERSION"));
             Ok(())

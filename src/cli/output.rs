@@ -109,6 +109,17 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
     }
 }
 
+/// A size, as people say it.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
+}
+
 /// How long ago, as people say it.
 #[must_use]
 pub fn age(at: jiff::Timestamp) -> String {

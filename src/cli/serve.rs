@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::output;
+use super::{output, owner};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -38,6 +38,9 @@ impl Serve {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         log_to_stderr();
         let config = self.config()?;
+        // After the file was read, which root alone may be able to.
+        owner::become_owner(&config.data_dir)?;
+        owner::warn_of_root();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

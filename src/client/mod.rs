@@ -8,13 +8,15 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{Method, PREFIX, Problem, Route, Segments};
+use crate::api::{Method, Nothing, PREFIX, Problem, Route, Segments};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A backup may take this long, whatever else a call may.
+const DOWNLOAD: Duration = Duration::from_hours(1);
 
 /// A server, and who calls it.
 #[derive(Clone)]
@@ -83,7 +85,7 @@ impl Client {
     /// The server's own, or `Unreachable`.
     pub async fn call_once<P, B, R>(
         &self,
-        route: &Route<P, crate::api::Nothing, B, R>,
+        route: &Route<P, Nothing, B, R>,
         path: P,
         body: &B,
     ) -> Result<R>
@@ -97,7 +99,7 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let nothing = crate::api::Nothing {};
+            let nothing = Nothing {};
             let answer = self.send(route, &path, &nothing, body, Some(key.expose()), left).await;
             match answer {
                 Err(error)
@@ -146,6 +148,36 @@ impl Client {
         self.answer(request, key).await
     }
 
+    /// Writes what an operation answers `to` somebody, as it comes; returns its length.
+    ///
+    /// # Errors
+    /// The server's own, `Unreachable` if the answer breaks off, `Unavailable` if it cannot be
+    /// written.
+    pub async fn download<R>(
+        &self,
+        route: &Route<Nothing, Nothing, Nothing, R>,
+        to: &mut impl std::io::Write,
+    ) -> Result<u64> {
+        let mut request = self.http.get(format!("{}{PREFIX}{}", self.base, route.path));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        let away = |error: reqwest::Error| unreachable(&self.base, &error);
+        let mut response = request.timeout(DOWNLOAD).send().await.map_err(away)?;
+        if !response.status().is_success() {
+            return Err(self.problem(response.status(), &response.bytes().await.map_err(away)?));
+        }
+        let mut written = 0;
+        while let Some(piece) = response.chunk().await.map_err(away)? {
+            to.write_all(&piece)
+                .map_err(|error| Error::unavailable(format!("It cannot be written: {error}.")))?;
+            written += piece.len() as u64;
+        }
+        to.flush()
+            .map_err(|error| Error::unavailable(format!("It cannot be written: {error}.")))?;
+        Ok(written)
+    }
+
     /// Sends an alert as an integration: no person's token is needed.
     ///
     /// # Errors
@@ -184,16 +216,15 @@ impl Client {
                 .hint("Check the address, and that client and server are of like versions.")
             });
         }
-        let problem = serde_json::from_slice::<Problem>(&bytes).ok();
-        Err(problem.map_or_else(
-            || {
-                Error::new(
-                    Kind::of_answer("", status.as_u16()),
-                    format!("{} answered {status}.", self.base),
-                )
-            },
-            Problem::into_error,
-        ))
+        Err(self.problem(status, &bytes))
+    }
+
+    fn problem(&self, status: reqwest::StatusCode, body: &[u8]) -> Error {
+        let other = || {
+            let kind = Kind::of_answer("", status.as_u16());
+            Error::new(kind, format!("{} answered {status}.", self.base))
+        };
+        serde_json::from_slice(body).map_or_else(|_| other(), Problem::into_error)
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTP: the accept loop, who calls, and one route for each operation of the contract. No rules.
 pub mod auth;
+pub mod backup;
 pub mod body;
 pub mod health;
 pub mod ingest;

@@ -140,6 +140,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Cursors below `seq` are answered by a snapshot from now on.
+    pub(super) fn raise_floor(&self, seq: Seq) -> Result<()> {
+        self.run(
+            "insert into meta (name, value) values ('floor', ?1)
+             on conflict (name) do update set value = max(cast(value as integer), ?1)",
+            [seq],
+        )
+        .map(|_| ())
+    }
+
     /// Appends a change of access or configuration.
     pub fn record(&mut self, record: &Record, actor: &Actor) -> Result<Seq> {
         let seq = self.next_seq();

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
+use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::Migrations;
 
+use super::sql::failed;
 use crate::error::{Error, Kind, Result};
 
 static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/migrations");
@@ -20,20 +22,20 @@ fn newest() -> u32 {
     u32::try_from(FOLDER.dirs().count()).unwrap_or(u32::MAX)
 }
 
-fn too_new(path: &Path, found: u32) -> Error {
+fn too_new(name: &str, found: u32) -> Error {
     Error::new(
         Kind::Refused,
         format!(
-            "{} was written by a newer incidentd (schema {found}; this one knows up to {}).",
-            path.display(),
+            "{name} was written by a newer incidentd (schema {found}; this one knows up to {}).",
             newest()
         ),
     )
     .hint("Start the newer version, or restore a backup made by this one.")
 }
 
-/// Reads the file's own header, so that a foreign or newer file stays as it is to the byte.
-pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
+/// Reads the header of the file at `path`, called `name`, so that a foreign or newer file stays as
+/// it is to the byte.
+pub(super) fn refuse_foreign(path: &Path, name: &str) -> Result<()> {
     let mut header = [0_u8; 100];
     let read = match std::fs::File::open(path) {
         Ok(mut file) => file.read(&mut header).unwrap_or(0),
@@ -49,60 +51,101 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<()> {
             // A file whose first commit still sits in the log beside it has neither mark, version
             // nor tables (offset 40 counts changes of the schema).
             if word(68) != APPLICATION_ID && (word(68), word(60), word(40)) != (0, 0, 0) {
-                return Err(foreign(path));
+                return Err(foreign(name));
             }
-            if word(60) > newest() { Err(too_new(path, word(60))) } else { Ok(()) }
+            if word(60) > newest() { Err(too_new(name, word(60))) } else { Ok(()) }
         }
-        _ => Err(foreign(path)),
+        _ => Err(foreign(name)),
     }
 }
 
-fn foreign(path: &Path) -> Error {
-    Error::new(Kind::Refused, format!("{} is not a database of incidentd.", path.display()))
-        .hint("Choose another folder with --data-dir.")
+fn foreign(name: &str) -> Error {
+    Error::new(Kind::Refused, format!("{name} is not a database of incidentd."))
+        .hint("Choose another; this one was not touched.")
+}
+
+pub(super) fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
+    let found: u32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok(found == APPLICATION_ID)
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<u32> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Does the schema consist of what the migrations make, and nothing else? A trigger of somebody
+/// else's would run with our writes.
+pub(super) fn has_our_schema(conn: &Connection) -> rusqlite::Result<bool> {
+    let schema = |conn: &Connection| -> rusqlite::Result<Vec<(String, Option<String>)>> {
+        // What begins so is SQLite's own.
+        conn.prepare(
+            "select type || ' ' || name, sql from sqlite_schema
+             where name not like 'sqlite\\_%' escape '\\' order by 1",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+    };
+    let mut ours = Connection::open_in_memory()?;
+    let found = usize::try_from(version(conn)?).unwrap_or(usize::MAX);
+    let known = MIGRATIONS.to_version(&mut ours, found).is_ok();
+    Ok(known && found > 0 && schema(conn)? == schema(&ours)?)
+}
+
+/// A table with a row that refers to nothing.
+pub(super) fn broken_reference(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    conn.query_row("select \"table\" from pragma_foreign_key_check limit 1", [], |row| row.get(0))
+        .optional()
 }
 
 /// Marks a new file as ours before anything else, so that no crash leaves tables without a mark.
-fn mark(conn: &rusqlite::Connection, path: &Path) -> Result<()> {
-    let found: u32 = conn
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(super::sql::failed)?;
-    if found == APPLICATION_ID {
+fn mark(conn: &Connection, name: &str) -> Result<()> {
+    if is_ours(conn).map_err(failed)? {
         return Ok(());
     }
-    let tables: u32 = conn
-        .query_row("select count(*) from sqlite_schema", [], |row| row.get(0))
-        .map_err(super::sql::failed)?;
-    if found != 0 || tables > 0 {
-        return Err(foreign(path));
+    let marked: u32 = conn
+        .query_row(
+            "select (select count(*) from sqlite_schema) + (select application_id <> 0
+             from pragma_application_id)",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(failed)?;
+    if marked > 0 {
+        return Err(foreign(name));
     }
-    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(super::sql::failed)
+    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)
 }
 
+/// Brings the database to the newest schema. What is older is copied first, beside it.
 pub(super) fn migrate(path: &Path) -> Result<()> {
     let mut conn = super::open_for_writing(path)?;
-    mark(&conn, path)?;
-    // A table rebuild would delete what cascades: checked afterwards instead.
-    conn.pragma_update(None, "foreign_keys", false).map_err(super::sql::failed)?;
-    MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
-        rusqlite_migration::Error::MigrationDefinition(
-            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-        ) => {
-            let found = conn.pragma_query_value(None, "user_version", |row| row.get(0));
-            too_new(path, found.unwrap_or(0))
-        }
-        error => Error::unavailable(format!("{} cannot be migrated: {error}.", path.display())),
-    })?;
-    let broken: Option<String> = conn
-        .query_row("select \"table\" from pragma_foreign_key_check limit 1", [], |row| row.get(0))
-        .ok();
-    if let Some(table) = broken {
-        return Err(Error::internal(format!("a row of {table} refers to nothing")));
+    mark(&conn, &path.display().to_string())?;
+    let found = version(&conn).map_err(failed)?;
+    if (1..newest()).contains(&found) {
+        super::backup::keep_before_migration(&conn, path, newest())?;
+        tracing::info!(from = found, to = newest(), "the database is migrated");
     }
+    to_latest(&mut conn, path)?;
     if rusqlite::version_number() < super::SQLITE_MIN {
         return Err(Error::internal("SQLite is older than the WAL fix that a pool needs"));
     }
     Ok(())
+}
+
+/// All steps in one transaction: whatever ends it, the next start begins anew.
+pub(super) fn to_latest(conn: &mut Connection, path: &Path) -> Result<()> {
+    // A table rebuild would delete what cascades: checked afterwards instead.
+    conn.pragma_update(None, "foreign_keys", false).map_err(failed)?;
+    MIGRATIONS.to_latest(conn).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => too_new(&path.display().to_string(), version(conn).unwrap_or(0)),
+        error => Error::unavailable(format!("{} cannot be migrated: {error}.", path.display())),
+    })?;
+    match broken_reference(conn).map_err(failed)? {
+        Some(table) => Err(Error::internal(format!("a row of {table} refers to nothing"))),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Operations are closures over nouns (`Read`, `Write`); each is one transaction.
 mod alerts;
 mod backlog;
+mod backup;
 mod events;
 mod idempotency;
 mod incidents;
@@ -31,6 +32,7 @@ use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
 pub use backlog::{Backlog, Interest};
+pub use backup::{Restored, Summary, check as check_backup, restore};
 pub use events::LogRow;
 pub use idempotency::Idempotency;
 pub use incidents::{NewIncident, cursor_after, order_of_need};
@@ -47,6 +49,8 @@ pub use writer::Figures;
 const READERS: u32 = 8;
 /// A read that takes longer is given up.
 const READ_DEADLINE: Duration = Duration::from_secs(5);
+/// The database's name in the data directory.
+const DATABASE: &str = "incidentd.db";
 /// SQLite below this has a WAL bug that a pool can hit.
 pub const SQLITE_MIN: i32 = 3_051_003;
 
@@ -68,12 +72,14 @@ impl Store {
     /// # Errors
     /// Says what stands in the way: another server, rights, a newer schema, a foreign file.
     pub fn open(dir: &Path) -> Result<Self> {
-        let path = dir.join("incidentd.db");
+        let path = dir.join(DATABASE);
+        let name = path.display().to_string();
         // Before the lock too: what is not ours gets no file beside it.
-        migrate::refuse_foreign(&path)?;
+        migrate::refuse_foreign(&path, &name)?;
         make_folder(dir)?;
         let lock = lock(dir)?;
-        migrate::refuse_foreign(&path)?;
+        migrate::refuse_foreign(&path, &name)?;
+        backup::discard_unfinished(dir);
         private_file(&path)?;
         migrate::migrate(&path)?;
         let manager = r2d2_sqlite::SqliteConnectionManager::file(&path)
@@ -157,6 +163,12 @@ impl Store {
     pub fn sizes(&self) -> (u64, u64) {
         let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
         (size(&self.0.path), size(&self.0.path.with_extension("db-wal")))
+    }
+
+    /// Bytes that the disk below the database has left for us.
+    #[must_use]
+    pub fn free_bytes(&self) -> u64 {
+        rustix::fs::statvfs(&self.0.path).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Write<'c> {
 
 /// The last numbers given out, kept by the one writer so that a row can name itself. Saved with
 /// each batch, so that no number comes again even if its row is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
     pub seq: i64,
     pub incident: i64,

@@ -2,6 +2,7 @@
 //! sockets; only the clock is turned by hand. What other people's programs do with the built
 //! binary runs in real time: `scripts/test` installs them.
 mod api;
+mod backup;
 mod bad_input;
 mod commands;
 mod faults;
@@ -16,6 +17,7 @@ mod merging;
 mod model;
 mod once;
 mod openapi;
+mod owner;
 mod pagerduty_client;
 mod payloads;
 mod permissions;

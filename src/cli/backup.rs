@@ -1,0 +1,205 @@
+//! `incidentd backup` and `restore`: a copy of everything in one file, and back.
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::connect::connect_for_setup;
+use super::{Common, Format, output};
+use crate::api::backup::BACKUP;
+use crate::app::backup::{Summary, check_backup, restore};
+use crate::client::Client;
+use crate::error::{Error, Kind, Result};
+
+const ABOUT_BACKUP: &str = "\
+Everything as of one moment, in one file for its owner alone (0600). Nothing stops meanwhile.
+Where no server runs, the folder of --data-dir is read directly. Needs a platform admin's token,
+or --data-dir on the host.
+
+The copy is checked before it takes FILE's name, so FILE is never half a backup. With --data-dir
+root becomes the folder's owner, who then writes FILE. In /etc/cron.d:
+  0 3 * * *  incidentd  incidentd backup -q --data-dir /var/lib/incidentd /srv/backup/incidentd.db
+
+Keep it like a secret: it holds everybody's names, addresses and alerts. Passwords, tokens and
+keys are in it as hashes only.";
+
+const ABOUT_RESTORE: &str = "\
+The server must be stopped. The file is checked first; whatever is wrong with it, nothing is
+changed. Tokens, sessions and passwords are as in the backup. The log goes on far above every
+number that was given out since, so clients start from a fresh snapshot; new incidents are
+numbered from the next whole ten thousand.
+
+Before it changes the schema, incidentd keeps a copy of its own beside the database,
+incidentd.db.before-N, and no older one. The version before this one can restore it.";
+
+#[derive(Args)]
+#[command(after_long_help = ABOUT_BACKUP)]
+pub struct Backup {
+    /// Where to, replacing what is there; `-` is stdout
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Say nothing when all is well
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
+#[command(after_long_help = ABOUT_RESTORE)]
+pub struct Restore {
+    /// A backup; `-` is stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// If there is a database already, move it aside: incidentd.db.replaced-TIME
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Serialize)]
+struct BackedUp {
+    bytes: u64,
+    seq: crate::domain::Seq,
+}
+
+impl Backup {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        if let Some(dir) = &common.data_dir
+            && !dir.join("incidentd.db").exists()
+        {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("There is no database in {}.", dir.display()),
+            )
+            .hint("Name the server's folder with --data-dir."));
+        }
+        let connection = connect_for_setup(common).await?;
+        let done = if self.file.as_os_str() == "-" {
+            self.to_stdout(&connection.client).await
+        } else {
+            self.to_file(&connection.client, common).await
+        };
+        connection.close().await;
+        done
+    }
+
+    async fn to_stdout(&self, client: &Client) -> Result<()> {
+        let bytes = client.download(&BACKUP, &mut io::stdout().lock()).await?;
+        if !self.quiet {
+            output::say(&format!("Backed up {}.", output::bytes(bytes)));
+        }
+        Ok(())
+    }
+
+    async fn to_file(&self, client: &Client, common: &Common) -> Result<()> {
+        let part = Part::beside(&self.file)?;
+        client.download(&BACKUP, &mut &part.file).await?;
+        let copy = part.keep(&self.file)?;
+        if common.output == Format::Json {
+            return output::json(&BackedUp { bytes: copy.bytes, seq: copy.seq });
+        }
+        if !self.quiet {
+            let size = output::bytes(copy.bytes);
+            let name = self.file.display();
+            output::say(&format!("Backed up to {name}: {size}, seq {}.", copy.seq));
+        }
+        Ok(())
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Refused, format!("{} cannot be written: {error}.", path.display()))
+        .hint("With --data-dir its owner writes the file. As yourself: incidentd backup - > FILE")
+}
+
+/// A file that takes its name when it is whole, and goes when it never is.
+struct Part {
+    path: PathBuf,
+    file: File,
+}
+
+impl Part {
+    fn beside(target: &Path) -> Result<Self> {
+        let usual = fs::metadata(target).map_or(true, |meta| meta.is_file());
+        let name = target.file_name().filter(|_| usual).ok_or_else(|| {
+            Error::usage(format!("`{}` is no ordinary file; `-` is stdout.", target.display()))
+        })?;
+        let path = target.with_file_name(format!(".{}.part", name.to_string_lossy()));
+        let open = || {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            // Whoever writes it goes on; what nobody writes was left by one that was killed.
+            file.try_lock()?;
+            file.set_len(0)?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| unwritten(&path, &error))?;
+        Ok(Self { path, file })
+    }
+
+    fn keep(self, target: &Path) -> Result<Summary> {
+        self.file.sync_all().map_err(|error| unwritten(&self.path, &error))?;
+        let summary = check_backup(&self.path, &target.display().to_string())?;
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::rename(&self.path, target)
+            .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+            .map_err(|error| unwritten(target, &error))?;
+        Ok(summary)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Gone already if it was kept.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Restore {
+    pub fn run(&self, common: &Common) -> Result<()> {
+        let dir = common.data_dir.as_ref().ok_or_else(|| {
+            Error::usage("restore works on the server's host: add --data-dir DIR.")
+        })?;
+        let name = self.file.display().to_string();
+        let now = super::now();
+        let restored = if name == "-" {
+            restore(dir, &mut io::stdin().lock(), "stdin", self.force, now)?
+        } else {
+            refuse_live(&self.file)?;
+            let mut file = File::open(&self.file).map_err(|error| {
+                Error::new(Kind::NotFound, format!("{name} cannot be read: {error}."))
+                    .hint("The folder's owner reads it. As yourself: incidentd restore - < FILE")
+            })?;
+            restore(dir, &mut file, &name, self.force, now)?
+        };
+        let as_of = restored.backup.as_of.as_deref().unwrap_or("its beginning");
+        output::say(&format!("Restored {name} as of {as_of}."));
+        if let Some(aside) = &restored.aside {
+            output::say(&format!("The database that was there is now {}.", aside.display()));
+        }
+        if restored.unreadable {
+            output::say("It could not be read: see to it that nobody still uses its numbers.");
+        }
+        output::say(&format!(
+            "New incidents are numbered above {}. Start the server: incidentd serve --data-dir {}",
+            restored.incidents_above,
+            dir.display()
+        ));
+        Ok(())
+    }
+}
+
+/// A database with a log beside it is more than its one file.
+fn refuse_live(file: &Path) -> Result<()> {
+    let mut wal = file.as_os_str().to_owned();
+    wal.push("-wal");
+    if fs::metadata(&wal).is_ok_and(|meta| meta.len() > 0) {
+        return Err(Error::refused(format!(
+            "{} is a database in use: what came last is in the log beside it.",
+            file.display()
+        ))
+        .hint("Make a backup of it: incidentd backup FILE --data-dir DIR."));
+    }
+    Ok(())
+}
