@@ -88,6 +88,14 @@ impl std::fmt::Debug for Integration {
     }
 }
 
+/// One field that became another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    pub field: String,
+    pub from: String,
+    pub to: String,
+}
+
 /// What `apply` did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {

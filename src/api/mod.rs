@@ -6,6 +6,7 @@ pub mod incidents;
 pub mod live;
 pub mod openapi;
 mod senders;
+pub mod services;
 pub mod sessions;
 pub mod teams;
 pub mod tokens;
@@ -17,7 +18,7 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{IncidentId, SessionId, TokenId};
+use crate::domain::{IncidentId, IntegrationId, SessionId, TokenId};
 use crate::error::{Error, FieldError, Kind};
 
 /// What all paths begin with.
@@ -128,6 +129,7 @@ macro_rules! one_segment {
 one_segment! {
     String: "string"
     IncidentId: "integer"
+    IntegrationId: "integer"
     TokenId: "integer"
     SessionId: "integer"
 }
@@ -150,6 +152,21 @@ impl<T> Page<T> {
     #[must_use]
     pub const fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
+    }
+
+    /// The `limit` entries after `cursor` of a list that is ordered by `key`.
+    #[must_use]
+    pub fn cut(
+        mut items: Vec<T>,
+        cursor: Option<&str>,
+        limit: u32,
+        key: impl Fn(&T) -> String,
+    ) -> Self {
+        items.sort_by_cached_key(&key);
+        items.retain(|item| cursor.is_none_or(|cursor| *key(item) > *cursor));
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        Self { next_cursor: items.last().filter(|_| more).map(key), items }
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::incidents::assignable;
 use super::members::back;
+use super::services::must_live;
 use super::{App, Caller, Need};
 use crate::api::incidents::Acted;
 use crate::domain::action::Circumstances;
@@ -51,12 +52,16 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
     };
     let to = to.as_ref().map(User::reference);
     let actor = caller.actor();
-    let ack_timeout = match &incident.service {
-        Some(service) => w.service_by_id(service.id)?.rules.ack_timeout,
-        None => Span::default(),
+    let service = match &incident.service {
+        Some(service) => Some(w.service_by_id(service.id)?),
+        None => None,
     };
     let key_taken_by = match action {
-        Action::Reopen {} => w.find_rival(id)?,
+        Action::Reopen {} => {
+            // What ended opens no incident again.
+            service.as_ref().map_or(Ok(()), must_live)?;
+            w.find_rival(id)?
+        }
         _ => None,
     };
     let into = match action {
@@ -69,16 +74,13 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
         to: to.as_ref(),
         into: into.as_ref(),
         now: w.now(),
-        ack_timeout,
+        ack_timeout: service.as_ref().map_or(Span::default(), |service| service.rules.ack_timeout),
         firing: incident.firing_count,
         key_taken_by,
     };
     let mut change = incident.decide(action, &circumstances)?;
     if let (Action::Reopen {}, Some(Change::Updated(update))) = (action, &mut change) {
-        let rule = match &incident.service {
-            Some(service) => w.service_by_id(service.id)?.rules.urgency,
-            None => UrgencyRule::default(),
-        };
+        let rule = service.map_or(UrgencyRule::default(), |service| service.rules.urgency);
         *update = back(w, &incident, update.reason, rule)?;
     }
     let changed = change.is_some();

@@ -1,11 +1,14 @@
 //! Makes the configuration as a document says: one write, all or nothing.
-use super::teams::{remove_member, set_member};
+use super::integrations::{add_integration, set_key};
+use super::services::{add_service, change_service};
+use super::teams::{add_team, change_team, remove_member, set_member};
 use super::users::check_person;
 use super::{App, Caller};
 use crate::api::configuration::{self, Applied, Document, MadeKey};
+use crate::api::services::ServiceChange;
+use crate::api::teams::{NewTeam, TeamChange};
 use crate::domain::Actor;
 use crate::domain::event::{Access, Record};
-use crate::domain::service::Rules;
 use crate::domain::user::check_slug;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -107,17 +110,6 @@ struct Run<'a, 'c> {
 }
 
 impl Run<'_, '_> {
-    fn done(&mut self, change: &str, what: &str, id: i64, name: &str) -> Result<()> {
-        self.applied.changes.push(format!("{change} {what} {name}"));
-        let record = Record::Config {
-            what: what.to_owned(),
-            id,
-            name: name.to_owned(),
-            change: change.to_owned(),
-        };
-        self.w.record(&record, &self.actor).map(|_| ())
-    }
-
     fn user(&mut self, user: &configuration::User, caller: &Caller) -> Result<()> {
         let found = self.w.find_username(&user.username)?;
         let id = match &found {
@@ -158,21 +150,21 @@ impl Run<'_, '_> {
     }
 
     fn team(&mut self, team: &configuration::Team) -> Result<()> {
-        let id = match self.w.find_team(&team.slug)? {
+        let live = self.w.find_team(&team.slug)?.filter(|team| team.archived_at.is_none());
+        let (id, change) = match live {
             None => {
-                let name = team.name.as_deref().unwrap_or(&team.slug);
-                let id = self.w.insert_team(&team.slug, name)?;
-                self.done("created", "team", id.0, &team.slug)?;
-                id
+                let new = NewTeam { slug: team.slug.clone(), name: team.name.clone() };
+                (add_team(self.w, &new, &self.actor)?, Some("created"))
             }
             Some(found) => {
-                if let Some(name) = team.name.as_ref().filter(|name| **name != found.name) {
-                    self.w.rename_team(found.id, name)?;
-                    self.done("changed", "team", found.id.0, &team.slug)?;
-                }
-                found.id
+                let change = TeamChange { slug: None, name: team.name.clone() };
+                let fields = change_team(self.w, &found, &change, &self.actor)?;
+                (found.id, (!fields.is_empty()).then_some("changed"))
             }
         };
+        if let Some(change) = change {
+            self.applied.changes.push(format!("{change} team {}", team.slug));
+        }
         let Some(members) = &team.members else {
             return Ok(());
         };
@@ -206,17 +198,19 @@ impl Run<'_, '_> {
                 format!("there is no team `{}`; add it under [[teams]]", service.team),
             )
         })?;
-        let merged = |rules: &Rules| Rules {
-            urgency: service.urgency.unwrap_or(rules.urgency),
-            group_by: service.group_by.clone().unwrap_or_else(|| rules.group_by.clone()),
-            ack_timeout: service.ack_timeout.unwrap_or(rules.ack_timeout),
-            reopen_within: service.reopen_within.unwrap_or(rules.reopen_within),
+        let change = ServiceChange {
+            slug: None,
+            name: service.name.clone(),
+            urgency: service.urgency,
+            group_by: service.group_by.clone(),
+            ack_timeout: service.ack_timeout,
+            reopen_within: service.reopen_within,
         };
-        let Some(found) = self.w.find_service(&service.slug)? else {
-            let name = service.name.as_deref().unwrap_or(&service.slug);
-            let rules = merged(&Rules::default());
-            let id = self.w.insert_service(team.id, &service.slug, name, &rules)?;
-            return self.done("created", "service", id.0, &service.slug);
+        let live = self.w.find_service(&service.slug)?.filter(|service| !service.archived);
+        let Some(found) = live else {
+            add_service(self.w, team.id, &service.slug, &change, &self.actor)?;
+            self.applied.changes.push(format!("created service {}", service.slug));
+            return Ok(());
         };
         if found.team.id != team.id {
             return Err(Error::refused(format!(
@@ -225,12 +219,10 @@ impl Run<'_, '_> {
             ))
             .hint("Make a new service; incidents stay with the team that had them."));
         }
-        let (rules, name) = (merged(&found.rules), service.name.as_ref().unwrap_or(&found.name));
-        if rules == found.rules && *name == found.name {
-            return Ok(());
+        if !change_service(self.w, &found, &change, &self.actor)?.is_empty() {
+            self.applied.changes.push(format!("changed service {}", service.slug));
         }
-        self.w.update_service(found.id, name, &rules)?;
-        self.done("changed", "service", found.id.0, &service.slug)
+        Ok(())
     }
 
     fn integration(
@@ -246,10 +238,9 @@ impl Run<'_, '_> {
             )
         })?;
         let label = format!("{service}/{name}");
-        let known = self.w.integrations(Some(found.id))?;
-        let Some(known) = known.into_iter().find(|known| known.name == *name) else {
+        let Some(known) = self.w.find_integration_named(found.id, name)? else {
             let secret = key.as_ref().map_or_else(|| spare.clone(), Secret::new);
-            let id = self.w.insert_integration(found.id, name, &secret.hash())?;
+            add_integration(self.w, found.id, (&found.slug, name), &secret, &self.actor)?;
             if key.is_none() {
                 self.applied.keys.push(MadeKey {
                     service: service.clone(),
@@ -257,12 +248,14 @@ impl Run<'_, '_> {
                     key: spare.expose().to_owned(),
                 });
             }
-            return self.done("created", "integration", id.0, &label);
+            self.applied.changes.push(format!("created integration {label}"));
+            return Ok(());
         };
         match key.as_ref().map(Secret::new) {
             Some(secret) if secret.hash() != known.key_hash => {
-                self.w.update_integration_key(known.id, &secret.hash())?;
-                self.done("changed", "integration", known.id.0, &label)
+                set_key(self.w, &known, &secret, &self.actor)?;
+                self.applied.changes.push(format!("changed integration {label}"));
+                Ok(())
             }
             _ => Ok(()),
         }

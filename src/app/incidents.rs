@@ -2,6 +2,7 @@
 
 use super::intake::take_one;
 use super::members::Origin;
+use super::services::live_service;
 use super::{App, Caller, Need};
 use crate::api::incidents::{ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::live::MAX_TEAMS;
@@ -258,9 +259,7 @@ fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
 }
 
 fn trigger(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> Result<Outcome> {
-    let what = format!("Service `{}`", new.service);
-    let service = w.find_service(&new.service)?.ok_or_else(|| Error::not_found(&what))?;
-    caller.may(w, Need::Respond, service.team.id, &what)?;
+    let service = live_service(w, caller, Need::Respond, &new.service)?;
     let origin = Origin { service: &service, integration: None, actor: caller.actor(), url };
     let (mut outcome, _) = take_one(w, &origin, &new.alert)?;
     let Some(id) = outcome.incident_id.filter(|_| outcome.new) else {

@@ -1,19 +1,23 @@
 //! Teams, and who belongs to them.
-use super::{App, Caller, Need};
-use crate::api::teams::Member;
+use super::changes::{Thing, check_name, differ, quoted};
+use super::{App, Caller, Need, page_size};
+use crate::api::Page;
+use crate::api::configuration::FieldChange;
+use crate::api::teams::{Member, NewTeam, Team, TeamChange, TeamsQuery};
 use crate::domain::event::{Access, Record};
-use crate::domain::user::TeamRef;
-use crate::domain::{Actor, Change, Role, TeamId, Update, UpdateReason, UserId};
-use crate::error::Result;
-use crate::store::{self, Write};
+use crate::domain::user::check_slug;
+use crate::domain::{Actor, Change, IncidentId, Role, TeamId, Update, UpdateReason, UserId};
+use crate::error::{Error, Result};
+use crate::store::{self, Read, Write};
 
 impl App {
     /// Teams that the caller may see.
     ///
     /// # Errors
-    /// `Unavailable` when the database cannot be read.
-    pub async fn teams(&self, caller: &Caller) -> Result<Vec<TeamRef>> {
+    /// `Invalid` for a limit that is out of range.
+    pub async fn teams(&self, caller: &Caller, query: TeamsQuery) -> Result<Page<Team>> {
         caller.must_have(Need::Read)?;
+        let limit = page_size(query.limit)?;
         let (caller, now) = (caller.clone(), self.now());
         self.0
             .store
@@ -21,9 +25,71 @@ impl App {
                 let sight = caller.sight(r, now)?;
                 let mut teams = r.teams()?;
                 teams.retain(|team| sight.everything || sight.teams.contains(&team.id));
-                Ok(teams.iter().map(store::Team::reference).collect())
+                teams.retain(|team| query.archived || team.archived_at.is_none());
+                let teams = teams.into_iter().map(shown).collect();
+                Ok(Page::cut(teams, query.cursor.as_deref(), limit, |team| team.slug.clone()))
             })
             .await
+    }
+
+    /// # Errors
+    /// `NotFound` for strangers.
+    pub async fn team(&self, caller: &Caller, team: String) -> Result<Team> {
+        let caller = caller.clone();
+        self.0.store.read(move |r| seen_team(r, &caller, Need::Read, &team).map(shown)).await
+    }
+
+    /// Adds a team, or brings an archived one back as it was.
+    ///
+    /// # Errors
+    /// `Refused` if there is one with this slug.
+    pub async fn create_team(&self, caller: &Caller, new: NewTeam) -> Result<Team> {
+        caller.must_be_platform_admin()?;
+        check(Some(&new.slug), new.name.as_deref())?;
+        let actor = caller.actor();
+        self.write_once(caller, move |w| {
+            add_team(w, &new, &actor)?;
+            w.team(&new.slug).map(shown)
+        })
+        .await
+    }
+
+    /// # Errors
+    /// `NotFound` for strangers, `Forbidden` for who does not manage the team.
+    pub async fn change_team(
+        &self,
+        caller: &Caller,
+        team: String,
+        change: TeamChange,
+    ) -> Result<Team> {
+        check(change.slug.as_deref(), change.name.as_deref())?;
+        let caller = caller.clone();
+        self.write(move |w| {
+            let found = live_team(w, &caller, Need::Manage, &team)?;
+            if change.slug.as_ref().is_some_and(|slug| *slug != found.slug) {
+                caller.must_be_platform_admin()?;
+            }
+            change_team(w, &found, &change, &caller.actor())?;
+            w.team(&found.id.to_string()).map(shown)
+        })
+        .await
+    }
+
+    /// Archives a team; archived already, it stays so.
+    ///
+    /// # Errors
+    /// `Refused` while it has services or open incidents.
+    pub async fn archive_team(&self, caller: &Caller, team: String) -> Result<()> {
+        caller.must_be_platform_admin()?;
+        let caller = caller.clone();
+        self.write(move |w| {
+            let found = seen_team(w, &caller, Need::Manage, &team)?;
+            if found.archived_at.is_some() {
+                return Ok(());
+            }
+            archive_team(w, &found, &caller.actor())
+        })
+        .await
     }
 
     /// # Errors
@@ -33,9 +99,7 @@ impl App {
         self.0
             .store
             .read(move |r| {
-                let what = format!("Team `{team}`");
-                let team = r.team(&team)?;
-                caller.may(r, Need::Read, team.id, &what)?;
+                let team = seen_team(r, &caller, Need::Read, &team)?;
                 let member =
                     |(user, role): (store::User, _)| Member { user: user.reference(), role };
                 Ok(r.team_members(team.id)?.into_iter().map(member).collect())
@@ -56,10 +120,11 @@ impl App {
     ) -> Result<()> {
         let caller = caller.clone();
         self.write(move |w| {
-            let what = format!("Team `{team}`");
-            let found = w.team(&team)?;
-            caller.may(w, Need::Manage, found.id, &what)?;
+            let found = live_team(w, &caller, Need::Manage, &team)?;
             let user = w.username(&username)?;
+            if user.disabled_at.is_some() {
+                return Err(Error::refused(format!("{username} is disabled.")));
+            }
             set_member(w, found.id, user.id, role, &caller.actor())
         })
         .await
@@ -75,14 +140,110 @@ impl App {
     ) -> Result<()> {
         let caller = caller.clone();
         self.write(move |w| {
-            let what = format!("Team `{team}`");
-            let found = w.team(&team)?;
-            caller.may(w, Need::Manage, found.id, &what)?;
+            let found = live_team(w, &caller, Need::Manage, &team)?;
             let user = w.username(&username)?;
             remove_member(w, found.id, user.id, &caller.actor())
         })
         .await
     }
+}
+
+fn shown(team: store::Team) -> Team {
+    let store::Team { id, slug, name, created_at, archived_at } = team;
+    Team { id, slug, name, created_at, archived_at }
+}
+
+fn check(slug: Option<&str>, name: Option<&str>) -> Result<()> {
+    slug.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("slug", why))?;
+    name.map_or(Ok(()), check_name).map_err(|why| Error::invalid("name", why))
+}
+
+/// A team in which the caller may do what `need` says.
+pub(super) fn seen_team(
+    r: &Read<'_>,
+    caller: &Caller,
+    need: Need,
+    name: &str,
+) -> Result<store::Team> {
+    let what = format!("Team `{name}`");
+    let team = r.find_team(name)?.ok_or_else(|| Error::not_found(&what))?;
+    caller.may(r, need, team.id, &what)?;
+    Ok(team)
+}
+
+/// As `seen_team`, unless it is archived.
+pub(super) fn live_team(
+    r: &Read<'_>,
+    caller: &Caller,
+    need: Need,
+    name: &str,
+) -> Result<store::Team> {
+    let team = seen_team(r, caller, need, name)?;
+    match team.archived_at {
+        None => Ok(team),
+        Some(_) => Err(Error::refused(format!("Team `{}` is archived.", team.slug))
+            .hint(format!("A platform admin brings it back: incidentd team add {}", team.slug))),
+    }
+}
+
+const fn thing(id: TeamId, slug: &str) -> Thing<'_> {
+    Thing { what: "team", id: id.0, name: slug }
+}
+
+/// Adds a team or brings an archived one back, with its members and their history.
+pub(super) fn add_team(w: &mut Write<'_>, new: &NewTeam, actor: &Actor) -> Result<TeamId> {
+    let archived = w.find_team(&new.slug)?.filter(|team| team.archived_at.is_some());
+    if let Some(team) = archived {
+        w.update_team(team.id, &team.slug, new.name.as_ref().unwrap_or(&team.name))?;
+        thing(team.id, &team.slug).log(w, "brought back", actor)?;
+        return Ok(team.id);
+    }
+    let id = w.insert_team(&new.slug, new.name.as_deref().unwrap_or(&new.slug))?;
+    thing(id, &new.slug).log(w, "created", actor)?;
+    Ok(id)
+}
+
+/// Changes what is given; says what differs.
+pub(super) fn change_team(
+    w: &mut Write<'_>,
+    team: &store::Team,
+    change: &TeamChange,
+    actor: &Actor,
+) -> Result<Vec<FieldChange>> {
+    let slug = change.slug.as_ref().unwrap_or(&team.slug);
+    let name = change.name.as_ref().unwrap_or(&team.name);
+    let mut fields = Vec::new();
+    differ(&mut fields, "slug", &team.slug, slug);
+    differ(&mut fields, "name", quoted(&team.name), quoted(name));
+    if !fields.is_empty() {
+        w.update_team(team.id, slug, name)?;
+    }
+    thing(team.id, slug).log_fields(w, &fields, actor)?;
+    Ok(fields)
+}
+
+/// Its members keep reading what happened.
+pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor) -> Result<()> {
+    let mut services = w.services()?;
+    services.retain(|service| service.team.id == team.id && !service.archived);
+    if !services.is_empty() {
+        let services: Vec<String> = services.into_iter().map(|service| service.slug).collect();
+        let why = format!("Team `{}` still has services: {}.", team.slug, services.join(", "));
+        return Err(Error::refused(why).hint("Remove them first: incidentd service remove …"));
+    }
+    refuse_open(&format!("Team `{}`", team.slug), &w.some_open_of_team(team.id)?)?;
+    w.archive_team(team.id)?;
+    thing(team.id, &team.slug).log(w, "archived", actor)
+}
+
+/// What still has open incidents does not end.
+pub(super) fn refuse_open(what: &str, open: &[IncidentId]) -> Result<()> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = open.iter().map(ToString::to_string).collect();
+    Err(Error::refused(format!("{what} has open incidents: {}.", ids.join(", ")))
+        .hint(format!("Resolve them first: incidentd resolve {}", ids.join(" "))))
 }
 
 /// Sets a role, and logs it if it changes something.

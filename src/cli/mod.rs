@@ -3,11 +3,14 @@ mod backup;
 mod configuration;
 mod connect;
 mod incidents;
+mod integrations;
 mod look;
 mod output;
 mod owner;
 mod people;
 mod serve;
+mod services;
+mod teams;
 mod tokens;
 
 use std::path::PathBuf;
@@ -93,6 +96,15 @@ enum Command {
     /// Manage API tokens
     #[command(subcommand)]
     Token(tokens::Token),
+    /// Manage teams and who belongs to them
+    #[command(subcommand)]
+    Team(teams::Team),
+    /// Manage what is watched
+    #[command(subcommand)]
+    Service(services::Service),
+    /// Manage the keys by which senders reach a service
+    #[command(subcommand)]
+    Integration(integrations::Integration),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
     /// Copy everything into one file, while the server runs or not
@@ -157,6 +169,9 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Trigger(trigger) => trigger.run(common).await,
         Command::User(user) => user.run(common).await,
         Command::Token(token) => token.run(common).await,
+        Command::Team(team) => team.run(common).await,
+        Command::Service(service) => service.run(common).await,
+        Command::Integration(integration) => integration.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
         Command::Backup(backup) => backup.run(common).await,
         Command::Restore(restore) => restore.run(common),

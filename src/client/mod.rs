@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{Method, Nothing, PREFIX, Problem, Route, Segments};
+use crate::api::{Method, Nothing, PREFIX, Page, Problem, Route, Segments};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -226,6 +226,23 @@ impl Client {
         };
         serde_json::from_slice(body).map_or_else(|_| other(), Problem::into_error)
     }
+}
+
+/// All pages of a list, each fetched after the cursor of the one before.
+///
+/// # Errors
+/// Those of `page`.
+pub async fn all<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<Page<T>>>,
+{
+    let mut next = page(None).await?;
+    let mut items = next.items;
+    while let Some(cursor) = next.next_cursor {
+        next = page(Some(cursor)).await?;
+        items.append(&mut next.items);
+    }
+    Ok(items)
 }
 
 /// Puts path parameters into a template, percent-encoded.

@@ -8,7 +8,9 @@ use super::span::Span;
 use super::user::TeamRef;
 
 /// How a service sets the urgency of its incidents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum UrgencyRule {
     /// By severity.
@@ -19,6 +21,15 @@ pub enum UrgencyRule {
 }
 
 impl UrgencyRule {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::High => "high",
+            Self::Low => "low",
+        }
+    }
+
     #[must_use]
     pub const fn urgency(self, severity: Severity) -> Urgency {
         match self {
@@ -69,6 +80,8 @@ pub struct Service {
     pub name: String,
     pub team: TeamRef,
     pub rules: Rules,
+    /// Ended: only its history is left.
+    pub archived: bool,
 }
 
 impl Service {

@@ -2,6 +2,7 @@
 pub mod auth;
 pub mod backup;
 pub mod body;
+pub mod configuration;
 pub mod health;
 pub mod ingest;
 pub mod mount;

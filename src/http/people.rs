@@ -1,11 +1,11 @@
-//! Operations on people: sessions, users, teams, tokens.
+//! Operations on people: sessions, users, tokens.
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::mount::{Mounted, open_body, with_cookie};
 use super::{Shared, auth, origin, reply};
-use crate::api::{Nothing, Page, sessions, teams, tokens, users};
+use crate::api::{Nothing, Page, sessions, tokens, users};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -29,18 +29,6 @@ pub fn operations(mounted: Mounted) -> Mounted {
         .mount(&users::SET_PASSWORD, move |s, c| async move {
             let password = Secret::new(c.body.password);
             s.app.set_password(&c.caller, c.path, password).await.map(done)
-        })
-        .mount(&teams::TEAMS, |s, c| async move { s.app.teams(&c.caller).await.map(Page::whole) })
-        .mount(&teams::MEMBERS, |s, c| async move {
-            s.app.team_members(&c.caller, c.path).await.map(Page::whole)
-        })
-        .mount(&teams::SET_MEMBER, move |s, c| async move {
-            let (team, user) = c.path;
-            s.app.set_membership(&c.caller, team, user, c.body.role).await.map(done)
-        })
-        .mount(&teams::REMOVE_MEMBER, move |s, c| async move {
-            let (team, user) = c.path;
-            s.app.remove_membership(&c.caller, team, user).await.map(done)
         })
         .mount(
             &tokens::TOKENS,

@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
-use super::{Shared, backup, health, ingest, people, reply};
+use super::{Shared, backup, configuration, health, ingest, people, reply};
 use crate::api::backup::BACKUP;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
-use crate::api::{MAX_BULK, Page, Problem, configuration};
+use crate::api::{MAX_BULK, Page, Problem};
 use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::Seq;
 use crate::error::{Error, Result};
@@ -71,9 +71,8 @@ pub fn operations() -> Mounted {
             let (rows, head) = s.app.events(&c.caller, after, c.query.team, limit).await?;
             Ok(EventsPage { next_cursor: next(&rows, limit), items: verbatim(&rows)?, head })
         })
-        .mount(&configuration::APPLY, |s, c| async move { s.app.apply(&c.caller, c.body).await })
         .mount_open(&BACKUP, backup::send);
-    people::operations(mounted)
+    configuration::operations(people::operations(mounted))
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

@@ -3,7 +3,9 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::incidents::team_ref;
-use super::sql::{Read, Write, exists, json, ms, taken, time_or_null};
+use super::sql::{Read, Write, exists, json, ms, taken, time, time_or_null};
+use crate::domain::service::ServiceRef;
+use crate::domain::user::TeamRef;
 use crate::domain::{IncidentId, IntegrationId, Service, ServiceId};
 use crate::error::{Error, Result};
 
@@ -24,15 +26,17 @@ pub struct IncidentSource {
 pub struct IntegrationRow {
     pub id: IntegrationId,
     pub name: String,
-    pub service: String,
+    pub service: ServiceRef,
+    pub team: TeamRef,
     pub key_hash: [u8; 32],
+    pub created_at: Timestamp,
     pub last_received_at: Option<Timestamp>,
     pub last_rejected_at: Option<Timestamp>,
     pub last_rejection: Option<String>,
 }
 
 const SOURCE: &str = "select n.id, n.name, n.refreshes, n.last_received_at, n.silent_incident_id,
-        s.id, s.slug, s.name, s.rules, t.id, t.slug, t.name
+        s.id, s.slug, s.name, s.rules, t.id, t.slug, t.name, s.archived_at is not null
      from integrations n join services s on s.id = n.service_id join teams t on t.id = s.team_id";
 
 fn source(row: &Row<'_>) -> rusqlite::Result<IncidentSource> {
@@ -48,40 +52,65 @@ fn source(row: &Row<'_>) -> rusqlite::Result<IncidentSource> {
             name: row.get(7)?,
             rules: json(row, 8)?,
             team: team_ref(row, 9)?,
+            archived: row.get(12)?,
         },
     })
 }
 
+const INTEGRATION: &str = "select n.id, n.name, n.key_hash, n.created_at, n.last_received_at,
+        n.last_rejected_at, n.last_rejection, s.id, s.slug, s.name, t.id, t.slug, t.name
+     from integrations n join services s on s.id = n.service_id join teams t on t.id = s.team_id";
+
+fn integration(row: &Row<'_>) -> rusqlite::Result<IntegrationRow> {
+    Ok(IntegrationRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        key_hash: row.get(2)?,
+        created_at: time(row, 3)?,
+        last_received_at: time_or_null(row, 4)?,
+        last_rejected_at: time_or_null(row, 5)?,
+        last_rejection: row.get(6)?,
+        service: ServiceRef { id: row.get(7)?, slug: row.get(8)?, name: row.get(9)? },
+        team: team_ref(row, 10)?,
+    })
+}
+
 impl Read<'_> {
+    /// The keys of an archived service are dead.
     pub fn find_source(&self, key_hash: &[u8; 32]) -> Result<Option<IncidentSource>> {
-        self.one(&format!("{SOURCE} where n.key_hash = ?1"), [key_hash.as_slice()], source)
+        self.one(
+            &format!("{SOURCE} where n.key_hash = ?1 and s.archived_at is null"),
+            [key_hash.as_slice()],
+            source,
+        )
     }
 
     pub fn find_source_by_id(&self, id: IntegrationId) -> Result<Option<IncidentSource>> {
         self.one(&format!("{SOURCE} where n.id = ?1"), [id], source)
     }
 
-    /// Integrations of one service, or of all that `services` names.
-    pub fn integrations(&self, service: Option<ServiceId>) -> Result<Vec<IntegrationRow>> {
-        self.all(
-            "select n.id, n.name, s.slug, n.key_hash, n.last_received_at, n.last_rejected_at,
-                n.last_rejection
-             from integrations n join services s on s.id = n.service_id
-             where ?1 is null or s.id = ?1 order by s.slug, n.name",
-            [service],
-            |row| {
-                Ok(IntegrationRow {
-                    id: row.get(0)?,
-                    name: row.get(1)?,
-                    service: row.get(2)?,
-                    key_hash: row.get(3)?,
-                    last_received_at: time_or_null(row, 4)?,
-                    last_rejected_at: time_or_null(row, 5)?,
-                    last_rejection: row.get(6)?,
-                })
-            },
-        )
+    pub fn find_integration(&self, id: IntegrationId) -> Result<Option<IntegrationRow>> {
+        self.one(&format!("{INTEGRATION} where n.id = ?1"), [id], integration)
     }
+
+    pub fn find_integration_named(
+        &self,
+        service: ServiceId,
+        name: &str,
+    ) -> Result<Option<IntegrationRow>> {
+        let sql = format!("{INTEGRATION} where n.service_id = ?1 and n.name = ?2");
+        self.one(&sql, (service, name), integration)
+    }
+
+    /// Those of services that are not archived.
+    pub fn integrations(&self) -> Result<Vec<IntegrationRow>> {
+        let sql = format!("{INTEGRATION} where s.archived_at is null order by s.slug, n.name");
+        self.all(&sql, [], integration)
+    }
+}
+
+fn key_is_taken() -> Error {
+    Error::refused("This key belongs to another integration.").hint("Choose another key.")
 }
 
 impl Write<'_> {
@@ -91,29 +120,37 @@ impl Write<'_> {
         name: &str,
         key_hash: &[u8; 32],
     ) -> Result<IntegrationId> {
-        let inserted = self.conn.prepare_cached(
-            "insert into integrations (service_id, name, key_hash, created_at) values (?1, ?2, ?3, ?4)",
-        )
-        .and_then(|mut statement| {
-            statement.insert((service, name, key_hash.as_slice(), ms(self.now())))
-        });
-        taken(inserted, || exists("integration (or its key)", name)).map(IntegrationId)
+        let inserted = self
+            .conn
+            .prepare_cached(
+                "insert into integrations (service_id, name, key_hash, created_at)
+                 values (?1, ?2, ?3, ?4)",
+            )
+            .and_then(|mut statement| {
+                statement.insert((service, name, key_hash.as_slice(), ms(self.now())))
+            });
+        taken(inserted, key_is_taken).map(IntegrationId)
     }
 
     pub fn update_integration_key(&self, id: IntegrationId, key_hash: &[u8; 32]) -> Result<()> {
         let updated = self
             .conn
             .prepare_cached("update integrations set key_hash = ?2 where id = ?1")
-            .and_then(|mut statement| statement.execute((id, key_hash.as_slice())))
-            .map(|_| 0);
-        taken(updated, || {
-            Error::refused("This key belongs to another integration.").hint("Choose another key.")
-        })
-        .map(|_| ())
+            .and_then(|mut statement| statement.execute((id, key_hash.as_slice())));
+        taken(updated, key_is_taken).map(|_| ())
     }
 
-    pub fn delete_integration(&self, id: IntegrationId) -> Result<bool> {
-        self.run("delete from integrations where id = ?1", [id]).map(|rows| rows > 0)
+    pub fn rename_integration(&self, id: IntegrationId, name: &str) -> Result<()> {
+        let updated = self
+            .conn
+            .prepare_cached("update integrations set name = ?2 where id = ?1")
+            .and_then(|mut statement| statement.execute((id, name)));
+        taken(updated, || exists("integration", name)).map(|_| ())
+    }
+
+    /// Its payloads go too; the alerts that it sent stay.
+    pub fn delete_integration(&self, id: IntegrationId) -> Result<()> {
+        self.run("delete from integrations where id = ?1", [id]).map(|_| ())
     }
 
     /// It sent something; `refreshed` if that named an alert which fires already.

@@ -4,10 +4,11 @@ use rusqlite::Row;
 use super::incidents::team_ref;
 use super::sql::{Read, Write, exists, json, ms, taken, to_json};
 use crate::domain::service::Rules;
-use crate::domain::{Service, ServiceId, TeamId};
+use crate::domain::{IncidentId, Service, ServiceId, TeamId};
 use crate::error::{Error, Result};
 
-const SERVICE: &str = "select s.id, s.slug, s.name, s.rules, t.id, t.slug, t.name
+const SERVICE: &str = "select s.id, s.slug, s.name, s.rules, t.id, t.slug, t.name,
+        s.archived_at is not null
      from services s join teams t on t.id = s.team_id";
 
 fn service(row: &Row<'_>) -> rusqlite::Result<Service> {
@@ -17,6 +18,7 @@ fn service(row: &Row<'_>) -> rusqlite::Result<Service> {
         name: row.get(2)?,
         rules: json(row, 3)?,
         team: team_ref(row, 4)?,
+        archived: row.get(7)?,
     })
 }
 
@@ -38,8 +40,18 @@ impl Read<'_> {
             .ok_or_else(|| Error::not_found(format_args!("Service {id}")))
     }
 
+    /// All of them, archived ones too: their history can be read.
     pub fn services(&self) -> Result<Vec<Service>> {
         self.all(&format!("{SERVICE} order by s.slug"), [], service)
+    }
+
+    /// Some open incidents of a service.
+    pub fn some_open_of_service(&self, service: ServiceId) -> Result<Vec<IncidentId>> {
+        self.all(
+            "select id from incidents where service_id = ?1 and status < 2 order by id limit 5",
+            [service],
+            |row| row.get(0),
+        )
     }
 }
 
@@ -62,11 +74,39 @@ impl Write<'_> {
         taken(inserted, || exists("service", slug)).map(ServiceId)
     }
 
-    pub fn update_service(&self, id: ServiceId, name: &str, rules: &Rules) -> Result<()> {
-        self.run(
-            "update services set name = ?2, rules = ?3 where id = ?1",
-            (id, name, to_json(rules)?),
-        )
-        .map(|_| ())
+    /// Sets all of a service, which is not archived from now on.
+    pub fn update_service(
+        &self,
+        id: ServiceId,
+        slug: &str,
+        name: &str,
+        rules: &Rules,
+    ) -> Result<()> {
+        let rules = to_json(rules)?;
+        let updated = self
+            .conn
+            .prepare_cached(
+                "update services set slug = ?2, name = ?3, rules = ?4, archived_at = null
+                 where id = ?1",
+            )
+            .and_then(|mut statement| statement.execute((id, slug, name, rules)));
+        taken(updated, || exists("service", slug)).map(|_| ())
+    }
+
+    /// Ends a service: its keys are dead, and nothing brings an old incident of it back.
+    pub fn archive_service(&self, id: ServiceId) -> Result<()> {
+        self.run("update services set archived_at = ?2 where id = ?1", (id, ms(self.now())))?;
+        for sql in [
+            "delete from timers where kind = 'hold_end' and subject in
+                (select t.subject from timers t join incidents i on i.id = t.subject
+                 where t.kind = 'hold_end' and i.service_id = ?1)",
+            "delete from timers where kind in ('expiry', 'late', 'stale') and subject in
+                (select id from alerts where service_id = ?1 and current = 1)",
+            "update alerts set current = 0, late = 0 where service_id = ?1 and current = 1",
+            "update incidents set recent = 0 where service_id = ?1 and recent = 1",
+        ] {
+            self.run(sql, [id])?;
+        }
+        Ok(())
     }
 }

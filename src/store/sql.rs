@@ -158,7 +158,7 @@ pub(super) fn failed(error: rusqlite::Error) -> Error {
 }
 
 /// `error` if it is another one than that a unique value is taken.
-pub(super) fn taken(result: rusqlite::Result<i64>, what: impl FnOnce() -> Error) -> Result<i64> {
+pub(super) fn taken<T>(result: rusqlite::Result<T>, what: impl FnOnce() -> Error) -> Result<T> {
     result.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => what(),
         _ => failed(error),

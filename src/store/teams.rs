@@ -2,10 +2,10 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::sql::{Read, Write, exists, ms, taken, time};
+use super::sql::{Read, Write, exists, ms, taken, time, time_or_null};
 use super::users::{USER, User, user};
 use crate::domain::user::TeamRef;
-use crate::domain::{Role, Seq, TeamId, UserId};
+use crate::domain::{IncidentId, Role, Seq, TeamId, UserId};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Team {
     pub slug: String,
     pub name: String,
     pub created_at: Timestamp,
+    pub archived_at: Option<Timestamp>,
 }
 
 impl Team {
@@ -32,8 +33,16 @@ pub struct Member {
     pub since: Seq,
 }
 
+const TEAM: &str = "id, slug, name, created_at, archived_at";
+
 fn team(row: &Row<'_>) -> rusqlite::Result<Team> {
-    Ok(Team { id: row.get(0)?, slug: row.get(1)?, name: row.get(2)?, created_at: time(row, 3)? })
+    Ok(Team {
+        id: row.get(0)?,
+        slug: row.get(1)?,
+        name: row.get(2)?,
+        created_at: time(row, 3)?,
+        archived_at: time_or_null(row, 4)?,
+    })
 }
 
 fn role(row: &Row<'_>, index: usize) -> rusqlite::Result<Role> {
@@ -44,11 +53,8 @@ impl Read<'_> {
     /// A team by slug or by id.
     pub fn find_team(&self, name: &str) -> Result<Option<Team>> {
         let id = name.parse::<TeamId>().ok();
-        self.one(
-            "select id, slug, name, created_at from teams where slug = ?1 or id = ?2",
-            (name, id),
-            team,
-        )
+        let sql = format!("select {TEAM} from teams where slug = ?1 or id = ?2");
+        self.one(&sql, (name, id), team)
     }
 
     /// # Errors
@@ -57,8 +63,18 @@ impl Read<'_> {
         self.find_team(name)?.ok_or_else(|| Error::not_found(format_args!("Team `{name}`")))
     }
 
+    /// All of them, archived ones too: their history can be read.
     pub fn teams(&self) -> Result<Vec<Team>> {
-        self.all("select id, slug, name, created_at from teams order by slug", [], team)
+        self.all(&format!("select {TEAM} from teams order by slug"), [], team)
+    }
+
+    /// Some open incidents of a team.
+    pub fn some_open_of_team(&self, team: TeamId) -> Result<Vec<IncidentId>> {
+        self.all(
+            "select id from incidents where team_id = ?1 and status < 2 order by id limit 5",
+            [team],
+            |row| row.get(0),
+        )
     }
 
     pub fn find_role(&self, team: TeamId, user: UserId) -> Result<Option<Role>> {
@@ -98,8 +114,20 @@ impl Write<'_> {
         taken(inserted, || exists("team", slug)).map(TeamId)
     }
 
-    pub fn rename_team(&self, id: TeamId, name: &str) -> Result<()> {
-        self.run("update teams set name = ?2 where id = ?1", (id, name)).map(|_| ())
+    /// Sets slug and name of a team, which is not archived from now on.
+    pub fn update_team(&self, id: TeamId, slug: &str, name: &str) -> Result<()> {
+        let updated = self
+            .conn
+            .prepare_cached(
+                "update teams set slug = ?2, name = ?3, archived_at = null where id = ?1",
+            )
+            .and_then(|mut statement| statement.execute((id, slug, name)));
+        taken(updated, || exists("team", slug)).map(|_| ())
+    }
+
+    pub fn archive_team(&self, id: TeamId) -> Result<()> {
+        self.run("update teams set archived_at = ?2 where id = ?1", (id, ms(self.now())))
+            .map(|_| ())
     }
 
     pub fn set_membership(&self, team: TeamId, user: UserId, role: Role, since: Seq) -> Result<()> {

@@ -381,6 +381,10 @@ async fn the_api_takes_json_and_only_json() {
         .collect();
     for route in &routes {
         for (name, body) in unreadable() {
+            // Where nothing is needed, nothing is no fault.
+            if body.is_empty() && route.ends_with("/rotate") {
+                continue;
+            }
             // Nothing at all is an empty object here, and lacks what is needed.
             let expected = if body.is_empty() { [422, 422] } else { [400, 400] };
             let (status, answer) = api(&server, route, JSON, body.clone()).await;

@@ -23,6 +23,7 @@ mod payloads;
 mod permissions;
 mod process;
 mod programs;
+mod services;
 mod sockets;
 mod walkthrough;
 mod wire;

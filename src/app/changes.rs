@@ -1,0 +1,76 @@
+//! Changes of configuration: which fields differ, and the row of the log that says so.
+use std::fmt::Display;
+
+use crate::api::configuration::FieldChange;
+use crate::domain::event::Record;
+use crate::domain::{Actor, text};
+use crate::error::Result;
+use crate::store::Write;
+
+/// Longest name of a team, service or integration, in bytes.
+const MAX_NAME: usize = 255;
+/// Longest description of a change in the log, in bytes.
+const MAX_CHANGE: usize = 2_000;
+
+/// Notes a field if it differs.
+pub(super) fn differ(
+    fields: &mut Vec<FieldChange>,
+    field: &str,
+    from: impl Display,
+    to: impl Display,
+) {
+    let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
+    if from != to {
+        fields.push(FieldChange { field, from, to });
+    }
+}
+
+/// Text as it stands in a list of changes.
+pub(super) fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
+
+/// What of the configuration changed: its kind, id and name.
+pub(super) struct Thing<'a> {
+    pub what: &'static str,
+    pub id: i64,
+    pub name: &'a str,
+}
+
+impl Thing<'_> {
+    pub(super) fn log(&self, w: &mut Write<'_>, change: &str, actor: &Actor) -> Result<()> {
+        let record = Record::Config {
+            what: self.what.into(),
+            id: self.id,
+            name: self.name.into(),
+            change: text::cut(change, MAX_CHANGE),
+        };
+        w.record(&record, actor).map(|_| ())
+    }
+
+    /// Logs fields that changed, if any did.
+    pub(super) fn log_fields(
+        &self,
+        w: &mut Write<'_>,
+        fields: &[FieldChange],
+        actor: &Actor,
+    ) -> Result<()> {
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|FieldChange { field, from, to }| format!("{field} from {from} to {to}"))
+            .collect();
+        self.log(w, &format!("changed {}", fields.join(", ")), actor)
+    }
+}
+
+/// # Errors
+/// Says what is wrong with the name of a team, service or integration.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
+        return Err(format!("needs 1 to {MAX_NAME} bytes, none of them control characters"));
+    }
+    Ok(())
+}
