@@ -1,10 +1,13 @@
 //! Secrets: made from the system's randomness, kept as hashes, never shown twice or logged.
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::SecureRandom;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// A secret that formats as nothing.
 #[derive(Clone)]
@@ -48,6 +51,39 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+/// The first line of a file that only its owner can read.
+///
+/// # Errors
+/// `Invalid` if it is open to others or cannot be read.
+pub fn from_file(file: &Path) -> Result<Secret> {
+    check_private(file)?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Error::new(Kind::Invalid, format!("{} cannot be read: {error}.", file.display()))
+    })?;
+    Ok(Secret::new(text.lines().next().unwrap_or_default().trim()))
+}
+
+/// A file that holds a secret is for its owner alone. What systemd hands over as a credential is
+/// guarded by its folder.
+///
+/// # Errors
+/// `Invalid` if others may read it, or it cannot be looked at.
+pub fn check_private(file: &Path) -> Result<()> {
+    let shown = file.display();
+    let wrong = |why: String| Error::new(Kind::Invalid, format!("{shown} {why}."));
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    if credentials.is_some_and(|dir| !dir.is_empty() && file.starts_with(dir)) {
+        return Ok(());
+    }
+    let about = file.metadata().map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let others = about.permissions().mode() & 0o077;
+    if others == 0 {
+        return Ok(());
+    }
+    Err(wrong("holds a secret and is open to others than its owner".into())
+        .hint(format!("Close it: chmod 600 {shown}")))
 }
 
 /// SHA-256.

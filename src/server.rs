@@ -1,25 +1,24 @@
 //! Puts the rooms together into a running server, and takes it down again.
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Current, Shift};
 use crate::engine::supervise::supervise;
 use crate::engine::timers;
 use crate::error::{Error, Result};
+use crate::http::crowd::Crowd;
 use crate::http::health::Health;
-use crate::http::server::{Acceptor, listen};
-use crate::http::{Shared, routes};
+use crate::http::listen;
+pub use crate::http::listen::Listener;
+use crate::http::server::Acceptor;
+use crate::http::tls::{self, Tls};
+use crate::http::{Shared, front, routes};
 use crate::live::Live;
 use crate::metrics::{Beat, Metrics};
 use crate::store::Store;
@@ -34,12 +33,14 @@ pub const CONTROL: &str = "control.sock";
 pub struct Server {
     /// Where it listens; none for one that serves the control socket only.
     pub addr: Option<SocketAddr>,
+    /// Where, in words for people and clients: `http://127.0.0.1:8080`, `unix:/run/x.sock`.
+    pub listening: Vec<String>,
     pub app: App,
     pub metrics: Metrics,
+    config: Current,
     acceptor: Acceptor,
     loops: TaskTracker,
     stop: CancellationToken,
-    control: std::path::PathBuf,
 }
 
 impl Server {
@@ -49,35 +50,46 @@ impl Server {
     /// Says what stands in the way.
     pub async fn start(config: Config, clock: Clock) -> Result<Self> {
         config.check()?;
-        let listener = listen(config.listen)?;
-        let addr = listener.local_addr().map_err(Error::internal)?;
-        let url = config.public_url.clone().unwrap_or_else(|| format!("http://{addr}"));
-        let (shared, acceptor) = assemble(config, clock, &url).await?;
+        let listener = Listener::bind(&config.listen)?;
+        Self::start_on(vec![listener], config, clock).await
+    }
+
+    /// The same, on sockets that are open already.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub async fn start_on(listeners: Vec<Listener>, config: Config, clock: Clock) -> Result<Self> {
+        Self::check(&config)?;
+        let tls = Tls::new(&config.tls)?;
+        let addr = listeners.iter().find_map(Listener::addr);
+        let listening: Vec<String> =
+            listeners.iter().map(|listener| listener.name(tls.is_some())).collect();
+        let own = listening.iter().find(|name| name.starts_with("http")).cloned();
+        let url = config.public_url.clone().or(own).unwrap_or_else(|| "http://localhost".into());
+        let (shared, mut acceptor) = assemble(config, clock.clone(), &url).await?;
         shared.app.grant_grace().await?;
         let live = Live::new(&shared);
         let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
         spawn_loops(&shared, &live, &loops, &stop);
-        let mut acceptor = acceptor;
-        acceptor.router = routes::router(&shared).merge(live.router.clone());
-        tokio::spawn(acceptor.clone().accept_tcp(listener));
-        let control = shared.config.data_dir.join(CONTROL);
-        match control_socket(&control) {
-            Ok(listener) => {
-                tokio::spawn(acceptor.clone().accept_unix(listener));
-            }
+        if let Some(tls) = &tls {
+            let watch = tls.clone().watch(clock, shared.config.clone());
+            loops.spawn(stop.clone().run_until_cancelled_owned(watch));
+        }
+        acceptor.tls = tls;
+        let router = routes::router(&shared).merge(live.router.clone());
+        acceptor.router = front::before(router, &shared);
+        for listener in listeners {
+            tokio::spawn(acceptor.clone().accept(listener));
+        }
+        let path = shared.config().data_dir.join(CONTROL);
+        match listen::control(&path) {
+            Ok(control) => drop(tokio::spawn(acceptor.clone().accept_control(control))),
             Err(error) => {
                 tracing::warn!(%error, "commands with --data-dir cannot reach this server");
             }
         }
-        Ok(Self {
-            addr: Some(addr),
-            app: shared.app,
-            metrics: shared.metrics,
-            acceptor,
-            loops,
-            stop,
-            control,
-        })
+        let Shared { app, metrics, config, .. } = shared;
+        Ok(Self { addr, listening, app, metrics, config, acceptor, loops, stop })
     }
 
     /// Serves the control socket alone, for one command on a host where no server runs.
@@ -87,19 +99,51 @@ impl Server {
     pub async fn start_for_one_command(config: Config) -> Result<Self> {
         let url = format!("http://{}", config.listen);
         let (shared, mut acceptor) = assemble(config, Clock::System, &url).await?;
-        acceptor.router = routes::router(&shared);
-        let control = shared.config.data_dir.join(CONTROL);
-        let listener = control_socket(&control)?;
-        tokio::spawn(acceptor.clone().accept_unix(listener));
+        acceptor.router = front::before(routes::router(&shared), &shared);
+        let control = listen::control(&shared.config().data_dir.join(CONTROL))?;
+        tokio::spawn(acceptor.clone().accept_control(control));
+        let Shared { app, metrics, config, .. } = shared;
         Ok(Self {
             addr: None,
-            app: shared.app,
-            metrics: shared.metrics,
+            listening: Vec::new(),
+            app,
+            metrics,
+            config,
             acceptor,
             loops: TaskTracker::new(),
             stop: CancellationToken::new(),
-            control,
         })
+    }
+
+    /// Would a server start with this? Looks at the files that it names, and changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the key.
+    pub fn check(config: &Config) -> Result<()> {
+        config.check()?;
+        tls::load(&config.tls).map(drop)
+    }
+
+    /// Takes on what can change while it runs.
+    ///
+    /// # Errors
+    /// As `check`; then nothing has changed.
+    pub fn reload(&self, new: &Config) -> Result<Shift> {
+        new.check()?;
+        let (config, shift) = self.config.now().shifted(new);
+        // Read again even under the same names: that is how a renewal is told.
+        let read = tls::load(&new.tls)?;
+        if let (Some(tls), Some(read)) = (&self.acceptor.tls, read) {
+            tls.replace(read, &config.tls);
+        }
+        self.config.replace(config);
+        Ok(shift)
+    }
+
+    /// The configuration that holds now.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.config.now()
     }
 
     /// Takes no new requests, closes sockets, lets what is under way end, then cuts the rest.
@@ -122,8 +166,6 @@ impl Server {
         self.stop.cancel();
         self.loops.close();
         self.loops.wait().await;
-        // A socket file that stays is replaced at the next start.
-        let _ = fs::remove_file(&self.control);
     }
 }
 
@@ -132,18 +174,19 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     let store =
         tokio::task::spawn_blocking(move || Store::open(&dir)).await.map_err(Error::internal)??;
     let app = App::new(store, clock, url);
-    let slots = Arc::new(Semaphore::new(config.limits.connections));
     let metrics = Metrics::default();
     let shared = Shared {
         app,
-        config: Arc::new(config),
+        config: Current::new(config),
         metrics: metrics.clone(),
         health: Health::default(),
     };
     let acceptor = Acceptor {
         router: axum::Router::new(),
+        config: shared.config.clone(),
         metrics,
-        slots,
+        crowd: Crowd::default(),
+        tls: None,
         tasks: TaskTracker::new(),
         drain: CancellationToken::new(),
         abort: CancellationToken::new(),
@@ -172,21 +215,4 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         late(|metrics| &metrics.timers_beat),
         move || timers::run(app.clone(), metrics.clone()),
     ));
-}
-
-/// Binds the control socket for its owner alone. The lock on the directory is held, so a file
-/// that is there is a dead one.
-fn control_socket(path: &Path) -> Result<UnixListener> {
-    let bind = || {
-        if path.exists() {
-            fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        Ok::<_, std::io::Error>(listener)
-    };
-    bind().map_err(|error| {
-        Error::unavailable(format!("{} cannot be made: {error}.", path.display()))
-            .hint("Choose a data directory with a shorter path.")
-    })
 }

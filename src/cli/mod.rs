@@ -4,12 +4,14 @@ mod configuration;
 mod connect;
 mod incidents;
 mod integrations;
+mod log;
 mod look;
 mod output;
 mod owner;
 mod people;
 mod serve;
 mod services;
+mod settings;
 mod teams;
 mod tokens;
 
@@ -111,6 +113,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the database in --data-dir
     Restore(backup::Restore),
+    /// Check or write the server's configuration
+    #[command(subcommand)]
+    Config(settings::Config),
     /// Say which version this is
     Version,
 }
@@ -175,6 +180,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Apply(apply) => apply.run(common).await,
         Command::Backup(backup) => backup.run(common).await,
         Command::Restore(restore) => restore.run(common),
+        Command::Config(config) => config.run(),
         Command::Version => {
             output::line(env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -47,7 +47,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
 }
 
 /// JSON escapes C0 itself; what else a terminal might obey is escaped here.
-fn escaped(json: &str) -> Cow<'_, str> {
+pub fn escaped(json: &str) -> Cow<'_, str> {
     if !json.contains(crate::domain::text::is_hostile) {
         return Cow::Borrowed(json);
     }

@@ -1,95 +1,109 @@
 //! `incidentd serve`: configuration, the server, and its signals.
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::{output, owner};
+use super::settings::{Settings, misspelt_variables};
+use super::{log, output, owner};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Sources;
 use crate::error::{Error, Result};
-use crate::server::Server;
+use crate::server::{Listener, Server};
 
+/// Each setting is a flag, a variable and a key of a TOML file; a flag wins over a variable, a
+/// variable over the file. SIGHUP reads them again, SIGTERM ends the server within 6 seconds.
 #[derive(Args)]
 pub struct Serve {
-    /// A TOML file; each key is also a flag here and INCIDENTD_… in the environment
-    #[arg(long, value_name = "FILE", env = "INCIDENTD_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", env = "INCIDENTD_LISTEN")]
-    listen: Option<SocketAddr>,
-    /// The folder of the database
-    // The global flag of the same name speaks to a server; this one is the server's own.
-    #[arg(long, value_name = "DIR", env = "INCIDENTD_DATA_DIR")]
-    data_dir: Option<PathBuf>,
-    /// What links in messages begin with; its origin may open sockets
-    #[arg(long, value_name = "URL", env = "INCIDENTD_PUBLIC_URL")]
-    public_url: Option<String>,
-    /// Further browser origins
-    #[arg(long, value_name = "URL", env = "INCIDENTD_ALLOWED_ORIGINS", value_delimiter = ',')]
-    allowed_origins: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 impl Serve {
     pub fn run(self) -> Result<()> {
         // Whatever this process makes is for its user alone.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-        log_to_stderr();
-        let config = self.config()?;
+        let sources = self.settings.sources()?;
+        let config = sources.read()?;
+        let level = log::start(&config.log, config.log_format)?;
         // After the file was read, which root alone may be able to.
         owner::become_owner(&config.data_dir)?;
         owner::warn_of_root();
+        Server::check(&config).map_err(|error| sources.located(error))?;
+        for (name, meant) in misspelt_variables() {
+            tracing::warn!("{name} is no setting; did you mean {meant}?");
+        }
+        if let Some(file) = &sources.file {
+            tracing::info!("configured by {}", file.display());
+        }
+        allow_files();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(Error::internal)?;
-        runtime.block_on(serve(config))
-    }
-
-    fn config(self) -> Result<Config> {
-        let mut config = Config::load(self.config.as_deref())?;
-        if let Some(listen) = self.listen {
-            config.listen = listen;
-        }
-        if let Some(data_dir) = self.data_dir {
-            config.data_dir = data_dir;
-        }
-        if let Some(public_url) = self.public_url {
-            config.public_url = Some(public_url);
-        }
-        if !self.allowed_origins.is_empty() {
-            config.allowed_origins = self.allowed_origins;
-        }
-        Ok(config)
+        runtime.block_on(serve(config, &sources, &level))
     }
 }
 
-async fn serve(config: Config) -> Result<()> {
+/// Each connection is a file: as many as the system grants, not as few as it begins with.
+fn allow_files() {
+    let granted = getrlimit(Resource::Nofile).maximum;
+    // Where it fails there are fewer connections.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: granted, maximum: granted });
+}
+
+async fn serve(config: crate::config::Config, sources: &Sources, level: &log::Level) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
-    let server = Server::start(config, Clock::System).await?;
-    if let Some(addr) = server.addr {
-        output::say(&format!("listening on http://{addr}"));
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Error::internal)?;
+    let inherited = Listener::inherited()?;
+    let server = if inherited.is_empty() {
+        Server::start(config, Clock::System).await?
+    } else {
+        Server::start_on(inherited, config, Clock::System).await?
+    };
+    for name in &server.listening {
+        output::say(&format!("listening on {name}"));
     }
-    // Not under systemd: nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    tell(&[NotifyState::Ready]);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&server, sources, level),
+        }
     }
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tell(&[NotifyState::Stopping]);
     tracing::info!("stopping");
     server.stop().await;
     Ok(())
 }
 
-/// `INCIDENTD_LOG=debug` says more.
-fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("INCIDENTD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Only a second call in one process fails, and there is none.
-    let _ = log.with_ansi(false).try_init();
+/// Not under systemd there is nobody to tell.
+fn tell(state: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(state);
+}
+
+/// All of it, or nothing: a configuration that is wrong leaves the old one as it was.
+fn reload(server: &Server, sources: &Sources, level: &log::Level) {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        tell(&[NotifyState::Reloading, now]);
+    }
+    let read = sources
+        .read()
+        .and_then(|config| server.reload(&config).map_err(|error| sources.located(error)));
+    match read.and_then(|shift| level.set(&server.config().log).map(|()| shift)) {
+        Ok(shift) => {
+            for line in &shift.changed {
+                tracing::info!("{line}");
+            }
+            for line in &shift.waiting {
+                tracing::warn!("{line}: takes a restart");
+            }
+            let changed = shift.changed.len();
+            tracing::info!(changed, "the configuration was read again");
+        }
+        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    }
+    tell(&[NotifyState::Ready]);
 }

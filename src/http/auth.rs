@@ -11,17 +11,13 @@ use crate::secret::Secret;
 const COOKIE: &str = "incidentd_session";
 
 fn cookie_name(shared: &Shared) -> String {
-    if is_https(shared) { format!("__Host-{COOKIE}") } else { COOKIE.to_owned() }
-}
-
-fn is_https(shared: &Shared) -> bool {
-    shared.config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    if shared.config().is_https() { format!("__Host-{COOKIE}") } else { COOKIE.to_owned() }
 }
 
 /// The header that gives a browser its session.
 #[must_use]
 pub fn set_cookie(shared: &Shared, secret: &str) -> String {
-    let secure = if is_https(shared) { "; Secure" } else { "" };
+    let secure = if shared.config().is_https() { "; Secure" } else { "" };
     let age = if secret.is_empty() { "; Max-Age=0" } else { "; Max-Age=2592000" };
     format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{age}{secure}", cookie_name(shared))
 }
@@ -62,6 +58,6 @@ pub async fn caller(
         return Ok(Caller::host());
     }
     let secret = cookie(shared, headers).ok_or_else(Error::unauthenticated)?;
-    origin::check_cookie_use(&shared.config, method, headers)?;
+    origin::check_cookie_use(&shared.config(), method, headers)?;
     shared.app.authenticate(&secret).await
 }

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use crate::config::Limits;
 use crate::domain::text;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::{Unusable, json};
 
-/// A body must arrive within this.
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest report of what does not fit: it repeats the input.
 const MAX_MISFIT: usize = 500;
 const MAX_FIELD: usize = 200;
@@ -23,8 +22,8 @@ fn too_large(limit: usize) -> Error {
 }
 
 /// # Errors
-/// `TooLarge` beyond `limit`, `Unsupported` if compressed, `Malformed` if it breaks off.
-pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
+/// `TooLarge` beyond `limit` bytes, `Unsupported` if compressed, `Malformed` if it breaks off.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize, limits: &Limits) -> Result<Bytes> {
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity") {
         return Err(Error::new(Kind::Unsupported, "Compressed bodies are not read.")
@@ -37,8 +36,10 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
+    // In all: a byte now and then holds nothing open.
+    let within = Duration::from_secs(limits.body_timeout_secs);
     #[expect(clippy::disallowed_methods, reason = "real time bounds a real connection")]
-    let read = tokio::time::timeout(TIMEOUT, Limited::new(body, limit).collect()).await;
+    let read = tokio::time::timeout(within, Limited::new(body, limit).collect()).await;
     match read {
         Err(_) => Err(Error::new(Kind::Malformed, "The body did not arrive in time.")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -46,7 +46,8 @@ async fn deliver(
         if !small {
             shared.app.check_key(key).await?;
         }
-        let bytes = body::read(&parts.headers, stream, shared.config.limits.sender_body).await?;
+        let limits = &shared.config().limits;
+        let bytes = body::read(&parts.headers, stream, limits.sender_body, limits).await?;
         let idempotency = idempotency_key(&parts.headers)?.map(|name| (name, hash(&bytes)));
         let parsed = match parse(&parts.headers, &bytes) {
             Ok(parsed) => parsed,
@@ -181,8 +182,10 @@ pub async fn prometheus(
 pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Response {
     shared.metrics.requests.inc();
     let (parts, stream) = request.into_parts();
+    let limits = &shared.config().limits;
+    let most = PAGERDUTY_BODY.min(limits.sender_body);
     let read = async {
-        let bytes = body::read(&parts.headers, stream, PAGERDUTY_BODY).await?;
+        let bytes = body::read(&parts.headers, stream, most, limits).await?;
         let idempotency = idempotency_key(&parts.headers)?.map(|name| (name, hash(&bytes)));
         Ok::<_, Error>((bytes, idempotency))
     };

@@ -3,26 +3,40 @@ pub mod auth;
 pub mod backup;
 pub mod body;
 pub mod configuration;
+pub mod crowd;
+pub mod front;
 pub mod health;
 pub mod ingest;
+pub mod listen;
 pub mod mount;
 pub mod origin;
 pub mod people;
+pub mod proxy;
 pub mod reply;
 pub mod routes;
 pub mod server;
+mod stream;
+pub mod tls;
 
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Current};
 use crate::metrics::Metrics;
 
 /// What every handler may use.
 #[derive(Clone)]
 pub struct Shared {
     pub app: App,
-    pub config: Arc<Config>,
+    pub config: Current,
     pub metrics: Metrics,
     pub health: health::Health,
+}
+
+impl Shared {
+    /// The configuration of this moment: a reload may change it under a request.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.config.now()
+    }
 }

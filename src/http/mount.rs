@@ -117,7 +117,8 @@ where
     let values: Vec<&str> = params.iter().map(|(_, value)| value).collect();
     let path = P::read(&values).ok_or_else(|| Error::not_found("This address"))?;
     let query = query(parts.uri.query())?;
-    let bytes = body::read(&parts.headers, stream, shared.config.limits.api_body).await?;
+    let limits = &shared.config().limits;
+    let bytes = body::read(&parts.headers, stream, limits.api_body, limits).await?;
     caller.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
     let body = body::parse(&parts.headers, &bytes)?;
     Ok(Call { caller, path, query, body })
@@ -156,7 +157,8 @@ pub async fn open_body<B: DeserializeOwned>(
     headers: &HeaderMap,
     stream: Body,
 ) -> Result<B> {
-    let bytes = body::read(headers, stream, shared.config.limits.api_body).await?;
+    let limits = &shared.config().limits;
+    let bytes = body::read(headers, stream, limits.api_body, limits).await?;
     body::parse(headers, &bytes)
 }
 

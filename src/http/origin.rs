@@ -1,7 +1,7 @@
 //! Which browser pages may speak with this server: decided here, for HTTP and sockets alike.
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -29,13 +29,46 @@ fn origin_of(url: &str) -> &str {
     }
 }
 
-/// Names that no stranger's DNS can claim: localhost and addresses.
-fn is_literal(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+/// A host without its port and brackets.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
+    }
+}
+
+/// Names that no stranger's DNS can claim: localhost and addresses.
+fn is_literal(host: &str) -> bool {
+    let name = name_of(host);
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+/// The host by which a browser came, if it is not one of ours: DNS lets any page's name point
+/// here, and then that page speaks with the visitor's rights. `forwarded` is what a trusted proxy
+/// says that the browser asked for.
+#[must_use]
+pub fn unknown_host(
+    config: &Config,
+    headers: &HeaderMap,
+    uri: &Uri,
+    forwarded: Option<&str>,
+) -> Option<String> {
+    let is_browser = headers.contains_key(header::ORIGIN)
+        || headers.contains_key(header::COOKIE)
+        || headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"));
+    if !is_browser {
+        return None;
+    }
+    let host = forwarded
+        .or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))
+        .or_else(|| text(headers, header::HOST))
+        .unwrap_or_default();
+    let known = config.public_url.iter().chain(&config.allowed_origins).any(|url| {
+        let origin = origin_of(url);
+        let own = origin.split_once("://").map_or(origin, |(_, host)| host);
+        name_of(own).eq_ignore_ascii_case(name_of(host))
+    });
+    (!known && !is_literal(host)).then(|| host.to_owned())
 }
 
 #[must_use]
@@ -99,6 +132,33 @@ mod tests {
         headers.insert(header::ORIGIN, origin.parse().expect("header"));
         headers.insert(header::HOST, host.parse().expect("header"));
         of(&config, &headers)
+    }
+
+    #[test]
+    fn browsers_come_by_names_that_are_ours() {
+        let config = Config {
+            public_url: Some("https://oncall.example.com/".into()),
+            allowed_origins: vec!["http://wall.lan:3000".into()],
+            ..Config::default()
+        };
+        let unknown = |host: &str, browser: &'static str, forwarded: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("header"));
+            headers.insert(browser, "x".parse().expect("header"));
+            unknown_host(&config, &headers, &Uri::from_static("/"), forwarded).is_some()
+        };
+        for host in ["oncall.example.com", "OnCall.Example.com:444", "wall.lan", "localhost:1"] {
+            assert!(!unknown(host, "origin", None), "{host}");
+        }
+        for host in ["10.0.0.5:8080", "[::1]:8080", "[fd00::1]"] {
+            assert!(!unknown(host, "cookie", None), "{host}");
+        }
+        for host in ["", "evil.example", "oncall.example.com.evil.example", "127.0.0.1.nip.io"] {
+            assert!(unknown(host, "sec-fetch-site", None), "{host}");
+            assert!(!unknown(host, "accept", None), "{host}: no browser");
+        }
+        assert!(!unknown("backend", "cookie", Some("oncall.example.com")), "a proxy says so");
+        assert!(unknown("127.0.0.1", "cookie", Some("evil.example")), "what it says counts");
     }
 
     #[test]

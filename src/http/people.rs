@@ -47,7 +47,7 @@ async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let opened = async {
         // Nobody's page logs its visitors in here, or tries passwords with their browsers.
-        origin::check_page(&shared.config, &parts.headers)?;
+        origin::check_page(&shared.config(), &parts.headers)?;
         let login: sessions::Login = open_body(&shared, &parts.headers, body).await?;
         shared.app.log_in(login.username, Secret::new(login.password)).await
     };

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::front::request_id;
 use crate::api::Problem;
 use crate::error::Error;
 
@@ -31,7 +32,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&Problem::new(&self, None)).unwrap_or_default();
+        let body = serde_json::to_vec(&Problem::new(&self, request_id())).unwrap_or_default();
         let mut response = with_type(status, "application/problem+json", body);
         if let Some(secs) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, secs.into());

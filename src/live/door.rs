@@ -166,8 +166,7 @@ pub struct Guard {
 
 /// Middleware before the library.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let config = &guard.shared.config;
-    match origin::of(config, request.headers()) {
+    match origin::of(&guard.shared.config(), request.headers()) {
         Origin::None => enter(guard, request, next).await,
         Origin::Foreign => Error::forbidden("This page may not connect.")
             .hint("Set public_url or allowed_origins to the address in the browser.")
@@ -201,7 +200,7 @@ fn allow(headers: &mut HeaderMap, page: HeaderValue) {
 }
 
 async fn enter(guard: Guard, mut request: Request, next: Next) -> Response {
-    let config = &guard.shared.config;
+    let config = guard.shared.config();
     let query = request.uri().query().unwrap_or_default();
     if parameter(query, "token").is_some() {
         return Error::new(Kind::Malformed, "A token in the address ends up in logs.")

@@ -86,7 +86,7 @@ impl Handshake {
             return Some(Secret::new(token));
         }
         let headers = &socket.req_parts().headers;
-        let allowed = origin::of(&self.0.shared.config, headers) == Origin::Allowed;
+        let allowed = origin::of(&self.0.shared.config(), headers) == Origin::Allowed;
         allowed.then(|| auth::cookie(&self.0.shared, headers)).flatten()
     }
 

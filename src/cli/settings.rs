@@ -1,0 +1,190 @@
+//! The server's configuration on the command line: a flag and a variable for each key, read off
+//! the keys themselves; and what helps to write the file.
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Subcommand};
+
+use super::output;
+use crate::config::{self, Given, Key, KeyKind, Sources};
+use crate::error::Result;
+use crate::secret;
+use crate::server::Server;
+
+/// Variables that are no keys of the server.
+const OTHERS: [&str; 5] =
+    ["INCIDENTD_CONFIG", "INCIDENTD_URL", "INCIDENTD_TOKEN", "INCIDENTD_KEY", "INCIDENTD_TIMEOUT"];
+
+/// Flags and variables; of the file only its name.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    sources: Sources,
+}
+
+/// clap's name of a key's argument.
+fn id(key: &Key) -> String {
+    key.flag().replace('-', "_")
+}
+
+fn argument(key: &Key) -> Arg {
+    let default = key.default.as_ref().map(|value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    });
+    let default = default.filter(|text| text != "[]");
+    let help = match default {
+        Some(default) => format!("{} [default: {default}]", key.doc),
+        None => key.doc.clone(),
+    };
+    let argument = Arg::new(id(key))
+        .long(key.flag())
+        .help(help)
+        .env(key.variable())
+        .hide_env_values(true)
+        .help_heading(key.section);
+    match &key.kind {
+        KeyKind::List => argument.value_name("A,B").action(ArgAction::Append).value_delimiter(','),
+        KeyKind::Number => argument.value_name("NUMBER"),
+        // Of the type that the data directory has where a command speaks to a server: clap knows
+        // one argument of that name.
+        KeyKind::Text => argument.value_name("VALUE").value_parser(clap::value_parser!(PathBuf)),
+        KeyKind::Choice(words) => argument.value_parser(PossibleValuesParser::new(words.clone())),
+    }
+}
+
+impl Args for Settings {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .env("INCIDENTD_CONFIG")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help(format!("A TOML file; without one {}, if it exists", config::SYSTEM_FILE));
+        command.arg(file).args(config::keys().iter().map(argument))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let file: Option<PathBuf> = matches.get_one("config").cloned();
+        let given = config::keys().into_iter().filter_map(|key| given(matches, key)).collect();
+        let file = file.filter(|file| !file.as_os_str().is_empty());
+        Ok(Self { sources: Sources::new(file, given) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What the command line or the environment says of a key; an empty variable says nothing.
+fn given(matches: &ArgMatches, key: Key) -> Option<Given> {
+    let id = id(&key);
+    let words: Vec<String> =
+        matches.get_raw(&id)?.map(|word| word.to_string_lossy().into_owned()).collect();
+    let by_variable = matches.value_source(&id) == Some(ValueSource::EnvVariable);
+    let by = if by_variable { key.variable() } else { format!("--{}", key.flag()) };
+    let empty = words.iter().all(String::is_empty);
+    let words = if empty && key.kind == KeyKind::List { Vec::new() } else { words };
+    (!(by_variable && empty)).then_some(Given { key, by, words })
+}
+
+impl Settings {
+    /// Where the configuration comes from, with the secrets that files hold.
+    ///
+    /// # Errors
+    /// `Invalid` for a secret's file that is no good.
+    pub fn sources(self) -> Result<Sources> {
+        let mut sources = self.sources;
+        for key in config::keys().into_iter().filter(|key| key.secret) {
+            let by = format!("{}_FILE", key.variable());
+            let told = sources.given.iter().any(|given| given.key.path() == key.path());
+            let Some(file) = std::env::var_os(&by).filter(|file| !file.is_empty() && !told) else {
+                continue;
+            };
+            let secret = secret::from_file(file.as_ref())?;
+            let words = vec![secret.expose().to_owned()];
+            sources.given.push(Given { key, by, words });
+        }
+        Ok(sources)
+    }
+}
+
+/// A variable that looks like one of ours and is none, with what it may mean.
+pub fn misspelt_variables() -> Vec<(String, String)> {
+    let known: Vec<String> = config::keys().iter().map(Key::variable).collect();
+    let names = known.iter().map(String::as_str).chain(OTHERS);
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("INCIDENTD_"))
+        .filter(|name| !names.clone().any(|known| known == name.trim_end_matches("_FILE")))
+        .filter_map(|name| {
+            let bare = |name: &str| name.trim_start_matches("INCIDENTD_").to_owned();
+            let candidates: Vec<String> = names.clone().map(bare).collect();
+            let meant = config::nearest(&bare(&name), candidates.iter().map(String::as_str))?;
+            Some((name.clone(), format!("INCIDENTD_{meant}")))
+        })
+        .collect()
+}
+
+#[derive(Subcommand)]
+pub enum Config {
+    /// Read the configuration as `serve` would, and say what is wrong; exit 0 if nothing is
+    Check(Settings),
+    /// Print a file with every key, its default and what it is for
+    Example,
+}
+
+impl Config {
+    pub fn run(self) -> Result<()> {
+        match self {
+            Self::Example => {
+                output::data(&config::example());
+                Ok(())
+            }
+            Self::Check(settings) => {
+                for (name, meant) in misspelt_variables() {
+                    output::say(&format!("{name} is no setting. Did you mean {meant}?"));
+                }
+                let sources = settings.sources()?;
+                let config = sources.read()?;
+                Server::check(&config).map_err(|error| sources.located(error))?;
+                let what = match &sources.file {
+                    Some(file) => format!("{} is good.", file.display()),
+                    None => "No file is read; the defaults are good.".to_owned(),
+                };
+                output::say(&what);
+                if config.public_url.is_none() {
+                    let why = "public_url is not set: links in messages name the listen address.";
+                    output::say(why);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_flag_and_a_variable() {
+        let mut command = crate::cli::Cli::command();
+        command.build();
+        let serve = command.find_subcommand("serve").expect("serve");
+        for key in config::keys() {
+            let flag = serve.get_arguments().find(|arg| arg.get_long() == Some(&key.flag()));
+            let variable = flag.and_then(|flag| flag.get_env()).and_then(|name| name.to_str());
+            assert_eq!(variable, Some(key.variable().as_str()), "{}", key.path());
+        }
+    }
+}
