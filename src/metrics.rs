@@ -64,6 +64,7 @@ pub struct Counts {
     pub skipped_events: Counter,
     pub restarts: Counter,
     pub timers: Counter,
+    pub retired: Counter,
     pub sockets: Gauge,
     pub connections: Gauge,
     /// The emitter's place in the log.

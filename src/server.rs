@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Current, Shift};
 use crate::engine::supervise::supervise;
-use crate::engine::timers;
+use crate::engine::{retention, timers};
 use crate::error::{Error, Result};
 use crate::http::crowd::Crowd;
 use crate::http::health::Health;
@@ -214,5 +214,14 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         stop.clone(),
         late(|metrics| &metrics.timers_beat),
         move || timers::run(app.clone(), metrics.clone()),
+    ));
+    let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
+    let config = shared.config.clone();
+    loops.spawn(supervise(
+        "retention",
+        shared.metrics.clone(),
+        stop.clone(),
+        || false,
+        move || retention::run(app.clone(), metrics.clone(), config.clone()),
     ));
 }

@@ -56,3 +56,7 @@ alter table incidents add column key_given_to integer;
 create index incidents_given_key on incidents (service_id, dedup_key)
     where key_given_to is not null;
 create index incidents_given_to on incidents (key_given_to) where key_given_to is not null;
+
+-- For retention: incidents by when they ended, and the log's rows of access and configuration.
+create index incidents_ended on incidents (resolved_at) where status = 2;
+create index events_records on events (seq) where team_id is null;

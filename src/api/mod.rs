@@ -1,5 +1,6 @@
 //! The contract over HTTP and Socket.IO: one typed constant an operation gives the route, the
 //! client's call and the permission test. Types only; nothing here does anything.
+pub mod audit;
 pub mod backup;
 pub mod configuration;
 pub mod incidents;

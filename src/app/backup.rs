@@ -32,7 +32,7 @@ impl App {
         let taken = Record::Config {
             what: "backup".into(),
             id: 0,
-            name: format!("{bytes} bytes"),
+            name: format!("of {bytes} bytes"),
             change: "took".into(),
         };
         self.write(move |w| w.record(&taken, &actor)).await?;

@@ -3,6 +3,7 @@
 mod access;
 mod act;
 mod apply;
+mod audit;
 pub mod backup;
 mod changes;
 mod incidents;
@@ -12,6 +13,7 @@ mod live;
 mod members;
 mod once;
 mod passwords;
+mod retention;
 mod services;
 mod sessions;
 mod sources;

@@ -6,8 +6,8 @@ use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
-use crate::domain::event::{Event, UpdateReason};
-use crate::domain::{Change, Incident, IncidentId, Span};
+use crate::domain::event::Event;
+use crate::domain::{Incident, IncidentId, Span};
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -159,9 +159,7 @@ impl One {
         let rows = events
             .iter()
             .filter_map(|event| serde_json::from_str::<Event>(event.0.get()).ok())
-            .map(|event| {
-                vec![event.at.to_string(), event.actor.name.clone(), sentence(&event.change)]
-            })
+            .map(|event| vec![event.at.to_string(), event.actor.name.clone(), event.change.words()])
             .collect::<Vec<_>>();
         output::table(&["AT", "WHO", "WHAT"], &rows);
         Ok(())
@@ -211,58 +209,6 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     }
     add("Open at", Some(incident.url.clone()));
     facts
-}
-
-/// What happened, in words.
-fn sentence(change: &Change) -> String {
-    let noted =
-        |note: &Option<String>| note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
-    match change {
-        Change::Created => "opened".into(),
-        Change::Acknowledged { until, note, .. } => match until {
-            Some(until) => format!("acknowledged until {until}{}", noted(note)),
-            None => format!("acknowledged{}", noted(note)),
-        },
-        Change::Resolved { merged_into: Some(into), .. } => format!("merged into {into}"),
-        Change::Resolved { reason, note, .. } => {
-            use crate::domain::ResolveReason as Reason;
-            let why = match reason {
-                Reason::Manual => "resolved",
-                Reason::Source => "resolved by its source",
-                Reason::Expired => "no longer reported",
-                Reason::Merged => "merged",
-                Reason::Unknown => "resolved for a reason that this version does not know",
-            };
-            format!("{why}{}", noted(note))
-        }
-        Change::Reassigned { to, reason, .. } => {
-            let names: Vec<&str> = to.iter().map(|user| user.username.as_str()).collect();
-            format!("reassigned to {}{}", names.join(", "), noted(reason))
-        }
-        Change::NoteAdded { note } => format!("noted: {}", note.body),
-        Change::Updated(update) => {
-            let about = update.alert.as_ref().map(|alert| format!(": {}", alert.title));
-            let about = about.or_else(|| update.merged.map(|id| format!(": {id}")));
-            let what = match update.reason {
-                UpdateReason::Unacknowledged => "given back",
-                UpdateReason::AckTimeout => "acknowledgement timed out",
-                UpdateReason::Reopened => "reopened",
-                UpdateReason::StillFiring => "still fires",
-                UpdateReason::Snoozed => "snoozed",
-                UpdateReason::SnoozeEnded => "snooze ended",
-                UpdateReason::Urgency => "urgency changed",
-                UpdateReason::Severity => "severity changed",
-                UpdateReason::AlertAdded => "another alert",
-                UpdateReason::AlertResolved => "an alert is over",
-                UpdateReason::Stale => "not reported for long; is it still so?",
-                UpdateReason::Merged => "took another incident in",
-                UpdateReason::Flapping => "flapping",
-                UpdateReason::Unknown => "changed in a way that this version does not know",
-            };
-            format!("{what}{}", about.unwrap_or_default())
-        }
-        Change::Unknown => "something that this version does not know".into(),
-    }
 }
 
 /// `42`, `#42` or `https://…/incidents/42`.

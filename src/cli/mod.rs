@@ -1,4 +1,5 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
+mod audit;
 mod backup;
 mod configuration;
 mod connect;
@@ -109,6 +110,8 @@ enum Command {
     Integration(integrations::Integration),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
+    /// Show who did what to whom and when: incidents, access, configuration
+    Audit(audit::Audit),
     /// Copy everything into one file, while the server runs or not
     Backup(backup::Backup),
     /// Put a backup in the place of the database in --data-dir
@@ -178,6 +181,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Service(service) => service.run(common).await,
         Command::Integration(integration) => integration.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
+        Command::Audit(audit) => audit.run(common).await,
         Command::Backup(backup) => backup.run(common).await,
         Command::Restore(restore) => restore.run(common),
         Command::Config(config) => config.run(),

@@ -12,6 +12,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Span;
+
 pub use address::{Listen, Network};
 pub use keys::{Key, Kind as KeyKind, Shift, example, keys, nearest};
 pub use load::{Given, SYSTEM_FILE, Sources};
@@ -44,6 +46,9 @@ pub struct Config {
     /// How it is logged, to stderr
     #[schemars(extend("x-restart" = true))]
     pub log_format: LogFormat,
+    /// How long incidents are kept after their resolve, and the audit as long; 0 is for ever
+    #[schemars(with = "String")]
+    pub retention: Span,
     pub tls: Tls,
     pub limits: Limits,
 }
@@ -125,6 +130,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             log: "info".into(),
             log_format: LogFormat::default(),
+            retention: Span::days(400),
             tls: Tls::default(),
             limits: Limits::default(),
         }

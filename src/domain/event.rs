@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Severity, Urgency};
-use super::id::{AlertId, IncidentId, IntegrationId, Seq, UserId};
+use super::id::{AlertId, IncidentId, IntegrationId, Seq, SessionId, TeamId, TokenId, UserId};
 use super::incident::{Incident, Status};
-use super::user::UserRef;
+use super::user::{TeamRef, UserRef};
 
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -251,17 +251,29 @@ impl Record {
     }
 }
 
+/// Whom and what a record is about, as they were called then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamRef>,
+    /// A token's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
 /// A change of who may what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Access {
     MemberSet {
-        team: super::TeamId,
+        team: TeamId,
         user: UserId,
         role: String,
     },
     MemberRemoved {
-        team: super::TeamId,
+        team: TeamId,
         user: UserId,
     },
     UserCreated {
@@ -276,23 +288,44 @@ pub enum Access {
         user: UserId,
     },
     SessionCreated {
-        session: super::SessionId,
+        session: SessionId,
         user: UserId,
     },
     SessionEnded {
-        session: super::SessionId,
+        session: SessionId,
         user: UserId,
         expired: bool,
     },
     TokenCreated {
-        token: super::TokenId,
+        token: TokenId,
         user: UserId,
     },
     TokenEnded {
-        token: super::TokenId,
+        token: TokenId,
         user: UserId,
         expired: bool,
     },
     #[serde(other)]
     Unknown,
+}
+
+impl Access {
+    /// Whom it is about: user, team, token.
+    #[must_use]
+    pub const fn about(&self) -> (Option<UserId>, Option<TeamId>, Option<TokenId>) {
+        match *self {
+            Self::MemberSet { team, user, .. } | Self::MemberRemoved { team, user } => {
+                (Some(user), Some(team), None)
+            }
+            Self::UserCreated { user }
+            | Self::UserChanged { user, .. }
+            | Self::UserDisabled { user }
+            | Self::SessionCreated { user, .. }
+            | Self::SessionEnded { user, .. } => (Some(user), None, None),
+            Self::TokenCreated { token, user } | Self::TokenEnded { token, user, .. } => {
+                (Some(user), None, Some(token))
+            }
+            Self::Unknown => (None, None, None),
+        }
+    }
 }

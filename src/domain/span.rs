@@ -18,6 +18,11 @@ impl Span {
     }
 
     #[must_use]
+    pub const fn days(days: u32) -> Self {
+        Self(days * 86_400)
+    }
+
+    #[must_use]
     pub const fn as_secs(self) -> u32 {
         self.0
     }

@@ -55,20 +55,34 @@ impl TimerKind {
 
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [
-            Self::AckTimeout,
-            Self::SnoozeEnd,
-            Self::HoldEnd,
-            Self::Settle,
-            Self::Calm,
-            Self::Members,
-            Self::Expiry,
-            Self::Late,
-            Self::Stale,
-            Self::Session,
-            Self::Token,
-        ]
-        .into_iter()
-        .find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    pub const ALL: [Self; 11] = [
+        Self::AckTimeout,
+        Self::SnoozeEnd,
+        Self::HoldEnd,
+        Self::Settle,
+        Self::Calm,
+        Self::Members,
+        Self::Expiry,
+        Self::Late,
+        Self::Stale,
+        Self::Session,
+        Self::Token,
+    ];
+
+    /// Its subject is an incident.
+    #[must_use]
+    pub const fn is_of_incident(self) -> bool {
+        matches!(
+            self,
+            Self::AckTimeout
+                | Self::SnoozeEnd
+                | Self::HoldEnd
+                | Self::Settle
+                | Self::Calm
+                | Self::Members
+        )
     }
 }

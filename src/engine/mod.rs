@@ -1,3 +1,4 @@
 //! What happens unasked: loops that are watched, restarted and counted.
+pub mod retention;
 pub mod supervise;
 pub mod timers;

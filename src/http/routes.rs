@@ -6,6 +6,7 @@ use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
 use super::{Shared, backup, configuration, health, ingest, people, reply};
+use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
 use crate::api::{MAX_BULK, Page, Problem};
@@ -71,7 +72,14 @@ pub fn operations() -> Mounted {
             let (rows, head) = s.app.events(&c.caller, after, c.query.team, limit).await?;
             Ok(EventsPage { next_cursor: next(&rows, limit), items: verbatim(&rows)?, head })
         })
-        .mount_open(&BACKUP, backup::send);
+        .mount_open(&BACKUP, backup::send)
+        .mount(&AUDIT, |s, c| async move {
+            let limit = page_size(c.query.limit)?;
+            let cursor = cursor(c.query.cursor.as_deref())?;
+            let after = cursor.or(c.query.after).unwrap_or_default();
+            let (items, next) = s.app.audit(&c.caller, c.query, after, limit).await?;
+            Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
+        });
     configuration::operations(people::operations(mounted))
 }
 

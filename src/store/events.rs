@@ -4,8 +4,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::incidents::team_ref;
 use super::sql::{Read, Write, to_json};
-use crate::domain::event::Record;
+use crate::domain::event::{About, Record};
+use crate::domain::user::TeamRef;
 use crate::domain::{Actor, Change, Incident, IncidentId, Seq, TeamId, UserId};
 use crate::error::Result;
 
@@ -43,6 +45,7 @@ struct RecordRow<'a> {
     actor: &'a Actor,
     #[serde(flatten)]
     record: &'a Record,
+    about: About,
 }
 
 pub(super) fn log_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogRow> {
@@ -63,6 +66,43 @@ impl Read<'_> {
     pub fn head(&self) -> Result<Seq> {
         self.one("select max(seq) from events", [], |row| row.get::<_, Option<Seq>>(0))
             .map(|head| head.flatten().unwrap_or_default())
+    }
+
+    /// Names for the ids of a record: later they may be others, or gone.
+    fn about(&self, record: &Record) -> Result<About> {
+        let Record::Access { change } = record else {
+            return Ok(About { team: self.team_of(record)?, ..About::default() });
+        };
+        let (user, team, token) = change.about();
+        Ok(About {
+            user: match user {
+                Some(user) => self.find_user(user)?.map(|user| user.reference()),
+                None => None,
+            },
+            team: match team {
+                Some(team) => self.find_team(&team.to_string())?.map(|team| team.reference()),
+                None => None,
+            },
+            token: match token {
+                Some(token) => self.token_name(token)?,
+                None => None,
+            },
+        })
+    }
+
+    /// The team whose configuration a record is about, as far as the thing is still there.
+    fn team_of(&self, record: &Record) -> Result<Option<TeamRef>> {
+        let Record::Config { what, id, .. } = record else { return Ok(None) };
+        self.one(
+            "select t.id, t.slug, t.name from teams t where t.id = case ?1
+                when 'team' then ?2
+                when 'service' then (select team_id from services where id = ?2)
+                when 'integration' then (select s.team_id from services s
+                    join integrations n on n.service_id = s.id where n.id = ?2)
+             end",
+            (what, id),
+            |row| team_ref(row, 0),
+        )
     }
 
     /// Cursors below this are answered by a snapshot: what came before may be gone.
@@ -153,7 +193,8 @@ impl Write<'_> {
     /// Appends a change of access or configuration.
     pub fn record(&mut self, record: &Record, actor: &Actor) -> Result<Seq> {
         let seq = self.next_seq();
-        let json = to_json(&RecordRow { seq, at: self.now(), actor, record })?;
+        let about = self.about(record)?;
+        let json = to_json(&RecordRow { seq, at: self.now(), actor, record, about })?;
         self.run(
             "insert into events (seq, type, json) values (?1, ?2, ?3)",
             (seq, record.name(), json),

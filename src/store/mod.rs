@@ -1,6 +1,7 @@
 //! The only SQL: one SQLite file, one writing thread, a pool of readers. Knows rows, no rules.
 //! Operations are closures over nouns (`Read`, `Write`); each is one transaction.
 mod alerts;
+mod audit;
 mod backlog;
 mod backup;
 mod events;
@@ -9,6 +10,7 @@ mod incidents;
 mod integrations;
 mod lists;
 mod migrate;
+mod retention;
 mod services;
 mod sql;
 mod teams;
@@ -31,6 +33,7 @@ use crate::domain::Seq;
 use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
+pub use audit::AuditFilter;
 pub use backlog::{Backlog, Interest};
 pub use backup::{Restored, Summary, check as check_backup, restore};
 pub use events::LogRow;

@@ -189,6 +189,14 @@ fn moment(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
+/// A time as the log's JSON has it.
+pub(super) fn time_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    let text = row.get_ref(index)?.as_str()?;
+    text.parse().map_err(|error: jiff::Error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, error.into())
+    })
+}
+
 /// A JSON column that we wrote ourselves.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,

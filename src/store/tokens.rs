@@ -122,6 +122,10 @@ impl Read<'_> {
         })
     }
 
+    pub fn token_name(&self, id: TokenId) -> Result<Option<String>> {
+        self.one("select name from tokens where id = ?1", [id], |row| row.get(0))
+    }
+
     pub fn user_of_token(&self, id: TokenId) -> Result<Option<UserId>> {
         self.one("select user_id from tokens where id = ?1", [id], |row| row.get(0))
     }

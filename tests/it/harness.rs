@@ -12,7 +12,7 @@ use incidentd::app::Caller;
 use incidentd::client::Client;
 use incidentd::clock::{Clock, ManualClock};
 use incidentd::config::Config;
-use incidentd::domain::{Action, Incident, IncidentId};
+use incidentd::domain::{Action, Incident, IncidentId, Span};
 use incidentd::engine::timers;
 use incidentd::error::Error;
 use incidentd::secret::Secret;
@@ -286,6 +286,8 @@ async fn try_start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Result<
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         data_dir: dir.path().to_owned(),
+        // The tests let go of old things themselves, or years pass between two requests.
+        retention: Span::default(),
         ..Config::default()
     };
     Server::start(config, Clock::Manual(clock.clone())).await

@@ -25,6 +25,7 @@ mod process;
 mod programs;
 mod services;
 mod sockets;
+mod upkeep;
 mod walkthrough;
 mod wire;
 mod writer;

@@ -63,6 +63,7 @@ fn rows() -> Vec<Row> {
         (Get, "/events", "?team=payments", none.clone(), read),
         (Put, "/configuration", "", json!({}), platform),
         (Get, "/backup", "", none.clone(), platform),
+        (Get, "/audit", "", none.clone(), platform),
         (Get, "/me", "", none.clone(), anyone),
         (Get, "/users", "", none.clone(), anyone),
         (Post, "/users", "", json!({"username": "zoe"}), platform),
