@@ -40,6 +40,19 @@ pub enum Method {
     Delete,
 }
 
+impl Method {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// Who may try an operation at all; what a team allows is decided inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -71,7 +84,25 @@ impl<P, Q, B, R> Route<P, Q, B, R> {
         access: Access,
         summary: &'static str,
     ) -> Self {
+        assert!(!matches!(access, Access::Anyone), "what is open to anyone is an `Open`");
         Self { method, path, access, summary, types: PhantomData }
+    }
+}
+
+/// An operation that takes no credential, only a body: all others prove who calls.
+pub struct Open<B, R>(Route<Nothing, Nothing, B, R>);
+
+impl<B, R> Open<B, R> {
+    const fn new(path: &'static str, summary: &'static str) -> Self {
+        let (method, access) = (Method::Post, Access::Anyone);
+        Self(Route { method, path, access, summary, types: PhantomData })
+    }
+}
+
+impl<B, R> std::ops::Deref for Open<B, R> {
+    type Target = Route<Nothing, Nothing, B, R>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Token {
     pub scope: Scope,
     pub team: Option<String>,
     pub created_at: Timestamp,
+    /// To the minute.
+    pub last_used_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
 }
 

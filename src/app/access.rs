@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::RequestKey;
 use crate::clock::shift;
 use crate::domain::user::UserRef;
-use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId};
+use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId, UserId};
 use crate::error::{Error, Result};
 use crate::store::{Concern, Interest, Read};
 
@@ -105,6 +105,41 @@ impl Caller {
                 Who::Host => true,
                 Who::User { admin, .. } => *admin,
             }
+    }
+
+    /// The session that asks, if it is one.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match &self.who {
+            Who::Host => None,
+            Who::User { session, .. } => *session,
+        }
+    }
+
+    /// The person himself, for what is his alone: his password, his sessions, his profile.
+    ///
+    /// # Errors
+    /// `Refused` for the host's administrator, `Forbidden` for a token that is good for one
+    /// team only.
+    pub fn themself(&self) -> Result<&UserRef> {
+        let user = self.user().ok_or_else(|| {
+            Error::refused("Over the control socket you are the host's administrator, no user.")
+                .hint("Name the user.")
+        })?;
+        if self.team.is_some() {
+            return Err(Error::forbidden("This token is good for one team only.")
+                .hint("Log in, or use a token without --team."));
+        }
+        Ok(user)
+    }
+
+    /// Somebody whom the caller administers.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is a platform admin, `NotFound` if nobody is called so.
+    pub fn administered(&self, r: &Read<'_>, username: &str) -> Result<UserId> {
+        self.must_be_platform_admin()?;
+        r.username(username).map(|user| user.id)
     }
 
     /// # Errors

@@ -3,12 +3,14 @@
 mod access;
 mod act;
 mod apply;
+mod attempts;
 mod audit;
 pub mod backup;
 mod changes;
 mod incidents;
 mod intake;
 mod integrations;
+mod links;
 mod live;
 mod members;
 mod once;
@@ -21,6 +23,8 @@ mod teams;
 mod timers;
 mod tokens;
 mod users;
+mod uses;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -39,9 +43,7 @@ pub use intake::Delivery;
 pub use live::Joining;
 pub use once::RequestKey;
 pub use sessions::Opened;
-
-/// Password hashes that may be computed at once: each takes 19 MiB.
-const HASHERS: usize = 2;
+pub use visitor::Visitor;
 
 /// The application, shared by everything that serves.
 #[derive(Clone)]
@@ -52,7 +54,9 @@ struct Inner {
     clock: Clock,
     /// How people reach this server, without a slash at the end.
     public_url: String,
-    hashers: Arc<Semaphore>,
+    hashing: passwords::Hashing,
+    attempts: attempts::Attempts,
+    uses: uses::Uses,
     /// One backup at a time: each takes as much disk as the database.
     backups: Arc<Semaphore>,
     /// Wall and boot clock when they were last compared.
@@ -64,9 +68,16 @@ impl App {
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let clocks = tokio::sync::Mutex::new((clock.now(), clock.since_boot()));
-        let hashers = Arc::new(Semaphore::new(HASHERS));
-        let backups = Arc::new(Semaphore::new(1));
-        Self(Arc::new(Inner { store, clock, public_url, hashers, backups, clocks }))
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            public_url,
+            hashing: passwords::Hashing::default(),
+            attempts: attempts::Attempts::default(),
+            uses: uses::Uses::default(),
+            backups: Arc::new(Semaphore::new(1)),
+            clocks,
+        }))
     }
 
     #[must_use]

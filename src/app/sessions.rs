@@ -1,16 +1,20 @@
 //! Logging in and out, and telling who a credential belongs to.
 use std::time::Duration;
 
-use super::{App, Caller, Who};
+use jiff::Timestamp;
+
+use super::attempts::Guess;
+use super::{App, Caller, Visitor, Who};
+use crate::api::sessions::{Ended, SessionView};
 use crate::clock::shift;
 use crate::domain::event::{Access, Record};
-use crate::domain::{Actor, Seq, SessionId, TimerKind, TokenId};
+use crate::domain::{Actor, Seq, SessionId, TimerKind, TokenId, UserId};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
-use crate::store::{Credential, Write};
+use crate::store::{Credential, NewSession, User, Write};
 
-/// How long a session lasts.
-const SESSION: Duration = Duration::from_hours(30 * 24);
+/// How long a session lasts after it was last used.
+pub(super) const SESSION: Duration = Duration::from_hours(30 * 24);
 /// What tokens and session secrets begin with, so that scanners find leaked ones.
 const TOKEN: &str = "inc_";
 const SESSION_SECRET: &str = "ses_";
@@ -21,38 +25,82 @@ pub struct Opened {
     pub caller: Caller,
 }
 
+/// A session that is about to be opened: made before the write, which may run twice.
+pub(super) struct Opening {
+    secret: Secret,
+    expires_at: Timestamp,
+    visitor: Visitor,
+}
+
+impl Opening {
+    pub(super) fn new(app: &App, visitor: &Visitor) -> Result<Self> {
+        let secret = Secret::new(format!("{SESSION_SECRET}{}", Secret::random()?.expose()));
+        let expires_at = shift(app.now(), SESSION);
+        Ok(Self { secret, expires_at, visitor: visitor.clone() })
+    }
+
+    pub(super) fn write(&self, w: &mut Write<'_>, person: &User) -> Result<()> {
+        let session = w.insert_session(&NewSession {
+            user: person.id,
+            secret_hash: &self.secret.hash(),
+            client: &self.visitor.client,
+            address: &self.visitor.place(),
+            expires_at: self.expires_at,
+        })?;
+        w.set_timer(TimerKind::Session, session.0, self.expires_at)?;
+        let change = Access::SessionCreated { session, user: person.id };
+        w.record(&Record::Access { change }, &Actor::user(&person.reference()))?;
+        Ok(())
+    }
+}
+
 /// Why a credential was not accepted.
 fn ended() -> Error {
     Error::new(Kind::Unauthenticated, "Session expired")
-        .hint("Log in again, or make a new token: incidentd token create")
+        .hint("Log in again: incidentd login; or make a new token: incidentd token create")
 }
 
 impl App {
     /// # Errors
     /// `Unauthenticated`, in the same words and after the same time for an unknown name as for
-    /// a wrong password.
-    pub async fn log_in(&self, username: String, password: Secret) -> Result<Opened> {
-        let stored = self.0.store.read(move |r| r.password_hash(&username)).await?;
+    /// a wrong password; `Limited` after too many of either.
+    pub async fn log_in(
+        &self,
+        visitor: &Visitor,
+        username: String,
+        password: Secret,
+    ) -> Result<Opened> {
+        let (name, place) = (username.clone(), visitor.place());
+        let (stored, known) = self
+            .0
+            .store
+            .read(move |r| Ok((r.password_hash(&name)?, r.was_seen_at(&name, &place)?)))
+            .await?;
         let (user, hash) = stored.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
-        let right = self.verify_password(password, hash).await?;
+        let guess = Guess::new(&username, visitor, known);
+        let right = self.verify_password(password, hash, &guess).await?;
         let (true, Some(user)) = (right, user) else {
             return Err(Error::new(
                 Kind::Unauthenticated,
                 "The username or the password is wrong.",
             )
-            .hint("Try again; an admin can set a new password: incidentd user set-password"));
+            .hint("Try again; an admin can make a link for a new one: incidentd user link NAME"));
         };
-        let secret = Secret::new(format!("{SESSION_SECRET}{}", Secret::random()?.expose()));
-        let (hash, expires_at) = (secret.hash(), shift(self.now(), SESSION));
-        self.write(move |w| {
+        let opening = Opening::new(self, visitor)?;
+        self.open_session(opening, move |w, opening| {
             let person = w.find_user(user)?.ok_or_else(Error::unauthenticated)?;
-            let session = w.insert_session(user, &hash, expires_at)?;
-            w.set_timer(TimerKind::Session, session.0, expires_at)?;
-            let change = Access::SessionCreated { session, user };
-            w.record(&Record::Access { change }, &Actor::user(&person.reference()))?;
-            Ok(())
+            opening.write(w, &person)
         })
-        .await?;
+        .await
+    }
+
+    /// Opens a session in the write that finds out whose it is.
+    pub(super) async fn open_session<F>(&self, opening: Opening, write: F) -> Result<Opened>
+    where
+        F: Fn(&mut Write<'_>, &Opening) -> Result<()> + Send + 'static,
+    {
+        let secret = opening.secret.clone();
+        self.write(move |w| write(w, &opening)).await?;
         let caller = self.authenticate(&secret).await?;
         Ok(Opened { secret, caller })
     }
@@ -71,36 +119,150 @@ impl App {
         .await
     }
 
+    /// Sessions of the caller, or of `username`.
+    ///
+    /// # Errors
+    /// `Forbidden` for others' sessions unless the caller is a platform admin.
+    pub async fn sessions(
+        &self,
+        caller: &Caller,
+        username: Option<String>,
+    ) -> Result<Vec<SessionView>> {
+        let (by, current) = (caller.clone(), caller.session());
+        let rows = self
+            .0
+            .store
+            .read(move |r| {
+                let user = match &username {
+                    Some(username) => by.administered(r, username)?,
+                    None => by.themself()?.id,
+                };
+                r.sessions(user)
+            })
+            .await?;
+        let shown = |row: crate::store::SessionRow| SessionView {
+            current: Some(row.id) == current,
+            id: row.id,
+            client: row.client,
+            address: row.address,
+            created_at: row.created_at,
+            last_used_at: row.last_used_at,
+            expires_at: row.expires_at,
+        };
+        Ok(rows.into_iter().map(shown).collect())
+    }
+
+    /// Ends one session; sockets that it opened close.
+    ///
+    /// # Errors
+    /// `NotFound` for what is not the caller's, unless he is a platform admin.
+    pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
+        let caller = caller.clone();
+        self.write(move |w| {
+            let owner = w.user_of_session(id)?;
+            let mine = caller.themself().map(|user| user.id).ok();
+            if owner.is_none() || owner != mine && caller.must_be_platform_admin().is_err() {
+                return Err(Error::not_found(format_args!("Session {id}")));
+            }
+            end_session(w, id, false, &caller.actor())
+        })
+        .await
+    }
+
+    /// Ends all sessions of `username`; of the caller himself, all but the one that asks.
+    ///
+    /// # Errors
+    /// As `sessions`.
+    pub async fn end_sessions(&self, caller: &Caller, username: Option<String>) -> Result<Ended> {
+        let caller = caller.clone();
+        self.write(move |w| {
+            let user = match &username {
+                Some(username) => caller.administered(w, username)?,
+                None => caller.themself()?.id,
+            };
+            let kept = caller.session().filter(|_| username.is_none());
+            let ended = end_sessions(w, user, kept, &caller.actor())?;
+            Ok(Ended { ended })
+        })
+        .await
+    }
+
+    /// Who sends this API token or session secret? Its use is noted, a bad one is counted.
+    ///
+    /// # Errors
+    /// As `authenticate`; `Limited` after too many bad ones.
+    pub async fn admit(&self, visitor: &Visitor, secret: &Secret) -> Result<Caller> {
+        match self.credential(secret).await {
+            Ok(Some((credential, as_of))) => {
+                let caller = self.good(&credential, as_of)?;
+                self.0.uses.note(&credential, visitor, self.now());
+                Ok(caller)
+            }
+            Ok(None) => {
+                self.0.attempts.bad_secret(visitor, self.0.clock.since_boot())?;
+                Err(failed())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Who holds this API token or session secret?
     ///
     /// # Errors
     /// `Unauthenticated`: `Session expired` if it was good once, else `Authentication failed`.
     pub async fn authenticate(&self, secret: &Secret) -> Result<Caller> {
-        let failed = || {
-            Error::new(Kind::Unauthenticated, "Authentication failed")
-                .hint("Check the token; `incidentd token create` makes a new one.")
-        };
-        let text = secret.expose();
+        let (credential, as_of) = self.credential(secret).await?.ok_or_else(failed)?;
+        self.good(&credential, as_of)
+    }
+
+    async fn credential(&self, secret: &Secret) -> Result<Option<(Credential, Seq)>> {
         let hash = secret.hash();
-        let (credential, as_of) = if let Some(rest) = text.strip_prefix(TOKEN) {
-            let id: TokenId =
-                rest.split_once('_').and_then(|(id, _)| id.parse().ok()).ok_or_else(failed)?;
-            self.0.store.read(move |r| Ok((r.find_token(id)?, r.head()?))).await?
-        } else if text.starts_with(SESSION_SECRET) {
-            self.0.store.read(move |r| Ok((r.find_session(&hash)?, r.head()?))).await?
-        } else {
-            (None, Seq::default())
+        let token = secret
+            .expose()
+            .strip_prefix(TOKEN)
+            .map(|rest| rest.split_once('_').and_then(|(id, _)| id.parse::<TokenId>().ok()));
+        let (credential, as_of) = match token {
+            Some(Some(id)) => {
+                self.0.store.read(move |r| Ok((r.find_token(id)?, r.head()?))).await?
+            }
+            None if secret.expose().starts_with(SESSION_SECRET) => {
+                self.0.store.read(move |r| Ok((r.find_session(&hash)?, r.head()?))).await?
+            }
+            _ => return Ok(None),
         };
-        let credential = credential.ok_or_else(failed)?;
-        if !same(&credential.secret_hash, &hash) {
-            return Err(failed());
-        }
+        let right = credential.filter(|credential| same(&credential.secret_hash, &hash));
+        Ok(right.map(|credential| (credential, as_of)))
+    }
+
+    fn good(&self, credential: &Credential, as_of: Seq) -> Result<Caller> {
         let over = credential.expires_at.is_some_and(|at| at <= self.now());
         if over || credential.ended_at.is_some() || credential.user.disabled_at.is_some() {
             return Err(ended());
         }
-        Ok(caller(&credential, as_of))
+        Ok(caller(credential, as_of))
     }
+}
+
+fn failed() -> Error {
+    Error::new(Kind::Unauthenticated, "Authentication failed")
+        .hint("Log in again: incidentd login; or make a new token: incidentd token create")
+}
+
+/// Ends what `user` has open, but for `kept`; returns how many that were.
+pub(super) fn end_sessions(
+    w: &mut Write<'_>,
+    user: UserId,
+    kept: Option<SessionId>,
+    actor: &Actor,
+) -> Result<u64> {
+    let mut ended = 0;
+    for session in w.sessions(user)? {
+        if Some(session.id) != kept {
+            end_session(w, session.id, false, actor)?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 /// Compares in the same time wherever the first difference is.

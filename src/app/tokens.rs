@@ -112,6 +112,7 @@ fn shown(row: store::TokenRow) -> Token {
         scope: row.scope,
         team: row.team,
         created_at: row.created_at,
+        last_used_at: row.last_used_at,
         expires_at: row.expires_at,
     }
 }

@@ -1,14 +1,16 @@
 //! People. Disabled, never erased.
-use super::sessions::{end_session, end_token};
+use super::attempts::Guess;
+use super::sessions::{end_sessions, end_token};
 use super::teams::{let_go, set_member};
-use super::{App, Caller, Need, Who};
-use crate::api::sessions::{Me, Membership};
-use crate::api::users::{NewUser, User};
+use super::{App, Caller, Need, Visitor, Who};
+use crate::api::sessions::{Credential, Me, Membership};
+use crate::api::users::{ChangeUser, NewUser, User};
 use crate::domain::event::{Access, Record};
 use crate::domain::user::check_slug;
+use crate::domain::{Actor, SessionId};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store;
+use crate::store::{self, Read, Write};
 
 /// # Errors
 /// Names the field.
@@ -17,6 +19,10 @@ pub(super) fn check_person(username: &str, name: Option<&str>, email: Option<&st
     if username == "me" {
         return Err(Error::invalid("username", "is taken: `me` stands for whoever asks"));
     }
+    check_profile(name, email)
+}
+
+fn check_profile(name: Option<&str>, email: Option<&str>) -> Result<()> {
     if name.is_some_and(|name| name.trim().is_empty() || name.len() > 255) {
         return Err(Error::invalid("name", "needs 1 to 255 characters"));
     }
@@ -27,6 +33,29 @@ pub(super) fn check_person(username: &str, name: Option<&str>, email: Option<&st
     };
     if email.is_some_and(|email| !mail(email)) {
         return Err(Error::invalid("email", "is not an address like name@example.com"));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Names the field.
+pub(super) fn check_time_zone(zone: Option<&str>) -> Result<()> {
+    match zone {
+        Some(zone) if jiff::tz::TimeZone::get(zone).is_err() => {
+            Err(Error::invalid("timeZone", format!("`{zone}` is not a zone such as Europe/Paris")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whoever changed who is an admin calls this last: a platform that had one keeps one.
+///
+/// # Errors
+/// `Refused`; then nothing of the write happens.
+pub(super) fn keep_an_admin(r: &Read<'_>, before: u64) -> Result<()> {
+    if before > 0 && r.admins()? == 0 {
+        return Err(Error::refused("Somebody must stay platform admin.")
+            .hint("Make another one first: incidentd user edit NAME --admin true"));
     }
     Ok(())
 }
@@ -92,22 +121,91 @@ impl App {
         let actor = caller.actor();
         self.write(move |w| {
             let user = w.username(&username)?;
+            let admins = w.admins()?;
             if !w.disable_user(user.id)? {
                 return Ok(());
             }
+            keep_an_admin(w, admins)?;
             w.record(&Record::Access { change: Access::UserDisabled { user: user.id } }, &actor)?;
             for token in w.tokens(Some(user.id))? {
                 end_token(w, token.id, false, &actor)?;
             }
-            for session in w.open_sessions(user.id)? {
-                end_session(w, session, false, &actor)?;
-            }
+            end_sessions(w, user.id, None, &actor)?;
+            w.void_links(Some(user.id))?;
             let_go(w, user.id, None, &actor)
         })
         .await
     }
 
-    /// Sets a password; every other session ends.
+    /// Lets a disabled person in again: his tokens stay ended, his password is what it was.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is a platform admin.
+    pub async fn enable_user(&self, caller: &Caller, username: String) -> Result<User> {
+        caller.must_be_platform_admin()?;
+        let actor = caller.actor();
+        self.write_once(caller, move |w| {
+            let user = w.username(&username)?;
+            if w.enable_user(user.id)? {
+                w.record(
+                    &Record::Access { change: Access::UserEnabled { user: user.id } },
+                    &actor,
+                )?;
+            }
+            w.username(&username).map(shown)
+        })
+        .await
+    }
+
+    /// A person whom the caller may see; `me` is himself.
+    ///
+    /// # Errors
+    /// `NotFound` for whoever shares no team with the caller.
+    pub async fn user(&self, caller: &Caller, username: String) -> Result<User> {
+        caller.must_have(Need::Read)?;
+        let caller = caller.clone();
+        self.0.store.read(move |r| seen(r, &caller, &username).map(shown)).await
+    }
+
+    /// Changes what is given. Everybody may change himself, but only platform admins say who is
+    /// one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` naming the field, `Refused` for the last admin.
+    pub async fn change_user(
+        &self,
+        caller: &Caller,
+        username: String,
+        change: ChangeUser,
+    ) -> Result<User> {
+        caller.must_have(Need::Manage)?;
+        let email = change.email.as_ref().and_then(Option::as_deref);
+        check_profile(change.name.as_deref(), email)?;
+        check_time_zone(change.time_zone.as_ref().and_then(Option::as_deref))?;
+        let caller = caller.clone();
+        self.write(move |w| {
+            let mut user = seen(w, &caller, &username)?;
+            if change.admin.is_some() || caller.themself().map(|me| me.id).ok() != Some(user.id) {
+                caller.must_be_platform_admin()?;
+            }
+            let (before, admins) = (user.clone(), w.admins()?);
+            let ChangeUser { name, email, time_zone, admin } = change.clone();
+            user.name = name.unwrap_or(user.name);
+            user.email = email.unwrap_or(user.email);
+            user.time_zone = time_zone.unwrap_or(user.time_zone);
+            user.admin = admin.unwrap_or(user.admin);
+            if user != before {
+                w.save_user(&user)?;
+                keep_an_admin(w, admins)?;
+                let change = Access::UserChanged { user: user.id, admin: user.admin };
+                w.record(&Record::Access { change }, &caller.actor())?;
+            }
+            Ok(shown(user))
+        })
+        .await
+    }
+
+    /// Sets somebody's password; his sessions and links end.
     ///
     /// # Errors
     /// `Invalid` for a password that is too short.
@@ -119,16 +217,41 @@ impl App {
     ) -> Result<()> {
         caller.must_be_platform_admin()?;
         let hash = self.hash_password(password).await?;
-        let actor = caller.actor();
+        let (actor, name) = (caller.actor(), username.clone());
         self.write(move |w| {
-            let user = w.username(&username)?;
-            w.set_password_hash(user.id, &hash)?;
-            let change = Access::UserChanged { user: user.id, admin: user.admin };
-            w.record(&Record::Access { change }, &actor)?;
-            for session in w.open_sessions(user.id)? {
-                end_session(w, session, false, &actor)?;
-            }
-            Ok(())
+            let user = w.username(&name)?;
+            new_password(w, &user, &hash, None, &actor)
+        })
+        .await?;
+        self.0.attempts.forget(&username);
+        Ok(())
+    }
+
+    /// Changes the caller's own password; all sessions end but the one that asks.
+    ///
+    /// # Errors
+    /// `Invalid` naming `current` if that is wrong, `Limited` after too many of these.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        visitor: &Visitor,
+        current: Secret,
+        password: Secret,
+    ) -> Result<()> {
+        caller.must_have(Need::Manage)?;
+        let user = caller.themself()?.clone();
+        let name = user.username.clone();
+        let stored = self.0.store.read(move |r| r.password_hash(&name)).await?;
+        let guess = Guess::new(&user.username, visitor, true);
+        if !self.verify_password(current, stored.map(|(_, hash)| hash), &guess).await? {
+            return Err(Error::invalid("current", "is not your password")
+                .hint("Without it, an admin can make a link for a new one: incidentd user link"));
+        }
+        let hash = self.hash_password(password).await?;
+        let (actor, kept) = (caller.actor(), caller.session());
+        self.write(move |w| {
+            let user = w.username(&user.username)?;
+            new_password(w, &user, &hash, kept, &actor)
         })
         .await
     }
@@ -143,23 +266,68 @@ impl App {
             Who::User { user, admin, .. } => (Some(user.clone()), *admin),
         };
         let (of, only) = (user.as_ref().map(|user| user.id), caller.team);
-        let teams = self
+        let (team, teams) = self
             .0
             .store
             .read(move |r| {
-                let Some(user) = of else { return Ok(Vec::new()) };
-                r.memberships(user)?
+                let team = match only {
+                    Some(only) => Some(r.team(&only.to_string())?.reference()),
+                    None => None,
+                };
+                let Some(user) = of else { return Ok((team, Vec::new())) };
+                let teams = r
+                    .memberships(user)?
                     .into_iter()
                     .filter(|member| only.is_none_or(|only| only == member.team))
                     .map(|member| {
                         let team = r.team(&member.team.to_string())?.reference();
                         Ok(Membership { team, role: member.role, since: member.since })
                     })
-                    .collect()
+                    .collect::<Result<_>>()?;
+                Ok((team, teams))
             })
             .await?;
-        Ok(Me { user, admin, scope: caller.scope, teams })
+        let credential = match &caller.who {
+            Who::Host => Credential::Host,
+            Who::User { token: Some(_), .. } => Credential::Token,
+            Who::User { .. } => Credential::Session,
+        };
+        let (scope, expires_at) = (caller.scope, caller.expires_at);
+        Ok(Me { user, admin, credential, scope, team, expires_at, teams })
     }
+}
+
+/// Somebody whom the caller may see; `me` is himself.
+fn seen(r: &Read<'_>, caller: &Caller, username: &str) -> Result<store::User> {
+    let hidden = || Error::not_found(format_args!("User `{username}`"));
+    if username == "me" {
+        let me = caller.user().ok_or_else(hidden)?;
+        return r.username(&me.username);
+    }
+    let user = r.find_username(username)?.ok_or_else(hidden)?;
+    if caller.is_platform_admin() || caller.user().is_some_and(|me| me.id == user.id) {
+        return Ok(user);
+    }
+    for team in caller.teams(r)? {
+        if r.find_role(team, user.id)?.is_some() {
+            return Ok(user);
+        }
+    }
+    Err(hidden())
+}
+
+/// A new password ends what the old one opened, but for the session that asks.
+pub(super) fn new_password(
+    w: &mut Write<'_>,
+    user: &store::User,
+    hash: &str,
+    kept: Option<SessionId>,
+    actor: &Actor,
+) -> Result<()> {
+    w.set_password_hash(user.id, hash)?;
+    w.void_links(Some(user.id))?;
+    w.record(&Record::Access { change: Access::PasswordSet { user: user.id } }, actor)?;
+    end_sessions(w, user.id, kept, actor).map(|_| ())
 }
 
 fn shown(user: store::User) -> User {

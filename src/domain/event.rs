@@ -279,12 +279,25 @@ pub enum Access {
     UserCreated {
         user: UserId,
     },
-    /// Password set or changed; `admin` says what he is now.
+    /// `admin` says what he is now.
     UserChanged {
         user: UserId,
         admin: bool,
     },
     UserDisabled {
+        user: UserId,
+    },
+    UserEnabled {
+        user: UserId,
+    },
+    PasswordSet {
+        user: UserId,
+    },
+    /// A link that works once; without a user: it sets up the first platform admin.
+    LinkCreated {
+        user: Option<UserId>,
+    },
+    LinkUsed {
         user: UserId,
     },
     SessionCreated {
@@ -320,12 +333,16 @@ impl Access {
             Self::UserCreated { user }
             | Self::UserChanged { user, .. }
             | Self::UserDisabled { user }
+            | Self::UserEnabled { user }
+            | Self::PasswordSet { user }
+            | Self::LinkCreated { user: Some(user) }
+            | Self::LinkUsed { user }
             | Self::SessionCreated { user, .. }
             | Self::SessionEnded { user, .. } => (Some(user), None, None),
             Self::TokenCreated { token, user } | Self::TokenEnded { token, user, .. } => {
                 (Some(user), None, Some(token))
             }
-            Self::Unknown => (None, None, None),
+            Self::LinkCreated { user: None } | Self::Unknown => (None, None, None),
         }
     }
 }

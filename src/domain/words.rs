@@ -86,6 +86,11 @@ impl Access {
             }
             Self::UserChanged { .. } => format!("changed user {user}"),
             Self::UserDisabled { .. } => format!("disabled user {user}"),
+            Self::UserEnabled { .. } => format!("enabled user {user}"),
+            Self::PasswordSet { .. } => format!("set the password of {user}"),
+            Self::LinkCreated { user: None } => "made a set-up link".into(),
+            Self::LinkCreated { .. } => format!("made a link for {user}"),
+            Self::LinkUsed { .. } => format!("opened the link of {user}"),
             Self::SessionCreated { .. } => format!("signed in as {user}"),
             Self::SessionEnded { expired: true, .. } => format!("a session of {user} expired"),
             Self::SessionEnded { .. } => format!("ended a session of {user}"),

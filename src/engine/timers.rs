@@ -16,6 +16,9 @@ pub async fn turn(app: &App) -> usize {
         }
         Err(error) => tracing::error!(%error, "timers could not follow the clock"),
     }
+    if let Err(error) = app.write_uses().await {
+        tracing::warn!(%error, "when credentials were last used could not be stored");
+    }
     let mut handled = 0;
     loop {
         match app.run_due_timers().await {

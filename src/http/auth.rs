@@ -1,9 +1,10 @@
 //! Who calls: a bearer token, a session cookie, or the control socket.
-use axum::http::{Extensions, HeaderMap, Method, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::server::Conn;
 use super::{Shared, origin};
-use crate::app::Caller;
+use crate::app::{Caller, Visitor};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -18,7 +19,8 @@ fn cookie_name(shared: &Shared) -> String {
 #[must_use]
 pub fn set_cookie(shared: &Shared, secret: &str) -> String {
     let secure = if shared.config().is_https() { "; Secure" } else { "" };
-    let age = if secret.is_empty() { "; Max-Age=0" } else { "; Max-Age=2592000" };
+    // As long as browsers keep one: the server says when a session that is not used is over.
+    let age = if secret.is_empty() { "; Max-Age=0" } else { "; Max-Age=34560000" };
     format!("{}={secret}; Path=/; HttpOnly; SameSite=Strict{age}{secure}", cookie_name(shared))
 }
 
@@ -36,13 +38,24 @@ pub fn cookie(shared: &Shared, headers: &HeaderMap) -> Option<Secret> {
         .map(|(_, value)| Secret::new(value))
 }
 
+/// Where a request comes from.
+#[must_use]
+pub fn visitor(Parts { headers, extensions, .. }: &Parts) -> Visitor {
+    let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let far = extensions.get::<Conn>().map(Conn::client);
+    Visitor::new(
+        client.unwrap_or_default(),
+        far.and_then(|far| far.address),
+        far.and_then(|far| far.counted),
+    )
+}
+
 /// # Errors
 /// `Unauthenticated`, or `Forbidden` where a foreign page uses the cookie.
 pub async fn caller(
     shared: &Shared,
-    method: &Method,
-    headers: &HeaderMap,
-    extensions: &Extensions,
+    visitor: &Visitor,
+    Parts { method, headers, extensions, .. }: &Parts,
 ) -> Result<Caller> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value
@@ -52,12 +65,12 @@ pub async fn caller(
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| Secret::new(token.trim()))
             .ok_or_else(Error::unauthenticated)?;
-        return shared.app.authenticate(&token).await;
+        return shared.app.admit(visitor, &token).await;
     }
     if extensions.get::<Conn>().is_some_and(Conn::is_control) {
         return Ok(Caller::host());
     }
     let secret = cookie(shared, headers).ok_or_else(Error::unauthenticated)?;
     origin::check_cookie_use(&shared.config(), method, headers)?;
-    shared.app.authenticate(&secret).await
+    shared.app.admit(visitor, &secret).await
 }

@@ -2,30 +2,18 @@
 use std::io::{self, Read};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{Shared, auth};
 use crate::api::backup::MEDIA_TYPE;
 use crate::app::backup::Copy;
 
 const PIECE: usize = 256 * 1024;
 
-/// `GET /backup`
-pub async fn send(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let copied = async {
-        let caller =
-            auth::caller(&shared, &parts.method, &parts.headers, &parts.extensions).await?;
-        shared.app.back_up(&caller).await
-    };
-    copied.await.map_or_else(IntoResponse::into_response, answer)
-}
-
-fn answer(copy: Copy) -> Response {
+/// The answer of `GET /backup`.
+pub fn answer(copy: Copy) -> Response {
     let headers = [
         (header::CONTENT_TYPE, MEDIA_TYPE.to_owned()),
         (header::CONTENT_LENGTH, copy.bytes.to_string()),

@@ -2,7 +2,6 @@
 use std::future::Future;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,19 +11,38 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Shared, auth, body, reply};
+use super::{Shared, auth, body, origin, reply};
 use crate::api::openapi::Operation;
-use crate::api::{Access, Method, PREFIX, Route, Segments};
-use crate::app::{Caller, Need, RequestKey};
+use crate::api::{Access, Method, Open, PREFIX, Route, Segments};
+use crate::app::{Caller, Need, RequestKey, Visitor};
 use crate::error::{Error, Result};
 use crate::secret::hash;
 
 /// A call of an operation, taken apart.
 pub struct Call<P, Q, B> {
     pub caller: Caller,
+    pub visitor: Visitor,
     pub path: P,
     pub query: Q,
     pub body: B,
+}
+
+/// A call of an operation that is open to anyone.
+pub struct OpenCall<B> {
+    pub visitor: Visitor,
+    pub body: B,
+}
+
+/// What an operation answers; logging in and out comes with a cookie.
+pub struct Answer<R> {
+    pub reply: R,
+    pub cookie: Option<String>,
+}
+
+impl<R> From<R> for Answer<R> {
+    fn from(reply: R) -> Self {
+        Self { reply, cookie: None }
+    }
 }
 
 /// The routes as they are mounted, with what each needs: tests and the OpenAPI document walk them.
@@ -40,13 +58,31 @@ const MAX_KEY: usize = 255;
 impl Mounted {
     /// Serves `route` by `handler`, for callers who prove who they are.
     #[must_use]
-    pub fn mount<P, Q, B, R, F, H>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    pub fn mount<P, Q, B, R, A, F, H>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
     where
         P: Segments + Send + 'static,
         Q: DeserializeOwned + JsonSchema + Send + 'static,
         B: DeserializeOwned + JsonSchema + Send + 'static,
         R: Serialize + JsonSchema + 'static,
-        F: Future<Output = Result<R>> + Send + 'static,
+        A: Into<Answer<R>>,
+        F: Future<Output = Result<A>> + Send + 'static,
+        H: Fn(Shared, Call<P, Q, B>) -> F + Clone + Send + Sync + 'static,
+    {
+        self.mount_any(route, move |shared, call| {
+            let answer = handler(shared, call);
+            async move { Ok(respond(answer.await?.into())) }
+        })
+    }
+
+    /// As `mount`, for what answers with something else than JSON.
+    #[must_use]
+    pub fn mount_any<P, Q, B, R, F, H>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    where
+        P: Segments + Send + 'static,
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        B: DeserializeOwned + JsonSchema + Send + 'static,
+        R: JsonSchema + 'static,
+        F: Future<Output = Result<Response>> + Send + 'static,
         H: Fn(Shared, Call<P, Q, B>) -> F + Clone + Send + Sync + 'static,
     {
         let access = route.access;
@@ -57,27 +93,40 @@ impl Mounted {
                     let call = take_apart(&shared, access, &params, request).await?;
                     handler(shared, call).await
                 };
-                match answer.await {
-                    Ok(answer) => reply::json(StatusCode::OK, &answer),
-                    Err(error) => error.into_response(),
-                }
+                answer.await.unwrap_or_else(IntoResponse::into_response)
             }
         };
         self.serve(route.operation(), serve)
     }
 
-    /// Serves `route` by a handler that finds out itself who calls, or answers with more than JSON.
+    /// Serves `route` by `handler`, for anyone but the pages of others: none of them logs its
+    /// visitors in here, or tries passwords with their browsers.
     #[must_use]
-    pub fn mount_open<P, Q, B, R, H, T>(self, route: &Route<P, Q, B, R>, handler: H) -> Self
+    pub fn open<B, R, A, F, H>(self, route: &Open<B, R>, handler: H) -> Self
     where
-        P: Segments,
-        Q: JsonSchema,
-        B: DeserializeOwned + JsonSchema + 'static,
-        R: JsonSchema,
-        H: Handler<T, Shared>,
-        T: 'static,
+        B: DeserializeOwned + JsonSchema + Send + 'static,
+        R: Serialize + JsonSchema + 'static,
+        A: Into<Answer<R>>,
+        F: Future<Output = Result<A>> + Send + 'static,
+        H: Fn(Shared, OpenCall<B>) -> F + Clone + Send + Sync + 'static,
     {
-        self.serve(route.operation(), handler)
+        let serve = move |State(shared): State<Shared>, request: Request| {
+            let handler = handler.clone();
+            async move {
+                let answer = async {
+                    let (parts, stream) = request.into_parts();
+                    let config = shared.config();
+                    origin::check_page(&config, &parts.headers)?;
+                    let (limit, limits) = (config.limits.api_body, &config.limits);
+                    let bytes = body::read(&parts.headers, stream, limit, limits).await?;
+                    let body = body::parse(&parts.headers, &bytes)?;
+                    let visitor = auth::visitor(&parts);
+                    Ok(respond(handler(shared, OpenCall { visitor, body }).await?.into()))
+                };
+                answer.await.unwrap_or_else(|error: Error| error.into_response())
+            }
+        };
+        self.serve(route.operation(), serve)
     }
 
     fn serve<H: Handler<T, Shared>, T: 'static>(mut self, of: Operation, handler: H) -> Self {
@@ -94,6 +143,14 @@ impl Mounted {
     }
 }
 
+fn respond<R: Serialize>(Answer { reply, cookie }: Answer<R>) -> Response {
+    let mut response = reply::json(StatusCode::OK, &reply);
+    if let Some(cookie) = cookie.and_then(|cookie| cookie.parse().ok()) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
 async fn take_apart<P, Q, B>(
     shared: &Shared,
     access: Access,
@@ -106,10 +163,10 @@ where
     B: DeserializeOwned,
 {
     let (parts, stream) = request.into_parts();
-    let mut caller = auth::caller(shared, &parts.method, &parts.headers, &parts.extensions).await?;
+    let visitor = auth::visitor(&parts);
+    let mut caller = auth::caller(shared, &visitor, &parts).await?;
     match access {
-        Access::Anyone => {}
-        Access::Read => caller.must_have(Need::Read)?,
+        Access::Anyone | Access::Read => caller.must_have(Need::Read)?,
         Access::Respond => caller.must_have(Need::Respond)?,
         Access::Manage => caller.must_have(Need::Manage)?,
         Access::Platform => caller.must_be_platform_admin()?,
@@ -121,7 +178,7 @@ where
     let bytes = body::read(&parts.headers, stream, limits.api_body, limits).await?;
     caller.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
     let body = body::parse(&parts.headers, &bytes)?;
-    Ok(Call { caller, path, query, body })
+    Ok(Call { caller, visitor, path, query, body })
 }
 
 /// # Errors
@@ -146,27 +203,4 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 fn request_key(headers: &HeaderMap, path: &str, body: &[u8]) -> Result<Option<RequestKey>> {
     let request = || hash(&[path.as_bytes(), b"\n", body].concat());
     Ok(idempotency_key(headers)?.map(|key| RequestKey { key, request: request() }))
-}
-
-/// Reads a body for a route that is open to anyone.
-///
-/// # Errors
-/// As `body::read` and `body::parse`.
-pub async fn open_body<B: DeserializeOwned>(
-    shared: &Shared,
-    headers: &HeaderMap,
-    stream: Body,
-) -> Result<B> {
-    let limits = &shared.config().limits;
-    let bytes = body::read(headers, stream, limits.api_body, limits).await?;
-    body::parse(headers, &bytes)
-}
-
-/// Adds a cookie to an answer.
-#[must_use]
-pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
-    if let Ok(value) = cookie.parse() {
-        response.headers_mut().insert(header::SET_COOKIE, value);
-    }
-    response
 }

@@ -1,22 +1,16 @@
-//! Operations on people: sessions, users, tokens.
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-
-use super::mount::{Mounted, open_body, with_cookie};
-use super::{Shared, auth, origin, reply};
+//! Operations on people: sessions, links, users, tokens.
+use super::mount::{Answer, Mounted};
+use super::{Shared, auth};
 use crate::api::{Nothing, Page, sessions, tokens, users};
-use crate::error::Error;
+use crate::app::Opened;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The typed operations.
 #[must_use]
 pub fn operations(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
-    mounted
-        // These set cookies.
-        .mount_open(&sessions::LOG_IN, log_in)
-        .mount_open(&sessions::LOG_OUT, log_out)
+    sessions_and_links(mounted)
         .mount(&sessions::ME, |s, c| async move { s.app.me(&c.caller).await })
         .mount(&users::USERS, |s, c| async move { s.app.users(&c.caller).await.map(Page::whole) })
         .mount(
@@ -30,6 +24,14 @@ pub fn operations(mounted: Mounted) -> Mounted {
             let password = Secret::new(c.body.password);
             s.app.set_password(&c.caller, c.path, password).await.map(done)
         })
+        .mount(&users::USER, |s, c| async move { s.app.user(&c.caller, c.path).await })
+        .mount(&users::CHANGE_USER, |s, c| async move {
+            s.app.change_user(&c.caller, c.path, c.body).await
+        })
+        .mount(
+            &users::ENABLE_USER,
+            |s, c| async move { s.app.enable_user(&c.caller, c.path).await },
+        )
         .mount(
             &tokens::TOKENS,
             |s, c| async move { s.app.tokens(&c.caller).await.map(Page::whole) },
@@ -43,43 +45,58 @@ pub fn operations(mounted: Mounted) -> Mounted {
         })
 }
 
-async fn log_in(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let opened = async {
-        // Nobody's page logs its visitors in here, or tries passwords with their browsers.
-        origin::check_page(&shared.config(), &parts.headers)?;
-        let login: sessions::Login = open_body(&shared, &parts.headers, body).await?;
-        shared.app.log_in(login.username, Secret::new(login.password)).await
-    };
-    match opened.await {
-        Err(error) => error.into_response(),
-        Ok(opened) => {
-            let Some(user) = opened.caller.user() else {
-                return Error::unauthenticated().into_response();
-            };
-            let session = sessions::Session {
-                token: opened.secret.expose().to_owned(),
-                user: user.clone(),
-                expires_at: opened.caller.expires_at,
-            };
-            let cookie = auth::set_cookie(&shared, opened.secret.expose());
-            with_cookie(reply::json(StatusCode::OK, &session), &cookie)
-        }
-    }
+fn sessions_and_links(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
+    mounted
+        .open(&sessions::LOG_IN, |s, c| async move {
+            let password = Secret::new(c.body.password);
+            opened(&s, &s.app.log_in(&c.visitor, c.body.username, password).await?)
+        })
+        .mount(&sessions::LOG_OUT, |s, c| async move {
+            s.app.log_out(&c.caller).await?;
+            Ok(Answer { reply: Nothing {}, cookie: Some(auth::set_cookie(&s, "")) })
+        })
+        .mount(&sessions::CHANGE_PASSWORD, move |s, c| async move {
+            let (current, new) = (Secret::new(c.body.current), Secret::new(c.body.password));
+            s.app.change_password(&c.caller, &c.visitor, current, new).await.map(done)
+        })
+        .mount(&sessions::SESSIONS, |s, c| async move {
+            s.app.sessions(&c.caller, None).await.map(Page::whole)
+        })
+        .mount(&sessions::SESSIONS_OF, |s, c| async move {
+            s.app.sessions(&c.caller, Some(c.path)).await.map(Page::whole)
+        })
+        .mount(&sessions::END_SESSION, move |s, c| async move {
+            s.app.end_session(&c.caller, c.path).await.map(done)
+        })
+        .mount(&sessions::END_OTHER_SESSIONS, |s, c| async move {
+            s.app.end_sessions(&c.caller, None).await
+        })
+        .mount(&sessions::END_SESSIONS_OF, |s, c| async move {
+            s.app.end_sessions(&c.caller, Some(c.path)).await
+        })
+        .mount(&sessions::CREATE_SETUP_LINK, |s, c| async move {
+            s.app.make_setup_link(&c.caller).await
+        })
+        .mount(
+            &sessions::CREATE_LINK,
+            |s, c| async move { s.app.make_link(&c.caller, c.path).await },
+        )
+        .open(&sessions::LOOK_AT_LINK, |s, c| async move {
+            s.app.look_at_link(&c.visitor, &Secret::new(c.body.secret)).await
+        })
+        .open(&sessions::SET_UP, |s, c| async move {
+            opened(&s, &s.app.set_up(&c.visitor, c.body).await?)
+        })
+        .open(&sessions::WELCOME, |s, c| async move {
+            opened(&s, &s.app.welcome(&c.visitor, c.body).await?)
+        })
 }
 
-async fn log_out(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let ended = async {
-        let caller =
-            auth::caller(&shared, &parts.method, &parts.headers, &parts.extensions).await?;
-        shared.app.log_out(&caller).await
-    };
-    match ended.await {
-        Err(error) => error.into_response(),
-        Ok(()) => {
-            let gone = auth::set_cookie(&shared, "");
-            with_cookie(reply::json(StatusCode::OK, &Nothing {}), &gone)
-        }
-    }
+/// A session that was just opened, with its cookie.
+fn opened(shared: &Shared, opened: &Opened) -> Result<Answer<sessions::Session>> {
+    let user = opened.caller.user().ok_or_else(Error::unauthenticated)?.clone();
+    let (token, expires_at) = (opened.secret.expose().to_owned(), opened.caller.expires_at);
+    let cookie = Some(auth::set_cookie(shared, &token));
+    Ok(Answer { reply: sessions::Session { token, user, expires_at }, cookie })
 }

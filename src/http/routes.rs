@@ -72,7 +72,10 @@ pub fn operations() -> Mounted {
             let (rows, head) = s.app.events(&c.caller, after, c.query.team, limit).await?;
             Ok(EventsPage { next_cursor: next(&rows, limit), items: verbatim(&rows)?, head })
         })
-        .mount_open(&BACKUP, backup::send)
+        .mount_any(
+            &BACKUP,
+            |s, c| async move { s.app.back_up(&c.caller).await.map(backup::answer) },
+        )
         .mount(&AUDIT, |s, c| async move {
             let limit = page_size(c.query.limit)?;
             let cursor = cursor(c.query.cursor.as_deref())?;

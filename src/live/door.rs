@@ -60,6 +60,11 @@ impl Attempts {
     pub fn one_more(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) < MAX_ATTEMPTS
     }
+
+    /// No further ones.
+    pub fn exhaust(&self) {
+        self.0.store(MAX_ATTEMPTS, Ordering::Relaxed);
+    }
 }
 
 impl Sessions {

@@ -63,11 +63,17 @@ impl Handshake {
             return Err("Authentication failed".into());
         }
         let secret = self.secret(&socket, auth).ok_or("Authentication required")?;
-        let caller =
-            self.0.shared.app.authenticate(&secret).await.map_err(|error| match error.kind {
-                Kind::Unauthenticated => error.detail,
-                _ => "Server unavailable, try again".to_owned(),
-            })?;
+        let visitor = auth::visitor(socket.req_parts());
+        let admitted = self.0.shared.app.admit(&visitor, &secret).await;
+        let caller = admitted.map_err(|error| match error.kind {
+            Kind::Unauthenticated => error.detail,
+            Kind::Limited => {
+                // Its next try takes a new connection, which costs more than a packet.
+                attempts.inspect(|attempts| attempts.exhaust());
+                "Authentication failed".to_owned()
+            }
+            _ => "Server unavailable, try again".to_owned(),
+        })?;
         let (sender, inbox) = mpsc::channel(WAITING);
         listen(&socket, &sender);
         self.expect_goodbye(&socket);

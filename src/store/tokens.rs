@@ -1,4 +1,4 @@
-//! What proves who somebody is: API tokens and sessions, secrets only as hashes.
+//! API tokens: secrets only as hashes.
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -19,6 +19,7 @@ pub struct Credential {
     pub secret_hash: [u8; 32],
     pub expires_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A token as listed.
@@ -31,6 +32,7 @@ pub struct TokenRow {
     pub team: Option<String>,
     pub team_id: Option<TeamId>,
     pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -52,7 +54,8 @@ impl Read<'_> {
     pub fn find_token(&self, id: TokenId) -> Result<Option<Credential>> {
         self.one(
             &format!(
-                "select {USER}, k.id, k.scope, k.team_id, k.secret_hash, k.expires_at, k.ended_at
+                "select {USER}, k.id, k.scope, k.team_id, k.secret_hash, k.expires_at, k.ended_at,
+                    k.last_used_at
                  from tokens k join users u on u.id = k.user_id where k.id = ?1"
             ),
             [id],
@@ -66,28 +69,7 @@ impl Read<'_> {
                     secret_hash: row.get(11)?,
                     expires_at: time_or_null(row, 12)?,
                     ended_at: time_or_null(row, 13)?,
-                })
-            },
-        )
-    }
-
-    pub fn find_session(&self, secret_hash: &[u8; 32]) -> Result<Option<Credential>> {
-        self.one(
-            &format!(
-                "select {USER}, e.id, e.secret_hash, e.expires_at, e.ended_at
-                 from sessions e join users u on u.id = e.user_id where e.secret_hash = ?1"
-            ),
-            [secret_hash.as_slice()],
-            |row| {
-                Ok(Credential {
-                    user: user(row)?,
-                    token: None,
-                    session: row.get(8)?,
-                    scope: Scope::Admin,
-                    team: None,
-                    secret_hash: row.get(9)?,
-                    expires_at: time_or_null(row, 10)?,
-                    ended_at: time_or_null(row, 11)?,
+                    last_used_at: time_or_null(row, 14)?,
                 })
             },
         )
@@ -97,7 +79,7 @@ impl Read<'_> {
     pub fn tokens(&self, of: Option<UserId>) -> Result<Vec<TokenRow>> {
         self.all(
             "select k.id, u.username, k.name, k.scope, t.slug, k.created_at, k.expires_at,
-                k.team_id
+                k.team_id, k.last_used_at
              from tokens k join users u on u.id = k.user_id left join teams t on t.id = k.team_id
              where k.ended_at is null and (?1 is null or k.user_id = ?1) order by k.id",
             [of],
@@ -111,15 +93,10 @@ impl Read<'_> {
                     created_at: time(row, 5)?,
                     expires_at: time_or_null(row, 6)?,
                     team_id: row.get(7)?,
+                    last_used_at: time_or_null(row, 8)?,
                 })
             },
         )
-    }
-
-    pub fn open_sessions(&self, user: UserId) -> Result<Vec<SessionId>> {
-        self.all("select id from sessions where user_id = ?1 and ended_at is null", [user], |row| {
-            row.get(0)
-        })
     }
 
     pub fn token_name(&self, id: TokenId) -> Result<Option<String>> {
@@ -128,10 +105,6 @@ impl Read<'_> {
 
     pub fn user_of_token(&self, id: TokenId) -> Result<Option<UserId>> {
         self.one("select user_id from tokens where id = ?1", [id], |row| row.get(0))
-    }
-
-    pub fn user_of_session(&self, id: SessionId) -> Result<Option<UserId>> {
-        self.one("select user_id from sessions where id = ?1", [id], |row| row.get(0))
     }
 }
 
@@ -158,20 +131,6 @@ impl Write<'_> {
             .map(|_| ())
     }
 
-    pub fn insert_session(
-        &self,
-        user: UserId,
-        secret_hash: &[u8; 32],
-        expires_at: Timestamp,
-    ) -> Result<SessionId> {
-        self.insert(
-            "insert into sessions (user_id, secret_hash, created_at, expires_at)
-             values (?1, ?2, ?3, ?4)",
-            (user, secret_hash.as_slice(), ms(self.now()), ms(expires_at)),
-        )
-        .map(SessionId)
-    }
-
     /// False if it had ended before.
     pub fn end_token(&self, id: TokenId) -> Result<bool> {
         self.run(
@@ -181,12 +140,13 @@ impl Write<'_> {
         .map(|rows| rows > 0)
     }
 
-    /// False if it had ended before.
-    pub fn end_session(&self, id: SessionId) -> Result<bool> {
+    /// Later uses win; what is over stays as it is.
+    pub fn use_token(&self, id: TokenId, at: Timestamp) -> Result<()> {
         self.run(
-            "update sessions set ended_at = ?2 where id = ?1 and ended_at is null",
-            (id, ms(self.now())),
+            "update tokens set last_used_at = max(coalesce(last_used_at, 0), ?2)
+             where id = ?1 and ended_at is null",
+            (id, ms(at)),
         )
-        .map(|rows| rows > 0)
+        .map(|_| ())
     }
 }

@@ -62,6 +62,14 @@ impl Read<'_> {
         self.all(&format!("select {USER} from users u order by u.username"), [], user)
     }
 
+    /// Platform admins who are not disabled.
+    pub fn admins(&self) -> Result<u64> {
+        self.one("select count(*) from users where admin = 1 and disabled_at is null", [], |row| {
+            row.get(0)
+        })
+        .map(Option::unwrap_or_default)
+    }
+
     /// The hash of a person's password; none if he has none or is disabled.
     pub fn password_hash(&self, username: &str) -> Result<Option<(UserId, String)>> {
         self.one(
@@ -110,6 +118,15 @@ impl Write<'_> {
         .map(|_| ())
     }
 
+    /// Writes name, address, time zone and standing as they are in `user`.
+    pub fn save_user(&self, user: &User) -> Result<()> {
+        self.run(
+            "update users set name = ?2, email = ?3, time_zone = ?4, admin = ?5 where id = ?1",
+            (user.id, &user.name, &user.email, &user.time_zone, user.admin),
+        )
+        .map(|_| ())
+    }
+
     pub fn set_password_hash(&self, id: UserId, hash: &str) -> Result<()> {
         self.run("update users set password_hash = ?2 where id = ?1", (id, hash)).map(|_| ())
     }
@@ -118,6 +135,15 @@ impl Write<'_> {
         self.run(
             "update users set disabled_at = ?2 where id = ?1 and disabled_at is null",
             (id, ms(self.now())),
+        )
+        .map(|rows| rows > 0)
+    }
+
+    /// False if he was not disabled.
+    pub fn enable_user(&self, id: UserId) -> Result<bool> {
+        self.run(
+            "update users set disabled_at = null where id = ?1 and disabled_at is not null",
+            [id],
         )
         .map(|rows| rows > 0)
     }

@@ -1,203 +1,323 @@
 //! Who may what: every operation, tried by everybody. A new one without a row here fails.
-use incidentd::api::Method;
 use incidentd::api::openapi::Operation;
 use incidentd::api::tokens::NewToken;
-use incidentd::app::Caller;
+use incidentd::api::{Access, Method};
+use incidentd::app::{Caller, Visitor};
 use incidentd::domain::Scope;
 use incidentd::http::routes;
+use incidentd::secret::Secret;
 use serde_json::{Value, json};
 
-use crate::harness::{Socket, TestServer, answer};
+use crate::harness::{Socket, TestServer, answer, mins};
 use crate::wire::is_well;
 
-/// Who tries, in the order of the columns below.
-const WHO: [&str; 8] = [
+/// Who tries. The first three get 401 wherever a credential is needed; the others are the columns
+/// of the table below, in this order.
+const WHO: [&str; 12] = [
     "anonymous",
+    "disabled",
+    "expired",
     "stranger",
     "observer",
     "responder",
     "team admin",
     "platform admin",
+    // Of the team's admin.
     "read token",
-    "token of another team",
+    "respond token",
+    // Of a platform admin.
+    "token for another team",
+    "token for the team",
 ];
+/// Those without a good credential.
+const OUTSIDE: usize = 3;
+/// Those who may see the team.
+const INSIDE: std::ops::Range<usize> = 4..10;
 
 /// An operation, how it is called, and the status that each of `WHO` gets.
-type Row = (Method, &'static str, &'static str, Value, [u16; 8]);
+type Row = (Method, &'static str, &'static str, Value, [u16; 9]);
 
-/// Incident 1 is of payments; token 90 nobody's. What succeeds may be repeated.
+/// The answers, to whom? Each column is one of `WHO`.
+mod to {
+    type Answers = [u16; 9];
+    //                                   strg obsv resp admn plat rdtk rstk othr team
+    pub const ANY_CALLER: Answers = [200, 200, 200, 200, 200, 200, 200, 200, 200];
+    pub const READERS: Answers = [404, 200, 200, 200, 200, 200, 200, 404, 200];
+    pub const RESPONDERS: Answers = [404, 403, 200, 200, 200, 403, 200, 404, 200];
+    pub const MANAGERS: Answers = [404, 403, 403, 200, 200, 403, 403, 404, 200];
+    pub const PLATFORM: Answers = [403, 403, 403, 403, 200, 403, 403, 403, 403];
+    /// What is one's own, with a credential that may change things.
+    pub const OWN: Answers = [200, 200, 200, 200, 200, 403, 403, 200, 200];
+    /// What is the person's own: not for a token that is good for one team.
+    pub const THEMSELF: Answers = [200, 200, 200, 200, 200, 403, 403, 403, 403];
+    /// What is another's: there for platform admins alone.
+    pub const OTHERS: Answers = [404, 404, 404, 404, 200, 403, 403, 404, 404];
+    pub const NOBODY_THERE: Answers = [404; 9];
+
+    /// Whoever is let in gets `status` instead.
+    pub const fn but(mut answers: Answers, status: u16) -> Answers {
+        let mut at = 0;
+        while at < answers.len() {
+            if answers[at] == 200 {
+                answers[at] = status;
+            }
+            at += 1;
+        }
+        answers
+    }
+}
+
+/// Incidents 1 and 2 are of payments, 3 of the stranger's team, user dave of none; ids in braces
+/// are root's. What succeeds may be repeated.
 fn rows() -> Vec<Row> {
-    use Method::{Delete, Get, Post, Put};
-    let read = [401, 404, 200, 200, 200, 200, 200, 404];
-    let respond = [401, 404, 403, 200, 200, 200, 403, 404];
-    let own = [401, 200, 200, 200, 200, 200, 403, 200];
-    let anyone = [401, 200, 200, 200, 200, 200, 200, 200];
-    let platform = [401, 403, 403, 403, 403, 200, 403, 403];
-    let none = Value::Null;
-    let mut rows = acts();
-    rows.extend([
-        (Get, "/incidents", "", none.clone(), anyone),
-        (Get, "/incidents", "?team=payments", none.clone(), read),
-        (Get, "/incidents", "?team=1", none.clone(), read),
-        (Get, "/incidents", "?service=checkout", none.clone(), read),
-        (Get, "/incidents", "?service=1", none.clone(), read),
-        (
-            Get,
-            "/incidents",
-            "?assignee=nobody-at-all",
-            none.clone(),
-            [401, 404, 404, 404, 404, 404, 404, 404],
-        ),
-        (
-            Get,
-            "/incidents",
-            "?assignee=bob",
-            none.clone(),
-            [401, 404, 200, 200, 200, 200, 200, 404],
-        ),
-        (Post, "/incidents", "", json!({"service": "checkout", "title": "by hand"}), respond),
-        (Get, "/incidents/{id}", "", none.clone(), read),
-        (Get, "/incidents/{id}/timeline", "", none.clone(), read),
-        (Get, "/incidents/{id}/alerts", "", none.clone(), read),
-        (Get, "/events", "", none.clone(), anyone),
-        (Get, "/events", "?team=payments", none.clone(), read),
-        (Put, "/configuration", "", json!({}), platform),
-        (Get, "/backup", "", none.clone(), platform),
-        (Get, "/audit", "", none.clone(), platform),
-        (Get, "/me", "", none.clone(), anyone),
-        (Get, "/users", "", none.clone(), anyone),
-        (Post, "/users", "", json!({"username": "zoe"}), platform),
-        (Put, "/users/{user}/password", "", json!({"password": "correct horse"}), platform),
-        (Get, "/tokens", "", none.clone(), own),
-        (Post, "/tokens", "", json!({"name": "x"}), own),
-        (Post, "/tokens", "", json!({"user": "rita"}), platform),
-        (
-            Post,
-            "/tokens",
-            "",
-            json!({"team": "payments"}),
-            [401, 404, 200, 200, 200, 200, 403, 404],
-        ),
-        (Delete, "/tokens/{id}", "", none.clone(), [401, 404, 404, 404, 404, 200, 403, 404]),
-        (Delete, "/users/{user}", "", none, platform),
-    ]);
+    let mut rows = incidents();
+    rows.extend(configuration());
+    rows.extend(people());
+    rows.extend(credentials());
     rows
 }
 
-/// What is done to incidents: 2 is of payments too, 3 of the stranger's team.
-fn acts() -> Vec<Row> {
-    use Method::Post;
-    let respond = [401, 404, 403, 200, 200, 200, 403, 404];
+fn incidents() -> Vec<Row> {
+    use Method::{Get, Post};
+    let none = Value::Null;
+    let note = json!({"action": "addNote", "body": "x"});
     vec![
-        (Post, "/incidents/{id}/actions", "", json!({"action": "addNote", "body": "x"}), respond),
+        (Get, "/incidents", "", none.clone(), to::ANY_CALLER),
+        (Get, "/incidents", "?team=payments", none.clone(), to::READERS),
+        (Get, "/incidents", "?team=1", none.clone(), to::READERS),
+        (Get, "/incidents", "?service=checkout", none.clone(), to::READERS),
+        (Get, "/incidents", "?service=1", none.clone(), to::READERS),
+        (Get, "/incidents", "?assignee=nobody-at-all", none.clone(), to::NOBODY_THERE),
+        (Get, "/incidents", "?assignee=bob", none.clone(), to::READERS),
+        (
+            Post,
+            "/incidents",
+            "",
+            json!({"service": "checkout", "title": "by hand"}),
+            to::RESPONDERS,
+        ),
+        (Get, "/incidents/{id}", "", none.clone(), to::READERS),
+        (Get, "/incidents/{id}/timeline", "", none.clone(), to::READERS),
+        (Get, "/incidents/{id}/alerts", "", none.clone(), to::READERS),
+        (Post, "/incidents/{id}/actions", "", note, to::RESPONDERS),
         (
             Post,
             "/incidents/{id}/actions",
             "",
             json!({"action": "reassign", "to": "dave"}),
             // Whom the caller does not know is nobody; only the platform's admins know all.
-            [401, 404, 403, 404, 404, 200, 403, 404],
+            [404, 403, 404, 404, 200, 403, 404, 404, 404],
         ),
         (
             Post,
             "/incidents/{id}/actions",
             "",
             json!({"action": "merge", "into": 2}),
-            [401, 404, 403, 200, 200, 200, 403, 404],
+            to::RESPONDERS,
         ),
         (
             Post,
             "/incidents/{id}/actions",
             "",
             json!({"action": "merge", "into": 3}),
-            [401, 404, 403, 404, 404, 409, 403, 404],
+            // Whose own is the other: not there, or of another team.
+            [404, 403, 404, 404, 409, 403, 404, 404, 404],
         ),
         (
             Post,
             "/incidents/actions",
             "",
             json!({"action": "addNote", "body": "x", "ids": []}),
-            [401, 200, 200, 200, 200, 200, 403, 200],
+            [200, 200, 200, 200, 200, 403, 200, 200, 200],
         ),
+        (Get, "/events", "", none.clone(), to::ANY_CALLER),
+        (Get, "/events", "?team=payments", none, to::READERS),
     ]
 }
 
 /// Team 1 is payments, service 1 checkout, integration 1 prometheus.
-fn rows_of_configuration() -> Vec<Row> {
+fn configuration() -> Vec<Row> {
     use Method::{Delete, Get, Patch, Post, Put};
-    let read = [401, 404, 200, 200, 200, 200, 200, 404];
-    let manage = [401, 404, 403, 403, 200, 200, 403, 404];
-    let anyone = [401, 200, 200, 200, 200, 200, 200, 200];
     let none = Value::Null;
+    let checkout = json!({"slug": "checkout", "team": "payments"});
+    let prometheus = json!({"service": "checkout", "name": "prometheus"});
     vec![
-        (Get, "/teams", "", none.clone(), anyone),
-        (Post, "/teams", "", json!({"slug": "another"}), [401, 403, 403, 403, 403, 200, 403, 403]),
-        (Get, "/teams/{team}", "", none.clone(), read),
-        (Patch, "/teams/{team}", "", json!({"name": "Payments"}), manage),
-        (Delete, "/teams/{team}", "", none.clone(), [401, 403, 403, 403, 403, 409, 403, 403]),
-        (Get, "/services", "", none.clone(), anyone),
-        (Get, "/services", "?team=payments", none.clone(), read),
-        (
-            Post,
-            "/services",
-            "",
-            json!({"slug": "checkout", "team": "payments"}),
-            [401, 404, 403, 403, 409, 409, 403, 404],
-        ),
-        (Get, "/services/{service}", "", none.clone(), read),
-        (Patch, "/services/{service}", "", json!({"urgency": "auto"}), manage),
-        (Delete, "/services/{service}", "", none.clone(), [401, 404, 403, 403, 409, 409, 403, 404]),
-        (Get, "/integrations", "", none.clone(), anyone),
-        (Get, "/integrations", "?service=checkout", none.clone(), read),
-        (
-            Post,
-            "/integrations",
-            "",
-            json!({"service": "checkout", "name": "prometheus"}),
-            [401, 404, 403, 403, 409, 409, 403, 404],
-        ),
-        (Get, "/integrations/{id}", "", none.clone(), read),
-        (Patch, "/integrations/{id}", "", json!({"name": "prometheus"}), manage),
-        (Post, "/integrations/{id}/rotate", "", none.clone(), manage),
-        (Delete, "/integrations/{id}", "", none.clone(), [401, 404, 403, 403, 200, 404, 403, 404]),
-        (Get, "/teams/{team}/members", "", none.clone(), read),
-        (Put, "/teams/{team}/members/{user}", "", json!({"role": "observer"}), manage),
-        (Delete, "/teams/{team}/members/{user}", "", none.clone(), manage),
+        (Put, "/configuration", "", json!({}), to::PLATFORM),
+        (Get, "/backup", "", none.clone(), to::PLATFORM),
+        (Get, "/audit", "", none.clone(), to::PLATFORM),
+        (Get, "/teams", "", none.clone(), to::ANY_CALLER),
+        (Post, "/teams", "", json!({"slug": "another"}), to::PLATFORM),
+        (Get, "/teams/{team}", "", none.clone(), to::READERS),
+        (Patch, "/teams/{team}", "", json!({"name": "Payments"}), to::MANAGERS),
+        (Delete, "/teams/{team}", "", none.clone(), to::but(to::PLATFORM, 409)),
+        (Get, "/teams/{team}/members", "", none.clone(), to::READERS),
+        (Put, "/teams/{team}/members/{user}", "", json!({"role": "observer"}), to::MANAGERS),
+        (Delete, "/teams/{team}/members/{user}", "", none.clone(), to::MANAGERS),
+        (Get, "/services", "", none.clone(), to::ANY_CALLER),
+        (Get, "/services", "?team=payments", none.clone(), to::READERS),
+        (Post, "/services", "", checkout, to::but(to::MANAGERS, 409)),
+        (Get, "/services/{service}", "", none.clone(), to::READERS),
+        (Patch, "/services/{service}", "", json!({"urgency": "auto"}), to::MANAGERS),
+        (Delete, "/services/{service}", "", none.clone(), to::but(to::MANAGERS, 409)),
+        (Get, "/integrations", "", none.clone(), to::ANY_CALLER),
+        (Get, "/integrations", "?service=checkout", none.clone(), to::READERS),
+        (Post, "/integrations", "", prometheus, to::but(to::MANAGERS, 409)),
+        (Get, "/integrations/{id}", "", none.clone(), to::READERS),
+        (Patch, "/integrations/{id}", "", json!({"name": "prometheus"}), to::MANAGERS),
+        (Post, "/integrations/{id}/rotate", "", none.clone(), to::MANAGERS),
+        // Gone after the first.
+        (Delete, "/integrations/{id}", "", none, [404, 403, 403, 200, 404, 403, 403, 404, 404]),
     ]
 }
 
-/// What is of the configuration comes first: later rows disable people.
-fn all_rows() -> Vec<Row> {
-    rows_of_configuration().into_iter().chain(rows()).collect()
+fn people() -> Vec<Row> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let none = Value::Null;
+    let name = json!({"name": "Somebody Else"});
+    vec![
+        (Get, "/me", "", none.clone(), to::ANY_CALLER),
+        (Get, "/users", "", none.clone(), to::ANY_CALLER),
+        (Post, "/users", "", json!({"username": "root"}), to::but(to::PLATFORM, 409)),
+        (Get, "/users/{user}", "", none.clone(), [404, 404, 404, 404, 200, 404, 404, 404, 404]),
+        (Get, "/users/bob", "", none.clone(), to::READERS),
+        (Get, "/users/nobody", "", none.clone(), to::NOBODY_THERE),
+        (Get, "/users/me", "", none.clone(), to::ANY_CALLER),
+        (Patch, "/users/{user}", "", name.clone(), to::OTHERS),
+        // Seen, but another's.
+        (Patch, "/users/bob", "", name.clone(), [404, 403, 200, 403, 200, 403, 403, 404, 403]),
+        (Patch, "/users/me", "", json!({"timeZone": "Europe/Paris"}), to::THEMSELF),
+        (Patch, "/users/me", "", json!({"admin": true}), to::PLATFORM),
+        (Delete, "/users/{user}", "", none.clone(), to::PLATFORM),
+        (Delete, "/users/nobody", "", none.clone(), to::but(to::PLATFORM, 404)),
+        (Post, "/users/{user}/enable", "", none.clone(), to::PLATFORM),
+        (Put, "/users/{user}/password", "", json!({"password": "correct horse"}), to::PLATFORM),
+        (Post, "/users/{user}/links", "", none, to::PLATFORM),
+    ]
 }
 
-/// `checkout`'s incident 1, a user `dave` without a team, and the tokens of `WHO`.
-async fn world() -> (TestServer, Vec<Option<String>>, i64) {
-    let server = TestServer::start().await;
-    let app = &server.server().app;
-    let dave = toml::from_str("[[users]]\nusername = \"dave\"\n[[users]]\nusername = \"rita\"")
-        .expect("a document");
-    app.apply(&Caller::host(), dave).await.expect("applied");
-    server
-        .alert(json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT", "labels": {"SECRET-LABEL": "x"}}))
-        .await;
-    server.alert(json!({"title": "SECRET-TITLE of 2"})).await;
-    let elsewhere = "/integrations/fedcba9876543210fedcba9876543210/generic";
-    server.post_raw(elsewhere, "text/plain", b"elsewhere".to_vec()).await;
-    let mut tokens = vec![None];
-    for who in ["mallory", "carol", "bob", "alice", "root"] {
-        tokens.push(Some(server.token(who).to_owned()));
+fn credentials() -> Vec<Row> {
+    use Method::{Delete, Get, Post, Put};
+    let none = Value::Null;
+    let change = json!({"current": "not my password", "password": "correct horse"});
+    vec![
+        (Delete, "/sessions/current", "", none.clone(), to::ANY_CALLER),
+        (Get, "/sessions", "", none.clone(), to::THEMSELF),
+        (Delete, "/sessions", "", none.clone(), to::THEMSELF),
+        (Delete, "/sessions/{session}", "", none.clone(), to::OTHERS),
+        (Delete, "/sessions/777", "", none.clone(), to::but(to::OTHERS, 404)),
+        (Get, "/users/{user}/sessions", "", none.clone(), to::PLATFORM),
+        (Delete, "/users/{user}/sessions", "", none.clone(), to::PLATFORM),
+        (Put, "/me/password", "", change, to::but(to::THEMSELF, 422)),
+        (Post, "/setup-links", "", none.clone(), to::but(to::PLATFORM, 409)),
+        (Get, "/tokens", "", none.clone(), to::OWN),
+        (Post, "/tokens", "", json!({"name": "x"}), to::OWN),
+        (Post, "/tokens", "", json!({"user": "rita"}), to::PLATFORM),
+        (
+            Post,
+            "/tokens",
+            "",
+            json!({"team": "payments"}),
+            [404, 200, 200, 200, 200, 403, 403, 404, 200],
+        ),
+        (Delete, "/tokens/{token}", "", none, to::OTHERS),
+    ]
+}
+
+/// What needs no credential answers everybody alike.
+fn open_rows() -> [(&'static str, Value, u16); 4] {
+    let nobody = json!({"username": "nobody", "password": "no password"});
+    let link = json!({"secret": "none"});
+    let set_up = json!({"secret": "none", "username": "eve", "password": "correct horse"});
+    let welcome = json!({"secret": "none", "password": "correct horse"});
+    [
+        ("/sessions", nobody, 401),
+        ("/links", link, 409),
+        ("/setup", set_up, 409),
+        ("/welcome", welcome, 409),
+    ]
+}
+
+/// `checkout`'s incident 1, users `dave` and `rita` without a team, and what is root's.
+struct World {
+    server: TestServer,
+    session: i64,
+    token: i64,
+    outside: [Option<String>; OUTSIDE],
+}
+
+impl World {
+    async fn start() -> Self {
+        let mut server = TestServer::start().await;
+        let app = server.server().app.clone();
+        let more = "[[users]]\nusername = \"dave\"\n[[users]]\nusername = \"rita\"\n\
+                    [[users]]\nusername = \"gone\"";
+        let more = toml::from_str(more).expect("a document");
+        app.apply(&Caller::host(), more).await.expect("applied");
+        let alert = json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT",
+            "labels": {"SECRET-LABEL": "x"}});
+        server.alert(alert).await;
+        server.alert(json!({"title": "SECRET-TITLE of 2"})).await;
+        let elsewhere = "/integrations/fedcba9876543210fedcba9876543210/generic";
+        server.post_raw(elsewhere, "text/plain", b"elsewhere".to_vec()).await;
+        let disabled = issue(&server, "gone", None, None).await;
+        app.disable_user(&Caller::host(), "gone".into()).await.expect("disabled");
+        let brief = NewToken {
+            user: Some("alice".into()),
+            expires: Some(incidentd::domain::Span::secs(60)),
+            ..NewToken::default()
+        };
+        let expired = app.create_token(&Caller::host(), brief).await.expect("made").token;
+        server.advance(mins(2)).await;
+        let host = Caller::host();
+        let password = || Secret::new("correct horse battery");
+        app.set_password(&host, "root".into(), password()).await.expect("set");
+        let visitor = Visitor::default();
+        app.log_in(&visitor, "root".into(), password()).await.expect("logged in");
+        let session = app.sessions(&host, Some("root".into())).await.expect("listed")[0].id.0;
+        let spare = NewToken { user: Some("root".into()), ..NewToken::default() };
+        let token = app.create_token(&host, spare).await.expect("made").id.0;
+        Self { server, session, token, outside: [None, Some(disabled), Some(expired)] }
     }
-    for (user, scope, team) in
-        [("alice", Some(Scope::Read), None), ("root", None, Some("search".to_owned()))]
-    {
-        let new = NewToken { user: Some(user.into()), scope, team, ..NewToken::default() };
-        let issued = app.create_token(&Caller::host(), new).await.expect("made");
-        tokens.push(Some(issued.token));
+
+    /// A credential for each of `WHO`, made anew: some requests end the one that they came with.
+    async fn credentials(&self) -> Vec<Option<String>> {
+        let mut made = self.outside.to_vec();
+        for (user, scope, team) in [
+            ("mallory", None, None),
+            ("carol", None, None),
+            ("bob", None, None),
+            ("alice", None, None),
+            ("root", None, None),
+            ("alice", Some(Scope::Read), None),
+            ("alice", Some(Scope::Respond), None),
+            ("root", None, Some("search")),
+            ("root", None, Some("payments")),
+        ] {
+            made.push(Some(issue(&self.server, user, scope, team).await));
+        }
+        made
     }
-    let new = NewToken { user: Some("root".into()), ..NewToken::default() };
-    let spare = app.create_token(&Caller::host(), new).await.expect("made").id.0;
-    (server, tokens, spare)
+
+    fn path(&self, route: &str) -> String {
+        route
+            .replace("{id}", "1")
+            .replace("{user}", "dave")
+            .replace("{team}", "1")
+            .replace("{service}", "1")
+            .replace("{session}", &self.session.to_string())
+            .replace("{token}", &self.token.to_string())
+    }
+}
+
+async fn issue(
+    server: &TestServer,
+    user: &str,
+    scope: Option<Scope>,
+    team: Option<&str>,
+) -> String {
+    let team = team.map(str::to_owned);
+    let new = NewToken { user: Some(user.into()), scope, team, ..NewToken::default() };
+    server.server().app.create_token(&Caller::host(), new).await.expect("made").token
 }
 
 async fn call(
@@ -207,13 +327,7 @@ async fn call(
     token: Option<&str>,
     body: &Value,
 ) -> (u16, Value) {
-    let method = match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
-    };
+    let method = method.word().parse().expect("a method");
     let mut request = server.http().request(method, format!("{}/api/v1{path}", server.url));
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -226,32 +340,28 @@ async fn call(
 
 #[tokio::test]
 async fn everybody_tries_everything() {
-    let (server, tokens, spare) = world().await;
+    let world = World::start().await;
     let mut wrong = Vec::new();
-    for (method, route, query, body, expected) in all_rows() {
-        let path = match route {
-            "/tokens/{id}" => route.replace("{id}", &spare.to_string()),
-            _ => route
-                .replace("{id}", "1")
-                .replace("{user}", "dave")
-                .replace("{team}", "1")
-                .replace("{service}", "1"),
-        };
-        for ((who, token), expected) in WHO.iter().zip(&tokens).zip(expected) {
-            let path = format!("{path}{query}");
-            let (status, said) = call(&server, method, &path, token.as_deref(), &body).await;
+    for (method, route, query, body, inside) in rows() {
+        let path = format!("{}{query}", world.path(route));
+        let expected = [401; OUTSIDE].into_iter().chain(inside);
+        let credentials = world.credentials().await;
+        for (who, ((name, token), expected)) in
+            WHO.iter().zip(&credentials).zip(expected).enumerate()
+        {
+            let (status, said) = call(&world.server, method, &path, token.as_deref(), &body).await;
             if status != expected {
                 wrong.push(format!(
-                    "{who}: {method:?} {path} {body}: {status}, not {expected}: {said}"
+                    "{name}: {method:?} {path} {body}: {status}, not {expected}: {said}"
                 ));
             }
-            let may_see = (2..=6).contains(&WHO.iter().position(|w| w == who).unwrap_or(0));
-            let text = said.to_string();
-            let named = ["checkout", "prometheus"].iter().any(|name| text.contains(name))
+            let told = said.to_string();
+            let named = ["checkout", "prometheus"].iter().any(|name| told.contains(name))
                 && !query.contains("checkout")
                 && !body.to_string().contains("checkout");
-            if !may_see && (text.contains("SECRET") || named) {
-                wrong.push(format!("{who}: {method:?} {path} tells: {said}"));
+            let may_see = INSIDE.contains(&who) || *name == "token for the team";
+            if !may_see && (told.contains("SECRET") || named) {
+                wrong.push(format!("{name}: {method:?} {path} tells: {said}"));
             }
             if status == 401 {
                 assert_eq!(said["code"], "unauthenticated", "{said}");
@@ -261,44 +371,66 @@ async fn everybody_tries_everything() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+#[tokio::test]
+async fn what_is_open_answers_everybody_alike() {
+    let world = World::start().await;
+    for (path, body, expected) in open_rows() {
+        // Of each kind a few: guesses are counted.
+        for token in world.credentials().await.iter().step_by(2) {
+            let token = token.as_deref();
+            let (status, said) = call(&world.server, Method::Post, path, token, &body).await;
+            assert_eq!(status, expected, "{path}: {said}");
+            assert!(!said.to_string().contains("SECRET"), "{said}");
+        }
+    }
+}
+
+/// A new operation without rows fails here, one that is open to anyone above all.
 #[test]
 fn every_operation_has_a_row() {
-    let rows = all_rows();
-    for Operation { method, path, .. } in routes::operations().operations {
-        // Logging in and out has its own story.
-        if path.starts_with("/sessions") {
-            continue;
-        }
-        assert!(
-            rows.iter().any(|(row, route, ..)| *row == method && *route == path),
-            "{method:?} {path} has no row in the table of permissions"
-        );
+    let template = |path: &str| {
+        let stands_for = |part: &str| match part {
+            "bob" | "nobody" | "me" => "{user}".to_owned(),
+            "777" | "{session}" | "{token}" => "{id}".to_owned(),
+            part => part.to_owned(),
+        };
+        let root = path.split('/').nth(1).unwrap_or_default();
+        let parts = path.split('/').map(|part| match part {
+            "me" if root == "me" => "me".to_owned(),
+            part => stands_for(part),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let rows: Vec<(Method, String)> =
+        rows().iter().map(|(method, path, ..)| (*method, template(path))).collect();
+    let open: Vec<&str> = open_rows().iter().map(|(path, ..)| *path).collect();
+    for Operation { method, path, access, .. } in routes::operations().operations {
+        let found = match access {
+            Access::Anyone => method == Method::Post && open.contains(&path),
+            _ => rows.contains(&(method, path.to_owned())),
+        };
+        assert!(found, "{method:?} {path} has no row in the table of permissions");
     }
 }
 
 /// What is hidden and what is not there are told in the same words.
 #[tokio::test]
 async fn nobody_learns_what_exists() {
-    let (server, tokens, _) = world().await;
+    let world = World::start().await;
+    let (server, tokens) = (&world.server, world.credentials().await);
     let app = &server.server().app;
     app.disable_user(&Caller::host(), "carol".into()).await.expect("disabled");
-    server
-        .post_raw(
-            "/integrations/fedcba9876543210fedcba9876543210/generic",
-            "text/plain",
-            "own".into(),
-        )
-        .await;
-    for who in [1, 7] {
-        let token = tokens[who].as_deref();
-        what_is_hidden_is_not_there(&server, who, token).await;
-        lists_tell_nothing(&server, who, token).await;
-        sockets_tell_nothing(&server, token).await;
+    for who in ["stranger", "token for another team"] {
+        let place = WHO.iter().position(|name| *name == who).expect("a column");
+        let token = tokens[place].as_deref();
+        what_is_hidden_is_not_there(server, who, token).await;
+        lists_tell_nothing(server, who, token).await;
+        sockets_tell_nothing(server, token).await;
     }
     assert_eq!(server.incident(1).await.status, incidentd::domain::Status::Triggered);
 }
 
-async fn what_is_hidden_is_not_there(server: &TestServer, who: usize, token: Option<&str>) {
+async fn what_is_hidden_is_not_there(server: &TestServer, who: &str, token: Option<&str>) {
     let note = json!({"action": "addNote", "body": "x"});
     let to = |name: &str| json!({"action": "reassign", "to": name});
     for (method, there, not_there, bodies) in [
@@ -311,8 +443,8 @@ async fn what_is_hidden_is_not_there(server: &TestServer, who: usize, token: Opt
         ),
         (Method::Get, "/incidents/1/alerts", "/incidents/777/alerts", [Value::Null, Value::Null]),
         (Method::Post, "/incidents/1/actions", "/incidents/777/actions", [note.clone(), note]),
-        (Method::Post, "/incidents/2/actions", "/incidents/2/actions", [to("alice"), to("nobody")]),
-        (Method::Post, "/incidents/2/actions", "/incidents/2/actions", [to("carol"), to("nobody")]),
+        (Method::Post, "/incidents/3/actions", "/incidents/3/actions", [to("alice"), to("nobody")]),
+        (Method::Post, "/incidents/3/actions", "/incidents/3/actions", [to("carol"), to("nobody")]),
         (
             Method::Get,
             "/incidents?team=payments",
@@ -390,7 +522,7 @@ fn plain(said: &Value) -> String {
 }
 
 /// Lists, and one result an id.
-async fn lists_tell_nothing(server: &TestServer, who: usize, token: Option<&str>) {
+async fn lists_tell_nothing(server: &TestServer, who: &str, token: Option<&str>) {
     for path in [
         "/incidents?status=all",
         "/events",
@@ -438,7 +570,7 @@ async fn sockets_tell_nothing(server: &TestServer, token: Option<&str>) {
 
 #[tokio::test]
 async fn logging_in_and_health_are_open_and_say_little() {
-    let (server, _, _) = world().await;
+    let World { server, .. } = World::start().await;
     for (body, expected) in [
         (json!({"username": "alice", "password": "wrong password"}), 401),
         (json!({"username": "nobody", "password": "wrong password"}), 401),
