@@ -35,7 +35,7 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Level> {
     let lines = fmt::layer().with_writer(Lines).with_ansi(false);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     // Only a second call in one process fails, and there is none.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();

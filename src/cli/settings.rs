@@ -27,6 +27,12 @@ fn id(key: &Key) -> String {
     key.flag().replace('-', "_")
 }
 
+/// A variable speaks for the flag, unless it is empty.
+fn with_variable(argument: Arg, name: &str) -> Arg {
+    let empty = std::env::var_os(name).is_some_and(|said| said.is_empty());
+    if empty { argument } else { argument.env(name.to_owned()) }
+}
+
 fn argument(key: &Key) -> Arg {
     let default = key.default.as_ref().map(|value| match value.as_str() {
         Some(text) => text.to_owned(),
@@ -40,9 +46,9 @@ fn argument(key: &Key) -> Arg {
     let argument = Arg::new(id(key))
         .long(key.flag())
         .help(help)
-        .env(key.variable())
         .hide_env_values(true)
         .help_heading(key.section);
+    let argument = with_variable(argument, &key.variable());
     match &key.kind {
         KeyKind::List => argument.value_name("A,B").action(ArgAction::Append).value_delimiter(','),
         KeyKind::Number => argument.value_name("NUMBER"),
@@ -55,10 +61,9 @@ fn argument(key: &Key) -> Arg {
 
 impl Args for Settings {
     fn augment_args(command: clap::Command) -> clap::Command {
-        let file = Arg::new("config")
+        let file = with_variable(Arg::new("config"), "INCIDENTD_CONFIG")
             .long("config")
             .value_name("FILE")
-            .env("INCIDENTD_CONFIG")
             .value_parser(clap::value_parser!(PathBuf))
             .help(format!("A TOML file; without one {}, if it exists", config::SYSTEM_FILE));
         command.arg(file).args(config::keys().iter().map(argument))
@@ -73,7 +78,6 @@ impl FromArgMatches for Settings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let file: Option<PathBuf> = matches.get_one("config").cloned();
         let given = config::keys().into_iter().filter_map(|key| given(matches, key)).collect();
-        let file = file.filter(|file| !file.as_os_str().is_empty());
         Ok(Self { sources: Sources::new(file, given) })
     }
 
@@ -83,16 +87,16 @@ impl FromArgMatches for Settings {
     }
 }
 
-/// What the command line or the environment says of a key; an empty variable says nothing.
+/// What the command line or the environment says of a key.
 fn given(matches: &ArgMatches, key: Key) -> Option<Given> {
     let id = id(&key);
     let words: Vec<String> =
         matches.get_raw(&id)?.map(|word| word.to_string_lossy().into_owned()).collect();
     let by_variable = matches.value_source(&id) == Some(ValueSource::EnvVariable);
     let by = if by_variable { key.variable() } else { format!("--{}", key.flag()) };
-    let empty = words.iter().all(String::is_empty);
-    let words = if empty && key.kind == KeyKind::List { Vec::new() } else { words };
-    (!(by_variable && empty)).then_some(Given { key, by, words })
+    let none = key.kind == KeyKind::List && words.iter().all(String::is_empty);
+    let words = if none { Vec::new() } else { words };
+    Some(Given { key, by, words })
 }
 
 impl Settings {

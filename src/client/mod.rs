@@ -30,8 +30,30 @@ pub struct Client {
 
 fn unreachable(base: &str, error: &reqwest::Error) -> Error {
     let why = if error.is_timeout() { "no answer in time" } else { "no connection" };
-    Error::new(Kind::Unreachable, format!("{base} cannot be reached: {why}."))
-        .hint("Is the server running there? Choose another with --server or INCIDENTD_URL.")
+    let (why, hint) = match distrust(error) {
+        Some(why) => (
+            format!("its certificate is not trusted ({why})"),
+            "Put the authority that vouches for it into a PEM file and name that in SSL_CERT_FILE.",
+        ),
+        None => (
+            why.to_owned(),
+            "Is the server running there? Choose another with --server or INCIDENTD_URL.",
+        ),
+    };
+    Error::new(Kind::Unreachable, format!("{base} cannot be reached: {why}.")).hint(hint)
+}
+
+/// Why the server's certificate was refused, if it was.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(why.to_string());
+    }
+    // An I/O error passes on the source of what it wraps, not that itself.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => distrust(wrapped),
+        None => distrust(error.source()?),
+    }
 }
 
 impl Client {

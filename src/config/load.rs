@@ -123,10 +123,7 @@ fn misread(file: &Path, text: &str, error: &toml::de::Error) -> Error {
     if let Some(unknown) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next())
     {
         let error = Error::new(Kind::Invalid, format!("{place}: `{unknown}` is no key."));
-        return match meant(unknown) {
-            Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
-            None => error.hint("`incidentd config example` shows all keys."),
-        };
+        return error.hint(meant(unknown));
     }
     let known = keys().into_iter().find(|key| key.path() == path);
     let why = match &known {
@@ -137,13 +134,21 @@ fn misread(file: &Path, text: &str, error: &toml::de::Error) -> Error {
     corrected(Error::new(Kind::Invalid, format!("{place}: {key}{why}")))
 }
 
-/// The key or section that `unknown` is most like.
-fn meant(unknown: &str) -> Option<String> {
+/// The key or section that `unknown` is most like, or its right place.
+fn meant(unknown: &str) -> String {
     let known = keys();
     let sections = known.iter().filter_map(|key| key.section);
-    let name = nearest(unknown, known.iter().map(|key| key.name).chain(sections))?;
-    let path = known.iter().find(|key| key.name == name).map(Key::path);
-    Some(path.unwrap_or_else(|| format!("[{name}]")))
+    let Some(name) = nearest(unknown, known.iter().map(|key| key.name).chain(sections)) else {
+        return "`incidentd config example` shows all keys.".into();
+    };
+    match known.iter().find(|key| key.name == name) {
+        Some(Key { section: Some(section), .. }) if name == unknown => {
+            format!("It belongs under [{section}].")
+        }
+        Some(_) if name == unknown => "It belongs above the first [section].".into(),
+        Some(key) => format!("Did you mean `{}`?", key.path()),
+        None => format!("Did you mean [{name}]?"),
+    }
 }
 
 /// The section in which line `number` (from 0) stands.
@@ -204,9 +209,10 @@ mod tests {
     fn what_is_wrong_is_said_with_file_line_key_and_the_next_step() {
         for (text, said, hint) in [
             ("lisen = \"x\"", "line 1: `lisen` is no key.", "`listen`"),
-            ("\n[limit]\nsockets = 1", "line 2: `limit` is no key.", "`[limits]`"),
+            ("\n[limit]\nsockets = 1", "line 2: `limit` is no key.", "mean [limits]?"),
             ("[limits]\nsocket = 1", "line 2: `socket` is no key.", "`limits.sockets`"),
-            ("sockets = 1", "line 1: `sockets` is no key.", "`limits.sockets`"),
+            ("sockets = 1", "line 1: `sockets` is no key.", "under [limits]"),
+            ("[tls]\nlog = \"info\"", "line 2: `log` is no key.", "above the first [section]"),
             ("zzz = 1", "`zzz` is no key.", "config example"),
             ("[limits]\n\nsockets = \"x\"", "line 3: limits.sockets: invalid type", "check"),
             ("[limits]\nsockets = 0", "line 2: limits.sockets: 0 is less than 1", "check"),

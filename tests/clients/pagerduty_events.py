@@ -7,23 +7,12 @@ INCIDENTD_KEY=… pagerduty_events.py URL acknowledge|resolve DEDUP_KEY
 import os
 import sys
 
-import httpx2
 import pagerduty
-
-
-class WithoutTls(httpx2.HTTPTransport):
-    """The client takes https addresses only; here it stands before a server without TLS."""
-
-    def handle_request(self, request):
-        request.url = request.url.copy_with(scheme="http")
-        return super().handle_request(request)
-
 
 url, action, *rest = sys.argv[1:]
 client = pagerduty.EventsApiV2Client(
     os.environ["INCIDENTD_KEY"],
-    base_url=url.replace("http://", "https://"),
-    transport=WithoutTls(),
+    base_url=url,
 )
 if action == "trigger":
     print(

@@ -48,6 +48,7 @@ pub struct TestServer {
     pub clock: Arc<ManualClock>,
     pub server: Option<Server>,
     dir: tempfile::TempDir,
+    config: Config,
     tokens: Vec<(String, String)>,
     http: reqwest::Client,
 }
@@ -88,9 +89,23 @@ key = "fedcba9876543210fedcba9876543210"
 
 impl TestServer {
     pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// One that is configured otherwise.
+    pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let clock = ManualClock::starting_at(START.parse().expect("a time"));
         let dir = tempfile::tempdir().expect("a folder");
-        let server = start(&dir, &clock).await;
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data_dir: dir.path().to_owned(),
+            // The tests let go of old things themselves, or years pass between two requests.
+            retention: Span::default(),
+            ..Config::default()
+        };
+        configure(&mut config);
+        let server =
+            Server::start(config.clone(), Clock::Manual(clock.clone())).await.expect("started");
         let mut tokens = Vec::new();
         let document: Document = toml::from_str(WORLD).expect("a document");
         server.app.apply(&Caller::host(), document).await.expect("applied");
@@ -101,7 +116,7 @@ impl TestServer {
         }
         let url = url(&server);
         let http = http();
-        Self { url, clock, server: Some(server), dir, tokens, http }
+        Self { url, clock, server: Some(server), dir, tokens, http, config }
     }
 
     /// Stops the server and starts it again on the same folder; the port changes.
@@ -111,7 +126,8 @@ impl TestServer {
         }
         // The last clones of the store go with the tasks that were told to stop.
         let server = loop {
-            match try_start(&self.dir, &self.clock).await {
+            let clock = Clock::Manual(self.clock.clone());
+            match Server::start(self.config.clone(), clock).await {
                 Ok(server) => break server,
                 Err(error) if error.kind == incidentd::error::Kind::Refused => {
                     tokio::task::yield_now().await;
@@ -276,21 +292,6 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 
 fn url(server: &Server) -> String {
     format!("http://{}", server.addr.expect("it listens"))
-}
-
-async fn start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Server {
-    try_start(dir, clock).await.expect("started")
-}
-
-async fn try_start(dir: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Result<Server, Error> {
-    let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        data_dir: dir.path().to_owned(),
-        // The tests let go of old things themselves, or years pass between two requests.
-        retention: Span::default(),
-        ..Config::default()
-    };
-    Server::start(config, Clock::Manual(clock.clone())).await
 }
 
 type Stream = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;

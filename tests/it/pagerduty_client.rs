@@ -1,58 +1,67 @@
-//! PagerDuty's own Python client against `/v2/enqueue`, as it is but for the address.
-use incidentd::domain::{Severity, Status};
+//! PagerDuty's own Python client against `/v2/enqueue`, as it is but for the address. It speaks
+//! https only, and so does the server here.
+use incidentd::domain::{Incident, Severity, Status};
 
-use crate::harness::{KEY, TestServer};
-use crate::programs::{Ran, python, run};
+use crate::harness::KEY;
+use crate::programs::{Host, Ran, python, run};
+use crate::tls::Papers;
 
-/// Sends one event; the client prints the dedup key that it was given back.
-async fn send(server: &TestServer, key: &'static str, event: &[&str]) -> Ran {
-    let mut command = python("pagerduty_events.py");
-    command.env("INCIDENTD_KEY", key).arg(&server.url).args(event);
-    // Off this thread, on which the server answers.
-    tokio::task::spawn_blocking(move || run(&mut command, "")).await.expect("it ran")
+fn host() -> Host {
+    Host::start_with(Some(Papers::new()))
 }
 
-#[tokio::test]
-async fn pagerdutys_own_client_triggers_acknowledges_and_resolves() {
-    let server = TestServer::start().await;
+/// Sends one event; the client prints the dedup key that it was given back.
+fn send(host: &Host, key: &str, event: &[&str]) -> Ran {
+    let mut command = python("pagerduty_events.py");
+    command.env("INCIDENTD_KEY", key).arg(&host.url).args(event);
+    host.trusted(&mut command);
+    run(&mut command, "")
+}
+
+fn incident(host: &Host) -> Incident {
+    let shown = host.cli(["show", "1", "-o", "json"]).done();
+    serde_json::from_str(&shown).expect("an incident")
+}
+
+#[test]
+fn pagerdutys_own_client_triggers_acknowledges_and_resolves() {
+    let host = host();
     let trigger = ["trigger", "disk full", "db-3/disk"];
-    assert_eq!(send(&server, KEY, &trigger).await.done(), "db-3/disk\n");
-    let incident = server.incident(1).await;
-    assert_eq!((incident.title.as_str(), incident.status), ("disk full", Status::Triggered));
-    assert_eq!((incident.severity, incident.dedup_key.as_str()), (Severity::Warning, "db-3/disk"));
-    assert_eq!(incident.description, "free: 2%\nmount: /var");
+    assert_eq!(send(&host, KEY, &trigger).done(), "db-3/disk\n");
+    let opened = incident(&host);
+    assert_eq!((opened.title.as_str(), opened.status), ("disk full", Status::Triggered));
+    assert_eq!((opened.severity, opened.dedup_key.as_str()), (Severity::Warning, "db-3/disk"));
+    assert_eq!(opened.description, "free: 2%\nmount: /var");
     let labels = [
         ("source", "db-3.example.com"),
         ("component", "disk"),
         ("group", "databases"),
         ("class", "capacity"),
     ];
-    assert_eq!(incident.labels, labels.map(|(name, value)| (name.into(), value.into())).into());
-    assert_eq!(incident.links[0].href, "https://graphs.example.com/db-3");
+    assert_eq!(opened.labels, labels.map(|(name, value)| (name.into(), value.into())).into());
+    assert_eq!(opened.links[0].href, "https://graphs.example.com/db-3");
 
-    send(&server, KEY, &trigger).await.done();
-    assert_eq!(server.incident(1).await.alert_count, 2, "the same again is counted");
-    send(&server, KEY, &["acknowledge", "db-3/disk"]).await.done();
-    assert_eq!(server.incident(1).await.status, Status::Acknowledged);
-    assert_eq!(send(&server, KEY, &["resolve", "db-3/disk"]).await.done(), "db-3/disk\n");
-    assert_eq!(server.incident(1).await.status, Status::Resolved);
-    assert_eq!(server.story(1).await, ["created", "acknowledged", "resolved source"]);
+    send(&host, KEY, &trigger).done();
+    assert_eq!(incident(&host).alert_count, 2, "the same again is counted");
+    send(&host, KEY, &["acknowledge", "db-3/disk"]).done();
+    assert_eq!(incident(&host).status, Status::Acknowledged);
+    assert_eq!(send(&host, KEY, &["resolve", "db-3/disk"]).done(), "db-3/disk\n");
+    assert_eq!(incident(&host).status, Status::Resolved);
 }
 
-#[tokio::test]
-async fn without_a_dedup_key_it_is_told_the_one_that_was_made() {
-    let server = TestServer::start().await;
-    let made = send(&server, KEY, &["trigger", "disk full"]).await.done();
+#[test]
+fn without_a_dedup_key_it_is_told_the_one_that_was_made() {
+    let host = host();
+    let made = send(&host, KEY, &["trigger", "disk full"]).done();
     let made = made.trim();
     assert!(!made.is_empty());
-    send(&server, KEY, &["resolve", made]).await.done();
-    assert_eq!(server.incident(1).await.status, Status::Resolved);
+    send(&host, KEY, &["resolve", made]).done();
+    assert_eq!(incident(&host).status, Status::Resolved);
 }
 
-#[tokio::test]
-async fn a_wrong_key_is_an_error_that_it_shows() {
-    let server = TestServer::start().await;
-    let refused = send(&server, "00000000000000000000000000000000", &["trigger", "x"]).await;
+#[test]
+fn a_wrong_key_is_an_error_that_it_shows() {
+    let refused = send(&host(), "00000000000000000000000000000000", &["trigger", "x"]);
     assert!(!refused.status.success());
     assert!(refused.stderr.contains("belongs to no integration"), "{}", refused.stderr);
 }

@@ -124,6 +124,11 @@ impl Serving {
         }
     }
 
+    /// What else it said, to its end.
+    pub fn rest(&self) -> Vec<String> {
+        self.stderr.iter().collect()
+    }
+
     /// Has it said so by now, or does it within our patience?
     pub fn says(&self, what: &str) -> bool {
         let until = Instant::now() + PATIENCE;

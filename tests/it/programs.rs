@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::tls::Papers;
+
 /// Programs start, on a machine that compiles meanwhile, within this.
 pub const LONG: Duration = Duration::from_mins(1);
 
@@ -196,6 +198,8 @@ impl Drop for Program {
 pub struct Host {
     dir: tempfile::TempDir,
     server: Option<Program>,
+    /// With them it speaks https.
+    papers: Option<Papers>,
     pub url: String,
     pub token: String,
 }
@@ -215,6 +219,10 @@ key = "0123456789abcdef0123456789abcdef"
 
 impl Host {
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    pub fn start_with(papers: Option<Papers>) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
         let alice = ["user", "add", "alice", "--admin", "--email", "a@example.com"];
@@ -227,7 +235,7 @@ impl Host {
         let token = printed.strip_suffix('\n').expect("a line").to_owned();
         assert!(!token.contains(char::is_whitespace), "the token alone: {printed:?}");
 
-        let mut host = Self { dir, server: None, url: String::new(), token };
+        let mut host = Self { dir, server: None, papers, url: String::new(), token };
         host.serve("127.0.0.1:0");
         let file = host.path("setup.toml");
         std::fs::write(&file, SETUP).expect("written");
@@ -238,6 +246,10 @@ impl Host {
     fn serve(&mut self, listen: &str) {
         let mut serve = incidentd();
         serve.arg("serve").arg("--data-dir").arg(self.path("data")).args(["--listen", listen]);
+        if let Some(papers) = &self.papers {
+            serve.arg("--tls-cert").arg(papers.path("cert.pem"));
+            serve.arg("--tls-key").arg(papers.path("key.pem"));
+        }
         let mut server = Program::start(&mut serve, Listen::Stderr);
         self.url = server
             .wait_for("address", |line| line.strip_prefix("listening on ").map(ToOwned::to_owned));
@@ -260,13 +272,23 @@ impl Host {
     pub fn cli(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
         let mut command = incidentd();
         command.env("INCIDENTD_URL", &self.url).env("INCIDENTD_TOKEN", &self.token);
+        self.trusted(&mut command);
         run(command.args(arguments), "")
+    }
+
+    /// Tells a client, in its own words, whom to trust.
+    pub fn trusted(&self, client: &mut Command) {
+        let Some(papers) = &self.papers else { return };
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"] {
+            client.env(name, papers.path("authority.pem"));
+        }
     }
 
     /// A watcher of `payments` as alice, joined.
     pub fn watch(&self, mut watcher: Command, transports: Option<&str>) -> Program {
         watcher.env("INCIDENTD_TOKEN", &self.token).arg(&self.url).arg("payments");
         watcher.args(transports);
+        self.trusted(&mut watcher);
         let mut watcher = Program::start(&mut watcher, Listen::Stdout);
         let joined = watcher.event("subscribed");
         assert_eq!(joined["ok"], true, "{joined}");
