@@ -1,11 +1,14 @@
 //! What an operator asks: counters that every room may raise, and the vital signs of the loops.
-use std::sync::atomic::AtomicI64;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 /// A loop that shows no sign of life for this long is late; one that was started again so
@@ -52,12 +55,20 @@ impl Beat {
     }
 }
 
-#[derive(Default)]
+/// Names and values of a series.
+pub type Labels = Vec<(&'static str, String)>;
+
 pub struct Counts {
     pub requests: Counter,
-    pub alerts: Counter,
+    /// By source.
+    pub alerts: Family<Labels, Counter>,
     pub rejected: Counter,
     pub overloaded: Counter,
+    /// From a sender's request to its answer.
+    pub ingest_seconds: Histogram,
+    /// By method, route (never the address) and class of status.
+    pub http: Family<Labels, Counter>,
+    pub logins_failed: Counter,
     pub emitted: Counter,
     pub emit_failures: Counter,
     pub lagging: Counter,
@@ -76,6 +87,33 @@ pub struct Counts {
     pub restarted: Beat,
 }
 
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            requests: Counter::default(),
+            alerts: Family::default(),
+            rejected: Counter::default(),
+            overloaded: Counter::default(),
+            ingest_seconds: seconds(),
+            http: Family::default(),
+            logins_failed: Counter::default(),
+            emitted: Counter::default(),
+            emit_failures: Counter::default(),
+            lagging: Counter::default(),
+            skipped_events: Counter::default(),
+            restarts: Counter::default(),
+            timers: Counter::default(),
+            retired: Counter::default(),
+            sockets: Gauge::default(),
+            connections: Gauge::default(),
+            emitter_cursor: AtomicI64::default(),
+            emitter_beat: Beat::default(),
+            timers_beat: Beat::default(),
+            restarted: Beat::default(),
+        }
+    }
+}
+
 impl std::ops::Deref for Metrics {
     type Target = Counts;
     fn deref(&self) -> &Counts {
@@ -83,45 +121,145 @@ impl std::ops::Deref for Metrics {
     }
 }
 
-/// Figures that are read rather than counted, one `(name, help, value)` each.
-pub type Reading = (&'static str, &'static str, i64);
+/// From half a millisecond to 16 seconds.
+#[must_use]
+pub fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_5, 2.0, 16))
+}
+
+/// From 1 to 256.
+#[must_use]
+pub fn sizes() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 9))
+}
+
+/// The figures of one moment, on their way into text.
+pub struct Page(Registry);
+
+impl Page {
+    pub fn counted(&mut self, name: &str, help: &str, counter: &Counter) {
+        self.0.register(name, help, counter.clone());
+    }
+
+    pub fn spread(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.0.register(name, help, histogram.clone());
+    }
+
+    /// What was counted elsewhere.
+    pub fn total(&mut self, name: &str, help: &str, value: u64) {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value);
+        self.0.register(name, help, counter);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+    pub fn number(&mut self, name: &str, help: &str, value: u64) {
+        self.value(name, help, value as f64);
+    }
+
+    pub fn value(&mut self, name: &str, help: &str, value: f64) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        self.0.register(name, help, gauge);
+    }
+
+    pub fn series(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, f64)>,
+    ) {
+        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    /// In the text format that every scraper reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.0);
+        classic(&text)
+    }
+}
+
+/// The library writes OpenMetrics, where the comments of a counter lack its `_total`.
+fn classic(open: &str) -> String {
+    let mut text = String::with_capacity(open.len() + 1_024);
+    let mut help = "";
+    for line in open.lines() {
+        if line.starts_with("# HELP ") {
+            // Its type comes next, and says what it is called.
+            help = line;
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap_or((rest, "untyped"));
+            let tail = if kind == "counter" { "_total" } else { "" };
+            let words = help.trim_start_matches("# HELP ").trim_start_matches(name).trim_start();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# HELP {name}{tail} {words}\n# TYPE {name}{tail} {kind}");
+        } else if line != "# EOF" {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
 
 impl Metrics {
-    /// All figures in the Prometheus text format.
+    /// Counts a request by its route, which is one of few, as its address is not.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let method = match method {
+            "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
+            _ => "other",
+        };
+        self.http
+            .get_or_create(&vec![
+                ("method", method.to_owned()),
+                ("route", route.to_owned()),
+                ("status", format!("{}xx", status / 100)),
+            ])
+            .inc();
+        if route.starts_with("/integrations/") || route == "/v2/enqueue" {
+            self.ingest_seconds.observe(took.as_secs_f64());
+        }
+    }
+
+    /// All that is counted here, under names of ours.
     #[must_use]
-    pub fn text(&self, readings: &[Reading]) -> String {
-        let mut registry = Registry::with_prefix("incidentd");
-        let counters = [
+    pub fn page(&self) -> Page {
+        let mut page = Page(Registry::with_prefix("incidentd"));
+        for (name, help, counter) in [
             ("ingest_requests", "Requests of alert senders", &self.requests),
-            ("ingest_alerts", "Alerts stored", &self.alerts),
             ("ingest_rejected", "Requests of senders that were refused", &self.rejected),
-            ("overloaded", "Requests answered 503", &self.overloaded),
+            ("overloaded", "Requests of senders answered 503", &self.overloaded),
+            ("logins_failed", "Logins with a wrong name or password", &self.logins_failed),
             ("events_emitted", "Events sent to sockets", &self.emitted),
             ("emit_failures", "Events that could not be queued for a socket", &self.emit_failures),
             ("sockets_lagging", "Sockets closed because they read too slowly", &self.lagging),
             ("events_skipped", "Events that no follower could handle", &self.skipped_events),
             ("follower_restarts", "Loops restarted after a panic or stall", &self.restarts),
             ("timers_handled", "Timers that fell due", &self.timers),
-        ];
-        for (name, help, counter) in counters {
-            registry.register(name, help, counter.clone());
+            ("incidents_retired", "Old incidents that are no longer kept", &self.retired),
+        ] {
+            page.counted(name, help, counter);
         }
+        let Page(registry) = &mut page;
+        registry.register("ingest_alerts", "Alerts stored, by source", self.alerts.clone());
+        let help = "Requests by method, route and class of status";
+        registry.register("http_requests", help, self.http.clone());
         registry.register("sockets", "Socket.IO connections", self.sockets.clone());
         registry.register("connections", "TCP connections", self.connections.clone());
-        for (name, help, value) in readings {
-            let gauge = Gauge::<i64>::default();
-            gauge.set(*value);
-            registry.register(*name, *help, gauge);
-        }
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &registry);
-        text
+        let help = "From a sender's request to its answer, on disk";
+        page.spread("ingest_request_seconds", help, &self.ingest_seconds);
+        page
     }
 
-    /// Whole seconds since the start.
+    /// How long this has been counted.
     #[must_use]
-    pub fn uptime_secs(&self) -> u64 {
-        self.started.elapsed().as_secs()
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 }

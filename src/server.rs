@@ -37,7 +37,7 @@ pub struct Server {
     pub listening: Vec<String>,
     pub app: App,
     pub metrics: Metrics,
-    config: Current,
+    shared: Shared,
     acceptor: Acceptor,
     loops: TaskTracker,
     stop: CancellationToken,
@@ -88,8 +88,8 @@ impl Server {
                 tracing::warn!(%error, "commands with --data-dir cannot reach this server");
             }
         }
-        let Shared { app, metrics, config, .. } = shared;
-        Ok(Self { addr, listening, app, metrics, config, acceptor, loops, stop })
+        let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
+        Ok(Self { addr, listening, app, metrics, shared, acceptor, loops, stop })
     }
 
     /// Serves the control socket alone, for one command on a host where no server runs.
@@ -102,13 +102,13 @@ impl Server {
         acceptor.router = front::before(routes::router(&shared), &shared);
         let control = listen::control(&shared.config().data_dir.join(CONTROL))?;
         tokio::spawn(acceptor.clone().accept_control(control));
-        let Shared { app, metrics, config, .. } = shared;
+        let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
         Ok(Self {
             addr: None,
             listening: Vec::new(),
             app,
             metrics,
-            config,
+            shared,
             acceptor,
             loops: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -130,20 +130,26 @@ impl Server {
     /// As `check`; then nothing has changed.
     pub fn reload(&self, new: &Config) -> Result<Shift> {
         new.check()?;
-        let (config, shift) = self.config.now().shifted(new);
+        let (config, shift) = self.shared.config.now().shifted(new);
         // Read again even under the same names: that is how a renewal is told.
         let read = tls::load(&new.tls)?;
         if let (Some(tls), Some(read)) = (&self.acceptor.tls, read) {
             tls.replace(read, &config.tls);
         }
-        self.config.replace(config);
+        self.shared.config.replace(config);
         Ok(shift)
     }
 
     /// The configuration that holds now.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
-        self.config.now()
+        self.shared.config.now()
+    }
+
+    /// What hangs, so that only a new start may help.
+    pub async fn stuck(&self) -> Vec<String> {
+        let faults = self.shared.faults().await;
+        faults.into_iter().filter(|fault| fault.stuck).map(|fault| fault.what).collect()
     }
 
     /// Takes no new requests, closes sockets, lets what is under way end, then cuts the rest.

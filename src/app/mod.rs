@@ -25,6 +25,7 @@ mod tokens;
 mod users;
 mod uses;
 mod visitor;
+pub mod vitals;
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock::Clock;
 use crate::domain::Seq;
 use crate::error::Result;
-use crate::store::{Figures, Store, Write};
+use crate::store::{Store, Write};
 
 pub use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
@@ -107,20 +108,6 @@ impl App {
     /// `Unavailable` when the database cannot be read.
     pub async fn events_after(&self, seq: Seq, limit: u32) -> Result<Vec<LogRow>> {
         self.0.store.events_after(seq, limit).await
-    }
-
-    /// What the writer has done so far, and bytes of the database and its log.
-    #[must_use]
-    pub fn figures(&self) -> (Figures, (u64, u64)) {
-        (self.0.store.figures(), self.0.store.sizes())
-    }
-
-    /// Open incidents: (triggered, acknowledged).
-    ///
-    /// # Errors
-    /// `Unavailable` when the database cannot be read.
-    pub async fn open_counts(&self) -> Result<(u64, u64)> {
-        self.0.store.read(|r| r.open_counts()).await
     }
 
     /// Can something be stored right now? Writes a row to find out.

@@ -1,4 +1,6 @@
 //! `incidentd serve`: configuration, the server, and its signals.
+use std::time::Duration;
+
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -66,17 +68,36 @@ async fn serve(config: crate::config::Config, sources: &Sources, level: &log::Le
         output::say(&format!("listening on {name}"));
     }
     tell(&[NotifyState::Ready]);
+    // Three signs of life within the time that systemd waits for one.
+    let every = sd_notify::watchdog_enabled().map(|within| within / 3);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => reload(&server, sources, level),
+            () = pause(every) => show_life(&server).await,
         }
     }
     tell(&[NotifyState::Stopping]);
     tracing::info!("stopping");
     server.stop().await;
     Ok(())
+}
+
+/// Never ends where nobody asks for signs of life.
+async fn pause(every: Option<Duration>) {
+    match every {
+        Some(every) => Clock::System.sleep(every).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells systemd that nothing hangs; if something does, says what, and systemd starts anew.
+async fn show_life(server: &Server) {
+    match server.stuck().await.as_slice() {
+        [] => tell(&[NotifyState::Watchdog]),
+        stuck => tracing::error!("no sign of life for systemd: {}", stuck.join("; ")),
+    }
 }
 
 /// Not under systemd there is nobody to tell.

@@ -94,10 +94,13 @@ async fn answer(shared: Shared, request: Request, next: Next) -> Response {
             .await
             .unwrap_or_else(|cause| panicked(&*cause))
     };
+    let metrics = shared.metrics.clone();
     let response = answer.await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    metrics.answered(method.as_str(), route, response.status().as_u16(), began.elapsed());
     tracing::debug!(
         %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        route,
         status = response.status().as_u16(),
         micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         client = client.map(tracing::field::display),

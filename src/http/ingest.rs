@@ -1,6 +1,6 @@
 //! Alert senders: each protocol's own words around one `App::take_in`. Answered after the commit.
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{MatchedPath, Path, Request, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::json;
@@ -38,6 +38,7 @@ async fn deliver(
     parse: impl FnOnce(&HeaderMap, &Bytes) -> Result<Parsed, Unusable>,
 ) -> Result<Stored> {
     shared.metrics.requests.inc();
+    let source = source(request.extensions());
     let stored = async {
         let (parts, stream) = request.into_parts();
         let declared = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
@@ -60,8 +61,23 @@ async fn deliver(
         store(shared, key, parsed, idempotency).await
     };
     let stored = stored.await;
-    count(shared, &stored);
+    count(shared, source, &stored);
     stored
+}
+
+/// The format, by the route that it came in by.
+fn source(of: &Extensions) -> &'static str {
+    match of
+        .get::<MatchedPath>()
+        .map(MatchedPath::as_str)
+        .and_then(|route| route.rsplit('/').next())
+    {
+        Some("alertmanager") => "alertmanager",
+        Some("alerts") => "prometheus",
+        Some("grafana") => "grafana",
+        Some("enqueue") => "pagerduty",
+        _ => "generic",
+    }
 }
 
 async fn store(
@@ -85,10 +101,15 @@ async fn reject(shared: &Shared, key: &Secret, why: &str) -> Result<()> {
     shared.app.note_rejection(key, text::cut(why, MAX_REASON)).await
 }
 
-fn count(shared: &Shared, stored: &Result<Stored>) {
+fn count(shared: &Shared, source: &str, stored: &Result<Stored>) {
     match stored {
         Ok(stored) => {
-            shared.metrics.alerts.inc_by(stored.outcomes.len() as u64);
+            let alerts = stored.outcomes.len() as u64;
+            shared
+                .metrics
+                .alerts
+                .get_or_create(&vec![("source", source.to_owned())])
+                .inc_by(alerts);
         }
         Err(error) if error.kind == Kind::Unavailable => {
             shared.metrics.overloaded.inc();
@@ -208,7 +229,7 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
         }
     };
     let stored = store(&shared, &Secret::new(event.routing_key), event.parsed, idempotency).await;
-    count(&shared, &stored);
+    count(&shared, source(&parts.extensions), &stored);
     match stored {
         Ok(stored) => {
             let dedup_key = stored.outcomes.first().map(|outcome| outcome.dedup_key.as_str());

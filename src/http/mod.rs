@@ -8,6 +8,7 @@ pub mod front;
 pub mod health;
 pub mod ingest;
 pub mod listen;
+pub mod metrics;
 pub mod mount;
 pub mod origin;
 pub mod people;

@@ -3,7 +3,7 @@ use super::mount::{Answer, Mounted};
 use super::{Shared, auth};
 use crate::api::{Nothing, Page, sessions, tokens, users};
 use crate::app::Opened;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
 /// The typed operations.
@@ -50,7 +50,11 @@ fn sessions_and_links(mounted: Mounted) -> Mounted {
     mounted
         .open(&sessions::LOG_IN, |s, c| async move {
             let password = Secret::new(c.body.password);
-            opened(&s, &s.app.log_in(&c.visitor, c.body.username, password).await?)
+            let found = s.app.log_in(&c.visitor, c.body.username, password).await;
+            if found.as_ref().is_err_and(|error| error.kind == Kind::Unauthenticated) {
+                s.metrics.logins_failed.inc();
+            }
+            opened(&s, &found?)
         })
         .mount(&sessions::LOG_OUT, |s, c| async move {
             s.app.log_out(&c.caller).await?;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
-use super::{Shared, backup, configuration, health, ingest, people, reply};
+use super::{Shared, backup, configuration, health, ingest, metrics, people, reply};
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
@@ -24,7 +24,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/v2/enqueue", post(ingest::pagerduty))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi))
         .merge(operations().router)
         .fallback(any(|| async { Error::not_found("This address").into_response() }))

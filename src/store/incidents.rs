@@ -16,6 +16,15 @@ pub struct NewIncident<'a> {
     pub key: &'a Key,
 }
 
+/// Open incidents that have these in common.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub team: String,
+    pub status: String,
+    pub urgency: String,
+    pub count: u64,
+}
+
 /// The columns that `incident_row` reads; the names of team and service as they are now.
 pub(super) const COLUMNS: &str = "i.doc, i.memory, i.alert_count, i.firing_count, \
      t.slug, t.name, s.slug, s.name";
@@ -157,15 +166,23 @@ impl Read<'_> {
         )
     }
 
-    /// How many incidents are open: (triggered, acknowledged).
-    pub fn open_counts(&self) -> Result<(u64, u64)> {
-        self.one(
-            "select coalesce(sum(status = 0), 0), coalesce(sum(status = 1), 0)
-             from incidents where status < 2",
+    /// How many incidents are open, by team, status and urgency.
+    pub fn open_counts(&self) -> Result<Vec<Open>> {
+        self.all(
+            "select t.slug, json_extract(i.doc, '$.status'), json_extract(i.doc, '$.urgency'),
+                count(*)
+             from incidents i join teams t on t.id = i.team_id where i.status < 2
+             group by 1, 2, 3",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| {
+                Ok(Open {
+                    team: row.get(0)?,
+                    status: row.get(1)?,
+                    urgency: row.get(2)?,
+                    count: row.get(3)?,
+                })
+            },
         )
-        .map(Option::unwrap_or_default)
     }
 }
 

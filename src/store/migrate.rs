@@ -18,7 +18,9 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
 /// "incd": marks the file as ours.
 const APPLICATION_ID: u32 = 0x696e_6364;
 
-fn newest() -> u32 {
+/// The number of the newest schema.
+#[must_use]
+pub fn newest() -> u32 {
     u32::try_from(FOLDER.dirs().count()).unwrap_or(u32::MAX)
 }
 

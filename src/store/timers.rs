@@ -1,4 +1,6 @@
 //! Timers: rows with a due time, so that a restart re-arms them by reading.
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::sql::{Read, Write, ms, time};
@@ -27,6 +29,19 @@ impl Read<'_> {
                 TimerKind::of_word(&kind).map(|kind| Timer { kind, subject, due_at })
             })
             .collect())
+    }
+
+    /// How many timers have been due for longer than `grace`, and how long the first of them.
+    pub fn late_timers(&self, now: Timestamp, grace: Duration) -> Result<(u64, Duration)> {
+        let due = now.saturating_sub(grace).unwrap_or(Timestamp::MIN);
+        let late: Option<(u64, Option<i64>)> = self.one(
+            "select count(*), min(due_at) from timers where due_at < ?1",
+            [ms(due)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let (count, first) = late.unwrap_or_default();
+        let late = first.map_or(0, |first| u64::try_from(ms(now) - first).unwrap_or(0));
+        Ok((count, Duration::from_millis(late)))
     }
 
     /// When the next timer falls due.

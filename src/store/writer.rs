@@ -9,12 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::sql::{self, Counters, Write};
 use crate::domain::Seq;
 use crate::error::{Error, Kind, Result};
+use crate::metrics::{seconds, sizes};
 
 /// Operations that may wait; beyond, callers are told to come back.
 const QUEUE: usize = 4_096;
@@ -23,11 +25,13 @@ const BATCH: usize = 256;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(50);
 
 /// Counts since the start, for metrics.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     pub operations: u64,
     pub batches: u64,
-    pub commit_micros: u64,
+    /// Operations in a transaction; seconds that its commit took.
+    pub batch_sizes: Histogram,
+    pub commit_seconds: Histogram,
     pub failed_commits: u64,
     pub waiting: u64,
     /// The last commit failed: nothing can be stored now.
@@ -36,17 +40,29 @@ pub struct Figures {
     pub failed_ago: Option<Duration>,
 }
 
-#[derive(Default)]
 struct Counts {
     operations: AtomicU64,
     batches: AtomicU64,
-    commit_micros: AtomicU64,
+    batch_sizes: Histogram,
+    commit_seconds: Histogram,
     failed_commits: AtomicU64,
     failing: AtomicBool,
     last_failure: Mutex<Option<Instant>>,
 }
 
 impl Counts {
+    fn new() -> Self {
+        Self {
+            operations: AtomicU64::default(),
+            batches: AtomicU64::default(),
+            batch_sizes: sizes(),
+            commit_seconds: seconds(),
+            failed_commits: AtomicU64::default(),
+            failing: AtomicBool::default(),
+            last_failure: Mutex::default(),
+        }
+    }
+
     fn fail(&self) {
         self.failed_commits.fetch_add(1, Ordering::Relaxed);
         // Nothing can panic while it is held.
@@ -131,7 +147,7 @@ impl Writer {
         let counters = Counters::load(&conn).map_err(sql::failed)?;
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (head, follow) = watch::channel(Seq(counters.seq));
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(Counts::new());
         let running = Arc::new(AtomicBool::new(true));
         spawn_checkpointer(path, &running, &counts)?;
         let thread = Thread {
@@ -177,7 +193,8 @@ impl Writer {
         Figures {
             operations: counts.operations.load(Ordering::Relaxed),
             batches: counts.batches.load(Ordering::Relaxed),
-            commit_micros: counts.commit_micros.load(Ordering::Relaxed),
+            batch_sizes: counts.batch_sizes.clone(),
+            commit_seconds: counts.commit_seconds.clone(),
             failed_commits: counts.failed_commits.load(Ordering::Relaxed),
             waiting: self.queue.as_ref().map_or(0, |queue| QUEUE - queue.capacity()) as u64,
             failing: counts.failing.load(Ordering::Relaxed),
@@ -213,6 +230,9 @@ impl Thread {
             }
             self.counts.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
             self.counts.batches.fetch_add(1, Ordering::Relaxed);
+            self.counts
+                .batch_sizes
+                .observe(f64::from(u16::try_from(batch.len()).unwrap_or(u16::MAX)));
             let committed = self.write_batch(&mut batch);
             self.counts.failing.store(committed.is_err(), Ordering::Relaxed);
             if let Err(error) = &committed {
@@ -280,8 +300,7 @@ impl Thread {
         }
         let started = Instant::now();
         self.execute("commit")?;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.counts.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        self.counts.commit_seconds.observe(started.elapsed().as_secs_f64());
         Ok(())
     }
 

@@ -347,11 +347,11 @@ fn toml_service() -> Value {
 #[tokio::test]
 async fn many_who_ask_whether_it_is_ready_cost_one_write() {
     let server = TestServer::start().await;
-    let before = server.server().app.figures().0.operations;
+    let before = server.server().app.figures().operations;
     let asks = (0..200).map(|_| status(&server.url, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"));
     for status in futures_util::future::join_all(asks).await {
         assert_eq!(status, 200);
     }
-    let after = server.server().app.figures().0.operations;
+    let after = server.server().app.figures().operations;
     assert!(after - before < 40, "{}", after - before);
 }

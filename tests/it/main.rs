@@ -31,6 +31,7 @@ mod slow;
 mod sockets;
 mod tls;
 mod upkeep;
+mod vitals;
 mod walkthrough;
 mod wire;
 mod writer;
