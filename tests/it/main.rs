@@ -5,6 +5,7 @@ mod api;
 mod backup;
 mod bad_input;
 mod commands;
+mod configuration;
 mod door;
 mod faults;
 mod frames;
