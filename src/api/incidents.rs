@@ -54,6 +54,8 @@ pub struct ListQuery {
     /// Text in title, service or id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// Matchers, of which all must hold: `name=value`, `!=`, `=~` or `!~` with a regular
+    /// expression; `@service`, `@team` and `@severity` are ours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub label: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

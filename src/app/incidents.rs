@@ -7,15 +7,16 @@ use super::{App, Caller, Need};
 use crate::api::incidents::{ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
 use crate::api::live::MAX_TEAMS;
 use crate::api::{MAX_PAGE, PAGE};
+use crate::domain::matcher::NoMatcher;
 use crate::domain::member::MemberView;
 use crate::domain::{
-    Alert, Change, Incident, IncidentId, Seq, Update, UpdateReason, Urgency, UserId,
+    Alert, Change, Incident, IncidentId, Matcher, Seq, Update, UpdateReason, Urgency, UserId,
 };
 use crate::error::{Error, Result};
 use crate::store::{Filter, LogRow, Read, Sort, User, Write};
 
-/// Labels that a list can be narrowed by at once.
-const MAX_LABEL_FILTERS: usize = 16;
+/// Matchers that a list can be narrowed by at once.
+const MAX_MATCHERS: usize = 16;
 
 /// An incident that a person opens.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl App {
                     statuses: StatusFilter::statuses(&query.status),
                     urgency: query.urgency,
                     text: query.q.clone(),
-                    labels: label_pairs(&query.label)?,
+                    matchers: matchers(&query.label)?,
                     since: query.since,
                     until: query.until,
                     sort: if query.sort == Some(Order::New) { Sort::New } else { Sort::Need },
@@ -199,17 +200,13 @@ pub fn page_size(limit: Option<u32>) -> Result<u32> {
     }
 }
 
-fn label_pairs(labels: &[String]) -> Result<Vec<(String, String)>> {
-    if labels.len() > MAX_LABEL_FILTERS {
-        let why = format!("stands more than {MAX_LABEL_FILTERS} times");
-        return Err(Error::invalid("label", why));
+fn matchers(given: &[String]) -> Result<Vec<Matcher>> {
+    if given.len() > MAX_MATCHERS {
+        return Err(Error::invalid("label", format!("stands more than {MAX_MATCHERS} times")));
     }
-    labels
+    given
         .iter()
-        .map(|label| match label.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-            _ => Err(Error::invalid("label", "must be written name=value")),
-        })
+        .map(|text| text.parse().map_err(|why: NoMatcher| Error::invalid("label", why.to_string())))
         .collect()
 }
 

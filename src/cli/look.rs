@@ -7,7 +7,7 @@ use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
 use crate::domain::event::Event;
-use crate::domain::{Incident, IncidentId, Span};
+use crate::domain::{Incident, IncidentId, Matcher, Span};
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -29,9 +29,10 @@ pub struct List {
     /// Only what was opened within this time
     #[arg(long, value_name = "DURATION")]
     since: Option<Span>,
-    /// Only with this label; may repeat
+    /// Only what this matches; may repeat, and all must hold. Also `!=`, and with a regular
+    /// expression `=~` and `!~`; bare names are labels, `@service`, `@team`, `@severity` are ours
     #[arg(long, value_name = "NAME=VALUE")]
-    label: Vec<String>,
+    label: Vec<Matcher>,
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
@@ -48,7 +49,7 @@ impl List {
             service: self.service,
             status: if self.all { vec![StatusFilter::All] } else { self.status },
             assignee: self.mine.then(|| "me".to_owned()),
-            label: self.label,
+            label: self.label.iter().map(ToString::to_string).collect(),
             since: self
                 .since
                 .map(|span| super::now().saturating_sub(span.duration()).unwrap_or(Timestamp::MIN)),

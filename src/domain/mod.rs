@@ -6,6 +6,7 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod intake;
+pub mod matcher;
 pub mod member;
 mod merge;
 pub mod service;
@@ -22,6 +23,7 @@ pub use id::{
     AlertId, IncidentId, IntegrationId, Seq, ServiceId, SessionId, TeamId, TokenId, UserId,
 };
 pub use incident::{Incident, Status};
+pub use matcher::Matcher;
 pub use member::Member;
 pub use service::Service;
 pub use span::Span;

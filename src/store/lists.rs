@@ -1,10 +1,16 @@
 //! Lists of incidents: keyset pages, one indexed query a team, merged here.
 use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
 use super::incidents::{COLUMNS, TABLES, cursor_after, placed};
 use super::sql::{Read, ms};
-use crate::domain::{Incident, ServiceId, Status, TeamId, Urgency, UserId};
+use crate::domain::matcher::Subject;
+use crate::domain::{Incident, Matcher, ServiceId, Status, TeamId, Urgency, UserId};
 use crate::error::{Error, Result};
 
 /// The order of a list.
@@ -38,7 +44,7 @@ pub struct Filter {
     pub urgency: Option<Urgency>,
     /// Text in title, id or service.
     pub text: Option<String>,
-    pub labels: Vec<(String, String)>,
+    pub matchers: Vec<Matcher>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub sort: Sort,
@@ -143,12 +149,20 @@ impl Filter {
                 [lower.clone().into(), id.into(), lower.into()],
             );
         }
-        for (name, value) in &self.labels {
-            all.and(
-                "exists (select 1 from json_each(i.doc, '$.labels') l
-                    where l.key = ? and l.value = ?)",
-                [name.clone().into(), value.clone().into()],
-            );
+        for matcher in &self.matchers {
+            let text = matcher.to_string().into();
+            match matcher.subject() {
+                Subject::Label(name) => all.and(
+                    "accepts(?, (select l.value from json_each(i.doc, '$.labels') l
+                        where l.key = ?))",
+                    [text, name.clone().into()],
+                ),
+                Subject::Service => all.and("accepts(?, s.slug)", [text]),
+                Subject::Team => all.and("accepts(?, t.slug)", [text]),
+                Subject::Severity => {
+                    all.and("accepts(?, json_extract(i.doc, '$.severity'))", [text]);
+                }
+            }
         }
         if let Some(since) = self.since {
             all.and("i.created_at >= ?", [ms(since).into()]);
@@ -206,6 +220,34 @@ impl Read<'_> {
         let next = found.last().filter(|_| more).map(|(incident, _)| cursor_after(incident));
         Ok((found.into_iter().map(|(incident, _)| incident).collect(), next))
     }
+}
+
+/// Matchers that a connection keeps compiled.
+const KEPT: usize = 64;
+
+/// Teaches SQL to ask a matcher: `accepts(matcher, value)`; no value is an empty one.
+pub(super) fn teach_matchers(conn: &Connection) -> rusqlite::Result<()> {
+    let kept: Mutex<HashMap<String, Arc<Matcher>>> = Mutex::default();
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    conn.create_scalar_function("accepts", 2, flags, move |call| {
+        let matcher = call.get_or_create_aux(0, |text| {
+            let text = text.as_str()?;
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(matcher) = kept.get(text) {
+                return Ok(matcher.clone());
+            }
+            let matcher: Arc<Matcher> = Arc::new(text.parse::<Matcher>()?);
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            kept.insert(text.to_owned(), matcher.clone());
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(matcher)
+        })?;
+        let value = call.get_raw(1).as_str_or_null()?;
+        Ok(matcher.accepts(value.unwrap_or_default()))
+    })
 }
 
 #[cfg(test)]

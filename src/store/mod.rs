@@ -191,6 +191,7 @@ fn harden(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(Duration::from_secs(5))?;
+    lists::teach_matchers(conn)?;
     conn.execute_batch("pragma foreign_keys = on; pragma cell_size_check = on")
 }
 

@@ -15,6 +15,7 @@ mod house;
 mod intake;
 mod lagging;
 mod lifecycle;
+mod matching;
 mod merging;
 mod model;
 mod once;
