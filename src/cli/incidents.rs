@@ -1,96 +1,21 @@
 //! What responders type.
-use std::io::Read;
-
 use clap::Args;
 use jiff::Timestamp;
 
+use super::chosen::{Chosen, Ids, One, Picked, parse_id, read_stdin};
 use super::connect::connect;
-use super::look::{One, parse_id};
 use super::{Common, Format, output};
-use crate::api::incidents::{self as api, ListQuery, Outcome};
-use crate::api::{MAX_PAGE, Nothing};
+use crate::api::Nothing;
+use crate::api::incidents::{self as api, Outcome};
 use crate::client::Client;
-use crate::domain::alert::Labels;
-use crate::domain::{Action, IncidentId, Link, Severity, Span};
-use crate::error::{Error, Kind, Result};
+use crate::domain::{Action, Link, Severity, Span};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
-
-/// Which incidents: ids, or a filter.
-#[derive(Args)]
-pub struct Ids {
-    /// `42`, `#42`, an incident's address, or `-` to read them from stdin
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
-}
 
 impl Ids {
     pub async fn run(self, common: &Common, action: Action) -> Result<()> {
         let client = connect(common)?;
-        act(&client, common, read_ids(&self.ids)?, &action).await
-    }
-}
-
-/// Which incidents: ids, or all open ones of somebody, a team or a service.
-#[derive(Args)]
-struct Chosen {
-    /// `42`, `#42`, an incident's address, or `-` to read them from stdin
-    #[arg(value_name = "ID", required_unless_present_any = ["mine", "team", "service"])]
-    ids: Vec<String>,
-    /// All open ones that are assigned to me
-    #[arg(long, conflicts_with = "ids")]
-    mine: bool,
-    /// All open ones of this team
-    #[arg(long, conflicts_with = "ids")]
-    team: Option<String>,
-    /// All open ones of this service
-    #[arg(long, conflicts_with = "ids")]
-    service: Option<String>,
-    /// Do not ask before acting on several
-    #[arg(long)]
-    yes: bool,
-}
-
-impl Chosen {
-    async fn find(self, client: &Client, verb: &str) -> Result<Vec<IncidentId>> {
-        if !self.ids.is_empty() {
-            return read_ids(&self.ids);
-        }
-        let mut query = ListQuery {
-            team: self.team.into_iter().collect(),
-            service: self.service,
-            assignee: self.mine.then(|| "me".to_owned()),
-            limit: Some(MAX_PAGE),
-            ..ListQuery::default()
-        };
-        let mut ids = Vec::new();
-        loop {
-            let page = client.call(&api::LIST, Nothing {}, &query, &Nothing {}).await?;
-            ids.extend(page.items.into_iter().map(|incident| incident.id));
-            match page.next_cursor {
-                Some(next) => query.cursor = Some(next),
-                None => break,
-            }
-        }
-        if ids.len() > 1 && !self.yes {
-            confirm(&format!("{verb} {} incidents?", ids.len()))?;
-        }
-        Ok(ids)
-    }
-}
-
-/// Asks on a terminal; elsewhere `--yes` must have said so.
-fn confirm(question: &str) -> Result<()> {
-    use std::io::IsTerminal;
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::refused(format!("{question} Nobody can be asked here."))
-            .hint("Say --yes to act on all of them."));
-    }
-    output::say(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(Error::internal)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Error::refused("Nothing was done.")),
+        act(&client, common, self.read()?, &action).await
     }
 }
 
@@ -111,10 +36,10 @@ pub struct Ack {
 impl Ack {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let ids = self.chosen.find(&client, "Acknowledge").await?;
+        let picked = self.chosen.find(&client, "Acknowledge").await?;
         let action =
             Action::Acknowledge { span: self.span, until: None, note: self.note, take: self.take };
-        act(&client, common, ids, &action).await
+        act(&client, common, picked, &action).await
     }
 }
 
@@ -132,8 +57,8 @@ pub struct Resolve {
 impl Resolve {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let ids = self.chosen.find(&client, "Resolve").await?;
-        act(&client, common, ids, &Action::Resolve { note: self.note, hold: self.hold }).await
+        let picked = self.chosen.find(&client, "Resolve").await?;
+        act(&client, common, picked, &Action::Resolve { note: self.note, hold: self.hold }).await
     }
 }
 
@@ -213,39 +138,49 @@ impl Note {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
         let body = if self.text == "-" { read_stdin()? } else { self.text };
-        let id = self.id.id()?;
-        act(&client, common, vec![id], &Action::AddNote { body }).await
+        let picked = Picked { ids: vec![self.id.id()?], one: true };
+        act(&client, common, picked, &Action::AddNote { body }).await
     }
 }
 
+/// Where an integration's key may lie.
+const KEY: &str = "INCIDENTD_KEY";
+
 #[derive(Args)]
 pub struct Trigger {
-    #[arg(long, required_unless_present = "key")]
+    /// Of which service; left out with --key, which is of one
+    #[arg(long, value_name = "SLUG")]
     service: Option<String>,
-    #[arg(long)]
+    /// What is wrong, in one line
+    #[arg(long, value_name = "TEXT")]
     title: String,
+    /// How bad it is (default error)
     #[arg(long, value_enum)]
     severity: Option<Severity>,
     /// What makes two of them the same; left out: the title
-    #[arg(long)]
+    #[arg(long, value_name = "KEY")]
     dedup_key: Option<String>,
-    #[arg(long, value_name = "NAME=VALUE")]
-    label: Vec<String>,
+    /// May repeat
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_label)]
+    label: Vec<(String, String)>,
+    /// An address to show with it; may repeat
     #[arg(long, value_name = "URL")]
     link: Vec<String>,
-    /// An integration's key instead of a person's token
-    #[arg(long, env = "INCIDENTD_KEY", hide_env_values = true, conflicts_with = "service")]
+    /// An integration's key instead of a person's token and --service; also `INCIDENTD_KEY`
+    #[arg(long, value_name = "KEY", conflicts_with = "service")]
     key: Option<String>,
 }
 
 impl Trigger {
     pub async fn run(self, common: &Common) -> Result<()> {
-        let mut labels = Labels::new();
-        for label in &self.label {
-            let (name, value) = label
-                .split_once('=')
-                .ok_or_else(|| Error::usage("--label must be written name=value."))?;
-            labels.insert(name.to_owned(), value.to_owned());
+        // A service that was named wins over a key that happens to lie in the environment.
+        let key = match &self.service {
+            Some(_) => None,
+            None => self.key.or_else(|| std::env::var(KEY).ok().filter(|key| !key.is_empty())),
+        };
+        if self.service.is_none() && key.is_none() {
+            return Err(Error::usage("Of which service is it?")
+                .hint("Say --service SLUG, or give an integration's key in INCIDENTD_KEY."));
         }
         let links = self.link.iter().map(|href| Link { href: href.clone(), text: String::new() });
         let body = api::Trigger {
@@ -256,41 +191,42 @@ impl Trigger {
             severity: self.severity,
             urgency: None,
             description: String::new(),
-            labels,
+            labels: self.label.into_iter().collect(),
             links: links.collect(),
             to: None,
         };
-        let outcome: Outcome = match &self.key {
+        let outcome: Outcome = match &key {
             Some(key) => {
                 let client = Client::new(&common.server, None, common.timeout())?;
                 client.send_alert(&Secret::new(key), &body).await?
             }
             None => connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?,
         };
-        if common.output == Format::Json {
+        if common.output == Format::Json && !common.quiet {
             return output::json(&outcome);
         }
-        if let Some(id) = outcome.incident_id {
-            output::line(&id.to_string());
-        }
+        output::ids(outcome.incident_id);
         Ok(())
     }
 }
 
+fn parse_label(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be written name=value".into()),
+    }
+}
+
 /// Acts on each; all are tried. Failures of one kind give its exit code, of several 1.
-async fn act(
-    client: &Client,
-    common: &Common,
-    ids: Vec<IncidentId>,
-    action: &Action,
-) -> Result<()> {
+async fn act(client: &Client, common: &Common, picked: Picked, action: &Action) -> Result<()> {
     let mut failures: Vec<Error> = Vec::new();
     let mut acted = Vec::new();
-    let several = ids.len() > 1;
-    for id in ids {
+    for id in picked.ids {
         match client.call_once(&api::ACT, id, action).await {
             Ok(one) => {
-                if common.output == Format::Text {
+                if common.quiet {
+                    output::ids([id]);
+                } else if common.output == Format::Text {
                     output::line(&one.message);
                 }
                 acted.push(one);
@@ -298,46 +234,14 @@ async fn act(
             Err(error) => failures.push(error),
         }
     }
-    if common.output == Format::Json && !acted.is_empty() {
-        match acted.as_slice() {
-            [one] if !several => output::json(one)?,
-            all => output::json(&all)?,
+    if common.output == Format::Json && !common.quiet {
+        match (picked.one, acted.as_slice()) {
+            (true, []) => {}
+            (true, [one, ..]) => output::json(one)?,
+            (false, all) => output::json(&all)?,
         }
     }
-    let Some(last) = failures.pop() else { return Ok(()) };
-    // Each is said once: all but the last here, the last by whoever ends the command.
-    for error in &failures {
-        output::error(error, common.output == Format::Json);
-    }
-    if failures.iter().all(|error| error.kind == last.kind) {
-        return Err(last);
-    }
-    output::error(&last, common.output == Format::Json);
-    let all = failures.len() + 1;
-    Err(Error::new(Kind::Internal, format!("{all} incidents could not be acted on.")))
-}
-
-fn read_stdin() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(1024 * 1024)
-        .read_to_string(&mut text)
-        .map_err(|_| Error::invalid("stdin", "is not readable text"))?;
-    Ok(text)
-}
-
-fn read_ids(given: &[String]) -> Result<Vec<IncidentId>> {
-    let mut ids = Vec::new();
-    for text in given {
-        if text == "-" {
-            for word in read_stdin()?.split_whitespace() {
-                ids.push(parse_id(word)?);
-            }
-        } else {
-            ids.push(parse_id(text)?);
-        }
-    }
-    Ok(ids)
+    output::failures(failures, common.output == Format::Json)
 }
 
 #[cfg(test)]

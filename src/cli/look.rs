@@ -1,21 +1,25 @@
 //! Looking: lists, one incident, what happened to it.
+use std::io::IsTerminal;
+
 use clap::Args;
 use jiff::Timestamp;
 
+use super::chosen::{One, list};
 use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
 use crate::domain::event::Event;
-use crate::domain::{Incident, IncidentId, Matcher, Span};
-use crate::error::{Error, Result};
+use crate::domain::{Incident, Matcher, Span};
+use crate::error::Result;
 
 #[derive(Args)]
 pub struct List {
     /// Only this team's; may repeat
-    #[arg(long)]
+    #[arg(long, value_name = "SLUG")]
     team: Vec<String>,
-    #[arg(long)]
+    /// Only this service's
+    #[arg(long, value_name = "SLUG")]
     service: Option<String>,
     /// Statuses to show; may repeat
     #[arg(long, value_enum)]
@@ -26,9 +30,9 @@ pub struct List {
     /// Resolved ones too
     #[arg(long)]
     all: bool,
-    /// Only what was opened within this time
-    #[arg(long, value_name = "DURATION")]
-    since: Option<Span>,
+    /// Only what was opened within this time, or since a moment (RFC 3339)
+    #[arg(long, value_name = "24h", value_parser = parse_since)]
+    since: Option<Timestamp>,
     /// Only what this matches; may repeat, and all must hold. Also `!=`, and with a regular
     /// expression `=~` and `!~`; bare names are labels, `@service`, `@team`, `@severity` are ours
     #[arg(long, value_name = "NAME=VALUE")]
@@ -36,52 +40,49 @@ pub struct List {
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Print ids only
-    #[arg(short, long)]
-    quiet: bool,
 }
 
 impl List {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let mut query = ListQuery {
+        let query = ListQuery {
             team: self.team,
             service: self.service,
             status: if self.all { vec![StatusFilter::All] } else { self.status },
             assignee: self.mine.then(|| "me".to_owned()),
             label: self.label.iter().map(ToString::to_string).collect(),
-            since: self
-                .since
-                .map(|span| super::now().saturating_sub(span.duration()).unwrap_or(Timestamp::MIN)),
+            since: self.since,
             ..ListQuery::default()
         };
-        let mut found: Vec<Incident> = Vec::new();
-        while (found.len() as u64) < u64::from(self.limit) {
-            let left = self.limit - u32::try_from(found.len()).unwrap_or(self.limit);
-            query.limit = Some(left.min(MAX_PAGE));
-            let page = client.call(&api::LIST, Nothing {}, &query, &Nothing {}).await?;
-            found.extend(page.items);
-            match page.next_cursor {
-                Some(next) => query.cursor = Some(next),
-                None => break,
-            }
-        }
-        if self.quiet {
-            for incident in &found {
-                output::line(&incident.id.to_string());
-            }
+        let open = query == ListQuery::default();
+        let (found, more) = list(&client, query, u64::from(self.limit)).await?;
+        if common.quiet {
+            output::ids(found.iter().map(|incident| incident.id));
             return Ok(());
         }
         if common.output == Format::Json {
             return output::json(&found);
         }
         if found.is_empty() {
-            output::say("Nothing is open.");
+            output::say(if open { "Nothing is open." } else { "Nothing matches." });
+            return Ok(());
         }
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
         output::table(&["STATUS", "AGE", "ID", "TITLE", "SERVICE", "WHO", "ALERTS"], &rows);
+        if more && std::io::stdout().is_terminal() {
+            output::say(&format!("There are more: --limit {}.", self.limit.saturating_mul(2)));
+        }
         Ok(())
     }
+}
+
+/// So long ago, or a moment.
+fn parse_since(text: &str) -> std::result::Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let span: Span = text.parse().map_err(|_| "write 90s, 30m, 24h, 3d or a moment".to_owned())?;
+    Ok(super::now().saturating_sub(span.duration()).unwrap_or(Timestamp::MIN))
 }
 
 fn row(incident: &Incident) -> Vec<String> {
@@ -110,18 +111,7 @@ fn standing(incident: &Incident) -> &'static str {
     }
 }
 
-#[derive(Args)]
-pub struct One {
-    /// `42`, `#42` or an incident's address
-    #[arg(value_name = "ID")]
-    id: String,
-}
-
 impl One {
-    pub(super) fn id(&self) -> Result<IncidentId> {
-        parse_id(&self.id)
-    }
-
     pub async fn show(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
         let id = self.id()?;
@@ -129,15 +119,7 @@ impl One {
         if common.output == Format::Json {
             return output::json(&incident);
         }
-        for (name, value) in facts(&incident) {
-            output::line(&format!("{name:<14}{value}"));
-        }
-        if !incident.description.is_empty() {
-            output::line("");
-            for text in incident.description.lines() {
-                output::line(text);
-            }
-        }
+        output::facts(&facts(&incident));
         Ok(())
     }
 
@@ -160,16 +142,19 @@ impl One {
         let rows = events
             .iter()
             .filter_map(|event| serde_json::from_str::<Event>(event.0.get()).ok())
-            .map(|event| vec![event.at.to_string(), event.actor.name.clone(), event.change.words()])
+            .map(|event| {
+                vec![output::clock(event.at), event.actor.name.clone(), event.change.words()]
+            })
             .collect::<Vec<_>>();
-        output::table(&["AT", "WHO", "WHAT"], &rows);
+        output::prose(&["AT", "WHO", "WHAT"], &rows);
         Ok(())
     }
 }
 
 fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     let mut facts = vec![
-        ("Incident", format!("{} {}", incident.id, incident.title)),
+        ("Incident", incident.id.to_string()),
+        ("Title", incident.title.clone()),
         ("Status", format!("{} ({} urgency)", incident.status.word(), incident.urgency.word())),
         ("Severity", incident.severity.word().to_owned()),
         ("Team", incident.team.slug.clone()),
@@ -178,26 +163,27 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     add("Service", incident.service.as_ref().map(|service| service.slug.clone()));
     let who: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
     add("Assigned to", (!who.is_empty()).then(|| who.join(", ")));
-    add("Opened", Some(incident.created_at.to_string()));
+    add("Opened", Some(output::clock(incident.created_at)));
     add(
         "Acknowledged",
         incident
             .acknowledged_by
             .as_ref()
             .zip(incident.acknowledged_at)
-            .map(|(by, at)| format!("{at} by {}", by.name)),
+            .map(|(by, at)| format!("{} by {}", output::clock(at), by.name)),
     );
-    add("Until", incident.acknowledged_until.or(incident.snoozed_until).map(|at| at.to_string()));
+    add("Until", incident.acknowledged_until.or(incident.snoozed_until).map(output::clock));
     add(
         "Resolved",
         incident
             .resolved_by
             .as_ref()
             .zip(incident.resolved_at)
-            .map(|(by, at)| format!("{at} by {}", by.name)),
+            .map(|(by, at)| format!("{} by {}", output::clock(at), by.name)),
     );
+    add("Merged into", incident.merged_into.map(|id| id.to_string()));
     add("Note", incident.resolution_note.clone());
-    add("Held until", incident.held_until.map(|at| at.to_string()));
+    add("Held until", incident.held_until.map(output::clock));
     add(
         "Alerts",
         Some(format!("{} reported, {} firing", incident.alert_count, incident.firing_count)),
@@ -208,35 +194,7 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     for link in &incident.links {
         add("Link", Some(format!("{} {}", link.text, link.href)));
     }
+    add("Description", Some(incident.description.clone()).filter(|text| !text.is_empty()));
     add("Open at", Some(incident.url.clone()));
     facts
-}
-
-/// `42`, `#42` or `https://…/incidents/42`.
-pub(super) fn parse_id(text: &str) -> Result<IncidentId> {
-    let last = match text.split_once("/incidents/") {
-        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
-        None => text.trim_start_matches('#'),
-    };
-    match last.parse() {
-        Ok(IncidentId(id)) if id > 0 => Ok(IncidentId(id)),
-        _ => Err(Error::usage(format!("`{text}` is no incident; write 42 or its address."))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_read_as_people_write_them() {
-        for text in
-            ["42", "#42", "https://oncall.example.com/incidents/42", "http://x/incidents/42?a#b"]
-        {
-            assert_eq!(parse_id(text).expect(text), IncidentId(42), "{text}");
-        }
-        for text in ["", "x", "-1", "0", "4 2", "https://example.com/42"] {
-            assert!(parse_id(text).is_err(), "{text}");
-        }
-    }
 }

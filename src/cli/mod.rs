@@ -1,6 +1,7 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
 mod audit;
 mod backup;
+mod chosen;
 mod configuration;
 mod connect;
 mod incidents;
@@ -13,6 +14,7 @@ mod people;
 mod serve;
 mod services;
 mod settings;
+mod table;
 mod teams;
 mod tokens;
 
@@ -20,11 +22,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::domain::Span;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// On-call and incident alerting in one binary: alerts in, incidents out, live.
 #[derive(Parser)]
@@ -51,6 +54,9 @@ struct Common {
     /// Output: a table on a terminal, tab-separated lines in a pipe, or JSON
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
     output: Format,
+    /// Print ids only, nothing else
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 impl Common {
@@ -72,17 +78,17 @@ enum Command {
     /// List incidents: open ones of all my teams, unless asked otherwise
     List(look::List),
     /// Show an incident
-    Show(look::One),
+    Show(chosen::One),
     /// Show what happened to an incident
-    Timeline(look::One),
+    Timeline(chosen::One),
     /// Acknowledge incidents: I have it, stop paging
     Ack(incidents::Ack),
     /// Resolve incidents
     Resolve(incidents::Resolve),
     /// Give acknowledged incidents back: they are triggered again
-    Unack(incidents::Ids),
+    Unack(chosen::Ids),
     /// Reopen resolved incidents
-    Reopen(incidents::Ids),
+    Reopen(chosen::Ids),
     /// Acknowledge an incident for a while; then it is triggered again
     Snooze(incidents::Snooze),
     /// Give an incident to somebody
@@ -142,8 +148,10 @@ Every command explains itself with --help.
 /// Parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    refuse_token_in_arguments();
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let Some(command) = cli.command else {
         output::data(OVERVIEW);
         return ExitCode::SUCCESS;
@@ -189,7 +197,11 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Restore(restore) => restore.run(common),
         Command::Config(config) => config.run(),
         Command::Version => {
-            output::line(env!("CARGO_PKG_VERSION"));
+            let version = env!("CARGO_PKG_VERSION");
+            if common.output == Format::Json {
+                return output::json(&serde_json::json!({"version": version}));
+            }
+            output::line(version);
             Ok(())
         }
     }
@@ -205,18 +217,45 @@ fn finish(outcome: Result<()>, format: Format) -> ExitCode {
     }
 }
 
-/// Everybody on the host can read a process's arguments.
-fn refuse_token_in_arguments() {
-    let given = std::env::args().skip(1).any(|argument| argument.starts_with("--token"));
-    if given {
-        Cli::command()
-            .error(
-                clap::error::ErrorKind::UnknownArgument,
-                "a token on the command line can be read by everybody on this host; \
-                 put it into INCIDENTD_TOKEN",
-            )
-            .exit();
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    // Everybody on the host can read a process's arguments.
+    let mut arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    if arguments.any(|argument| argument.to_string_lossy().starts_with("--token")) {
+        return Err(Cli::command().error(
+            ErrorKind::UnknownArgument,
+            "a token on the command line can be read by everybody on this host; \
+             put it into INCIDENTD_TOKEN",
+        ));
     }
+    Cli::try_parse()
+}
+
+/// Help that was asked for, or what was typed wrongly: words of others may be in that.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nobody reads what goes wrong here.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    if json_was_asked() {
+        let text = text.trim_start_matches("error: ");
+        let mut paragraphs = text.split("\n\n").map(str::trim);
+        let what = Error::usage(paragraphs.next().unwrap_or_default());
+        output::error(&what.hint(paragraphs.next().unwrap_or_default()), true);
+    } else {
+        text.trim_end().lines().for_each(output::say);
+    }
+    ExitCode::from(Kind::Usage.exit())
+}
+
+/// `-o json`, in whatever form, of arguments that could not be read.
+fn json_was_asked() -> bool {
+    let given: Vec<String> = std::env::args().collect();
+    let apart = given
+        .windows(2)
+        .any(|two| matches!(two[0].as_str(), "-o" | "--output") && two[1] == "json");
+    apart || given.iter().any(|one| matches!(one.as_str(), "-ojson" | "-o=json" | "--output=json"))
 }
 
 /// Now, for commands.

@@ -1,14 +1,21 @@
-//! What is printed: data on stdout, words on stderr; aligned for people, tab-separated for pipes,
+//! What is printed: data on stdout, words on stderr; tables for people, tab-separated for pipes,
 //! JSON where asked. Nothing that a sender wrote reaches a terminal raw.
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
+use crate::domain::IncidentId;
 use crate::domain::text::shown;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+pub use super::table::{facts, prose, table};
+
+/// May colours be used? On a terminal that knows them; NO_COLOR and CLICOLOR_FORCE decide first.
+pub fn is_coloured(stream: &impl anstream::stream::RawStream) -> bool {
+    anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never
+}
 
 /// Text as it is, ours alone.
 pub fn data(text: &str) {
@@ -26,6 +33,13 @@ pub fn data(text: &str) {
 /// One line of data.
 pub fn line(text: &str) {
     data(&format!("{}\n", shown(text)));
+}
+
+/// Ids alone, one a line: what `-q` prints.
+pub fn ids(ids: impl IntoIterator<Item = IncidentId>) {
+    for id in ids {
+        line(&id.to_string());
+    }
 }
 
 /// One line of words for a person.
@@ -78,35 +92,20 @@ pub fn error(error: &Error, as_json: bool) {
     }
 }
 
-/// Rows under a header: aligned on a terminal; in a pipe tab-separated, no header, nothing cut.
-pub fn table(header: &[&str], rows: &[Vec<String>]) {
-    if !std::io::stdout().is_terminal() {
-        for row in rows {
-            let cells: Vec<Cow<'_, str>> = row.iter().map(|cell| shown(cell)).collect();
-            data(&format!("{}\n", cells.join("\t")));
-        }
-        return;
+/// What is left of several tries: each failure is said once, all but the last here, the last by
+/// whoever ends the command. Failures of one kind give its exit code, of several 1.
+pub fn failures(mut failures: Vec<Error>, as_json: bool) -> Result<()> {
+    let Some(last) = failures.pop() else { return Ok(()) };
+    for failure in &failures {
+        error(failure, as_json);
     }
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
-    let rows: Vec<Vec<Cow<'_, str>>> =
-        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
-        }
+    if failures.iter().all(|error| error.kind == last.kind) {
+        return Err(last);
     }
-    let print = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (cell, width) in cells.zip(&widths) {
-            text.push_str(cell);
-            text.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
-        }
-        data(&format!("{}\n", text.trim_end()));
-    };
-    print(&mut header.iter().copied());
-    for row in &rows {
-        print(&mut row.iter().map(AsRef::as_ref));
-    }
+    error(&last, as_json);
+    let all = failures.len() + 1;
+    Err(Error::new(Kind::Internal, format!("{all} failed, each for a reason of its own."))
+        .hint("The lines above say what to do about each."))
 }
 
 /// A size, as people say it.
@@ -136,6 +135,15 @@ pub fn age(at: jiff::Timestamp) -> String {
 #[must_use]
 pub fn when(at: jiff::Timestamp) -> String {
     if std::io::stdout().is_terminal() { age(at) } else { at.to_string() }
+}
+
+/// RFC 3339 in a pipe; on a terminal what the clock here shows.
+#[must_use]
+pub fn clock(at: jiff::Timestamp) -> String {
+    if !std::io::stdout().is_terminal() {
+        return at.to_string();
+    }
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[cfg(test)]

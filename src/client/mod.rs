@@ -116,23 +116,34 @@ impl Client {
         B: Serialize,
         R: DeserializeOwned,
     {
+        let nothing = Nothing {};
+        self.until_answered(async |key, left| {
+            self.send(route, &path, &nothing, body, Some(key), left).await
+        })
+        .await
+    }
+
+    /// Tries until there is an answer or time is up.
+    async fn until_answered<R>(
+        &self,
+        attempt: impl AsyncFn(&str, Duration) -> Result<R>,
+    ) -> Result<R> {
         let key = Secret::random_key()?;
         let until = Instant::now() + self.timeout;
         let mut pause = FIRST_PAUSE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let nothing = Nothing {};
-            let answer = self.send(route, &path, &nothing, body, Some(key.expose()), left).await;
-            match answer {
-                Err(error)
-                    if matches!(error.kind, Kind::Unreachable | Kind::Unavailable)
-                        && Instant::now() + pause < until =>
-                {
-                    Clock::System.sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+            let mut error = match attempt(key.expose(), left).await {
+                Err(error) if matches!(error.kind, Kind::Unreachable | Kind::Unavailable) => error,
                 answer => return answer,
+            };
+            if Instant::now() + pause >= until {
+                // Whatever it was, nothing answered in time.
+                error.kind = Kind::Unreachable;
+                return Err(error);
             }
+            Clock::System.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -210,9 +221,10 @@ impl Client {
         body: &B,
     ) -> Result<R> {
         let url = format!("{}/integrations/{}/generic", self.base, key.expose());
-        let request = self.http.post(url).timeout(self.timeout).json(body);
-        let once = Secret::random_key()?;
-        self.answer(request, Some(once.expose())).await
+        self.until_answered(async |once, left| {
+            self.answer(self.http.post(&url).timeout(left).json(body), Some(once)).await
+        })
+        .await
     }
 
     async fn answer<R: DeserializeOwned>(

@@ -31,6 +31,7 @@ mod services;
 mod settings;
 mod slow;
 mod sockets;
+mod terminal;
 mod tls;
 mod upkeep;
 mod vitals;

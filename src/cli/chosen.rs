@@ -1,0 +1,188 @@
+//! Which incidents a command is about: ids as people write them, or all open ones of a filter.
+use std::io::{IsTerminal, Read, stdin};
+
+use clap::Args;
+
+use super::output;
+use crate::api::incidents::{self as api, ListQuery};
+use crate::api::{MAX_PAGE, Nothing};
+use crate::client::Client;
+use crate::domain::{Incident, IncidentId};
+use crate::error::{Error, Result};
+
+/// How many of those that would be acted on are named when asking.
+const NAMED: usize = 10;
+
+/// One incident.
+#[derive(Args)]
+pub struct One {
+    /// `42`, `'#42'` or an incident's address
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+impl One {
+    pub fn id(&self) -> Result<IncidentId> {
+        parse_id(&self.id)
+    }
+}
+
+/// Incidents by their ids.
+#[derive(Args)]
+pub struct Ids {
+    /// `42`, `'#42'`, an incident's address, or `-` to read them from stdin
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+}
+
+impl Ids {
+    pub fn read(&self) -> Result<Picked> {
+        read_ids(&self.ids)
+    }
+}
+
+/// Incidents by their ids, or all open ones of somebody, a team or a service.
+#[derive(Args)]
+pub struct Chosen {
+    /// `42`, `'#42'`, an incident's address, or `-` to read them from stdin
+    #[arg(value_name = "ID", required_unless_present_any = ["mine", "team", "service"])]
+    ids: Vec<String>,
+    /// All open ones that are assigned to me
+    #[arg(long, conflicts_with = "ids")]
+    mine: bool,
+    /// All open ones of this team
+    #[arg(long, value_name = "SLUG", conflicts_with = "ids")]
+    team: Option<String>,
+    /// All open ones of this service
+    #[arg(long, value_name = "SLUG", conflicts_with = "ids")]
+    service: Option<String>,
+    /// Do not ask before acting on several
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What was picked.
+pub struct Picked {
+    pub ids: Vec<IncidentId>,
+    /// One was named, so one is answered; otherwise it is a list, however long.
+    pub one: bool,
+}
+
+impl Chosen {
+    pub async fn find(self, client: &Client, verb: &str) -> Result<Picked> {
+        if !self.ids.is_empty() {
+            return read_ids(&self.ids);
+        }
+        let query = ListQuery {
+            team: self.team.into_iter().collect(),
+            service: self.service,
+            assignee: self.mine.then(|| "me".to_owned()),
+            ..ListQuery::default()
+        };
+        let found = list(client, query, u64::MAX).await?.0;
+        if found.is_empty() {
+            output::say("Nothing is open there.");
+        }
+        if found.len() > 1 && !self.yes {
+            confirm(verb, &found)?;
+        }
+        Ok(Picked { ids: found.into_iter().map(|incident| incident.id).collect(), one: false })
+    }
+}
+
+/// Up to `limit` incidents, and whether there are more.
+pub async fn list(
+    client: &Client,
+    mut query: ListQuery,
+    limit: u64,
+) -> Result<(Vec<Incident>, bool)> {
+    let mut found: Vec<Incident> = Vec::new();
+    loop {
+        let left = limit.saturating_sub(found.len() as u64);
+        if left == 0 {
+            return Ok((found, query.cursor.is_some()));
+        }
+        query.limit = Some(u32::try_from(left).unwrap_or(MAX_PAGE).min(MAX_PAGE));
+        let page = client.call(&api::LIST, Nothing {}, &query, &Nothing {}).await?;
+        found.extend(page.items);
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            return Ok((found, false));
+        }
+    }
+}
+
+/// Asks on a terminal; elsewhere `--yes` must have said so.
+fn confirm(verb: &str, found: &[Incident]) -> Result<()> {
+    let question = format!("{verb} {} incidents?", found.len());
+    if !stdin().is_terminal() {
+        return Err(Error::refused(format!("{question} Nobody can be asked here."))
+            .hint("Say --yes to act on all of them."));
+    }
+    for incident in found.iter().take(NAMED) {
+        output::say(&format!("  {}  {}", incident.id, incident.title));
+    }
+    if found.len() > NAMED {
+        output::say(&format!("  and {} more", found.len() - NAMED));
+    }
+    output::say(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).map_err(Error::internal)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Error::refused("Nothing was done.").hint("Answer y to go on.")),
+    }
+}
+
+pub fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    stdin()
+        .take(1024 * 1024)
+        .read_to_string(&mut text)
+        .map_err(|_| Error::invalid("stdin", "is not readable text"))?;
+    Ok(text)
+}
+
+fn read_ids(given: &[String]) -> Result<Picked> {
+    let mut ids = Vec::new();
+    for text in given {
+        if text == "-" {
+            for word in read_stdin()?.split_whitespace() {
+                ids.push(parse_id(word)?);
+            }
+        } else {
+            ids.push(parse_id(text)?);
+        }
+    }
+    Ok(Picked { one: given.len() == 1 && given[0] != "-", ids })
+}
+
+/// `42`, `#42` or `https://…/incidents/42`.
+pub fn parse_id(text: &str) -> Result<IncidentId> {
+    let last = match text.split_once("/incidents/") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+        None => text.trim_start_matches('#'),
+    };
+    match last.parse() {
+        Ok(IncidentId(id)) if id > 0 => Ok(IncidentId(id)),
+        _ => Err(Error::usage(format!("`{text}` is no incident."))
+            .hint("Write 42, '#42' or its address; `incidentd list` shows what is open.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_people_write_them() {
+        for text in
+            ["42", "#42", "https://oncall.example.com/incidents/42", "http://x/incidents/42?a#b"]
+        {
+            assert_eq!(parse_id(text).expect(text), IncidentId(42), "{text}");
+        }
+        for text in ["", "x", "-1", "0", "4 2", "https://example.com/42"] {
+            assert!(parse_id(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Rows for people and for pipes: aligned under a header and no wider than the terminal, or
+//! tab-separated, without header, whole.
+use std::borrow::Cow;
+use std::io::{IsTerminal, stdout};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::output::{data, is_coloured};
+use crate::domain::text::{CUT, shown};
+
+/// Cells are not cut below this: ids, ages and names stay whole.
+const NARROWEST: usize = 12;
+/// Between two columns.
+const GAP: usize = 2;
+
+/// Rows under a header. On a terminal too narrow for them the widest column is cut and marked.
+pub fn table(header: &[&str], rows: &[Vec<String>]) {
+    print(header, rows, cut_row);
+}
+
+/// As `table`, but the last column is text to be read: it goes on in the next line.
+pub fn prose(header: &[&str], rows: &[Vec<String>]) {
+    print(header, rows, wrap_row);
+}
+
+/// Names and values, one a line.
+pub fn facts(facts: &[(&str, String)]) {
+    let rows: Vec<Vec<String>> =
+        facts.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+    print(&[], &rows, wrap_row);
+}
+
+type Layout = fn(&[Cow<'_, str>], &[usize]) -> Vec<Vec<String>>;
+
+fn print(header: &[&str], rows: &[Vec<String>], layout: Layout) {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    let coloured = is_coloured(&stdout());
+    let mut text = String::new();
+    if stdout().is_terminal() {
+        let widths = widths(header, &rows, columns());
+        let header = header.iter().map(|cell| Cow::Borrowed(*cell)).collect::<Vec<_>>();
+        for row in std::iter::once(&header).filter(|header| !header.is_empty()).chain(&rows) {
+            for line in layout(row, &widths) {
+                text.push_str(aligned(&line, &widths, coloured).trim_end());
+                text.push('\n');
+            }
+        }
+    } else {
+        for row in &rows {
+            if let Some((first, rest)) = row.split_first() {
+                text.push_str(&painted(first, coloured));
+                for cell in rest {
+                    text.extend(["\t", cell]);
+                }
+            }
+            text.push('\n');
+        }
+    }
+    data(&text);
+}
+
+/// How wide the terminal is, where it says.
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The widths of columns so that a line fits: the widest gives way first.
+fn widths(header: &[&str], rows: &[Vec<Cow<'_, str>>], columns: Option<usize>) -> Vec<usize> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0).max(header.len());
+    let mut widths: Vec<usize> = (0..count)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+            cells.chain(header.get(column).map(|cell| cell.width())).max().unwrap_or(0)
+        })
+        .collect();
+    let Some(columns) = columns else { return widths };
+    loop {
+        let total = widths.iter().sum::<usize>() + GAP * count.saturating_sub(1);
+        let over = total.saturating_sub(columns);
+        let mut by_width: Vec<usize> = widths.clone();
+        by_width.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(widest) = by_width.first().copied().filter(|w| over > 0 && *w > NARROWEST) else {
+            return widths;
+        };
+        let next = by_width.get(1).copied().unwrap_or(0).max(NARROWEST);
+        let to = widest.saturating_sub(over).max(next.min(widest - 1)).max(NARROWEST);
+        if let Some(width) = widths.iter_mut().find(|width| **width == widest) {
+            *width = to;
+        }
+    }
+}
+
+fn cut_row(row: &[Cow<'_, str>], widths: &[usize]) -> Vec<Vec<String>> {
+    vec![row.iter().zip(widths).map(|(cell, width)| cut(cell, *width)).collect()]
+}
+
+fn wrap_row(row: &[Cow<'_, str>], widths: &[usize]) -> Vec<Vec<String>> {
+    let Some((last, before)) = row.split_last() else { return Vec::new() };
+    let Some(width) = widths.get(before.len()) else { return Vec::new() };
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for piece in wrapped(last, *width) {
+        let first = lines.is_empty();
+        let head = |(cell, width): (&Cow<'_, str>, &usize)| {
+            if first { cut(cell, *width) } else { String::new() }
+        };
+        let mut cells: Vec<String> = before.iter().zip(widths).map(head).collect();
+        cells.push(piece);
+        lines.push(cells);
+    }
+    lines
+}
+
+/// At most `width` columns, cut between characters and marked.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut cut = taken(text, width.saturating_sub(1)).to_owned();
+    cut.push(CUT);
+    cut
+}
+
+/// What fits into `width` columns from the start.
+fn taken(text: &str, width: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used > width
+    });
+    end.map_or(text, |(at, _)| &text[..at])
+}
+
+/// Lines of at most `width` columns, broken between words where that is possible.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while rest.width() > width {
+        let fits = taken(rest, width.max(2));
+        let at_word = fits.rfind(' ').filter(|at| *at > 0 && !rest[fits.len()..].starts_with(' '));
+        let (line, left) = rest.split_at(at_word.unwrap_or(fits.len()));
+        lines.push(line.to_owned());
+        rest = left.trim_start();
+    }
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
+fn aligned(cells: &[String], widths: &[usize], coloured: bool) -> String {
+    let mut line = String::new();
+    for (n, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        line.push_str(&painted(cell, coloured && n == 0));
+        line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + GAP));
+    }
+    line
+}
+
+/// Words of ours that say what nobody or somebody has answered; the word carries the meaning.
+fn painted(cell: &str, coloured: bool) -> String {
+    let (on, fire, ack) = (AnsiColor::White, AnsiColor::Red, AnsiColor::Yellow);
+    let style = match cell {
+        "UNTOLD" | "HIGH" => Style::new().fg_color(Some(on.into())).bg_color(Some(fire.into())),
+        "ACK" => Style::new().fg_color(Some(AnsiColor::Black.into())).bg_color(Some(ack.into())),
+        _ => return cell.to_owned(),
+    };
+    if coloured { format!("{style}{cell}{style:#}") } else { cell.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(rows: &[&[&str]], columns: usize) -> Vec<String> {
+        let rows: Vec<Vec<Cow<'_, str>>> =
+            rows.iter().map(|row| row.iter().map(|cell| Cow::Borrowed(*cell)).collect()).collect();
+        let widths = widths(&[], &rows, Some(columns));
+        let lines = rows.iter().flat_map(|row| cut_row(row, &widths));
+        lines.map(|line| aligned(&line, &widths, false).trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_fits_and_the_widest_column_gives_way() {
+        let long = "Disk full on db-3 and on all the others as well";
+        let lines = fitted(&[&["HIGH", "42", long, "checkout"], &["ACK", "7", "x", "y"]], 40);
+        assert_eq!(lines[0], "HIGH  42  Disk full on db-3 a…  checkout");
+        assert_eq!(lines[1], "ACK   7   x                     y");
+        assert!(lines.iter().all(|line| line.width() <= 40));
+        let both = fitted(&[&["42", long, long]], 44);
+        assert_eq!(both[0], "42  Disk full on db-3 …  Disk full on db-3 …");
+        // Where nothing more can give way, ids are whole all the same.
+        assert!(
+            fitted(&[&["1234567", long, "checkout"]], 10)[0].starts_with("1234567  Disk full o…")
+        );
+    }
+
+    #[test]
+    fn wide_and_combining_characters_keep_columns_straight() {
+        let rows: &[&[&str]] = &[
+            &["1", "ディスクがいっぱいです、たいへんです", "a"],
+            &["2", "plain", "b"],
+            &["3", "e\u{301}te\u{301}", "c"],
+            &["4", "🔥🔥", "d"],
+        ];
+        for columns in [20, 24, 25, 80] {
+            let lines = fitted(rows, columns);
+            let place = |line: &String| line[..line.len() - 1].width();
+            let places: Vec<usize> = lines.iter().map(place).collect();
+            assert!(places.iter().all(|at| *at == places[0]), "{columns}: {lines:#?}");
+            assert!(lines.iter().all(|line| line.width() <= columns), "{columns}: {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn prose_goes_on_in_the_next_line() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("", 4), [""]);
+        let row = [Cow::Borrowed("bob"), Cow::Borrowed("noted: all is well")];
+        assert_eq!(wrap_row(&row, &[3, 12]), [["bob", "noted: all"], ["", "is well"]]);
+    }
+
+    #[test]
+    fn colour_repeats_what_the_word_says() {
+        assert_eq!(painted("HIGH", false), "HIGH");
+        assert_eq!(painted("HIGH", true), "\u{1b}[37m\u{1b}[41mHIGH\u{1b}[0m");
+        assert_eq!(painted("LOW", true), "LOW");
+    }
+}
