@@ -1,0 +1,69 @@
+// The open incident: its timeline and alerts, fetched once and then followed live.
+import { call, problem } from "./http.js";
+import { take } from "./incidents.js";
+import { heard } from "./live.js";
+import { changed, state } from "./state.js";
+
+/** Longest timeline that is fetched whole. */
+const MOST = 1_000;
+
+/** @param {number} id */
+export async function openIncident(id) {
+  const again = state.detail?.id === id;
+  if (!again) {
+    const draft = "";
+    state.detail = { id, events: [], alerts: [], ready: false, missing: false, error: "", draft, open: false };
+  }
+  const detail = /** @type {import("./types.js").Detail} */ (state.detail);
+  changed();
+  try {
+    const [incident] = await Promise.all([call("GET", `/incidents/${id}`), events(detail), alerts(detail)]);
+    take(incident);
+    detail.ready = true;
+    detail.error = "";
+  } catch (error) {
+    const wrong = problem(error);
+    detail.missing = wrong.status === 404;
+    detail.error = wrong.words;
+  }
+  changed();
+}
+
+/** @param {import("./types.js").Detail} detail */
+async function events(detail) {
+  let cursor = null;
+  do {
+    const page = await call("GET", `/incidents/${detail.id}/timeline`, { query: { limit: 200, cursor } });
+    page.items.forEach((/** @type {any} */ event) => add(detail, event));
+    cursor = page.nextCursor;
+  } while (cursor && detail.events.length < MOST);
+}
+
+/** @param {import("./types.js").Detail} detail */
+async function alerts(detail) {
+  const page = await call("GET", `/incidents/${detail.id}/alerts`, { query: { limit: 200 } });
+  detail.alerts = page.items;
+  changed();
+}
+
+/** In order, each once. @param {import("./types.js").Detail} detail @param {any} event */
+function add(detail, event) {
+  if (detail.events.some((known) => known.seq === event.seq)) return;
+  const at = detail.events.findIndex((known) => known.seq > event.seq);
+  if (at < 0) detail.events.push(event);
+  else detail.events.splice(at, 0, event);
+}
+
+export function start() {
+  /** @type {number | undefined} */
+  let later;
+  heard((event) => {
+    const detail = state.detail;
+    if (!detail || event.incidentId !== detail.id || state.route.name !== "incident") return;
+    add(detail, event);
+    const ofAlerts = ["alert_added", "alert_resolved", "merged", "reopened", "still_firing"].includes(event.reason) || event.type === "incident:resolved";
+    if (!ofAlerts) return;
+    clearTimeout(later);
+    later = setTimeout(() => alerts(detail).catch(() => {}), 1_000);
+  });
+}

@@ -1,0 +1,252 @@
+// The socket: connects, catches up by seq, notices gaps, comes back. What it hears goes to `heard`.
+import { io } from "../vendor/socket.io-client/socket.io.esm.min.js";
+import { setNow, now } from "./clock.js";
+import { call, endSession, problem } from "./http.js";
+import { forget, isOpen, take } from "./incidents.js";
+import { changed, state } from "./state.js";
+import { announcement, many } from "./words.js";
+import { announce, toast } from "./say.js";
+
+const DELAYS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+const NAMES = ["created", "updated", "acknowledged", "resolved", "reassigned", "note_added", "escalated"];
+
+/** @type {any} */
+let socket = null;
+let joined = false;
+let joining = false;
+/** The last seq that this page has. @type {number | undefined} */
+let cursor;
+let ackHead = 0;
+/** @type {string[]} */
+let rooms = [];
+/** Team → seq of its newest event here. @type {Map<number, number>} */
+const newest = new Map();
+let attempt = 0;
+/** @type {number | undefined} */
+let timer;
+let version = "";
+let restUntil = 0;
+/** @type {((event: any, live: boolean) => void)[]} */
+const listeners = [];
+
+/** @param {(event: any, live: boolean) => void} listener called once an event, after it is known */
+export function heard(listener) {
+  listeners.push(listener);
+}
+
+export function start() {
+  if (socket) return reconnect();
+  socket = io({ transports: ["websocket", "polling"], tryAllTransports: true, reconnection: false, autoConnect: false, timeout: 8_000 });
+  socket.on("connect", () => { joined = false; });
+  socket.on("authenticated", (/** @type {any} */ hello) => {
+    setNow(hello.now);
+    if (version && version !== hello.version) state.live.newer = true;
+    version = hello.version;
+    subscribe();
+  });
+  socket.on("disconnect", () => lost(""));
+  socket.on("connect_error", (/** @type {Error} */ error) => refused(error.message));
+  socket.on("session_expired", endSession);
+  socket.on("unsubscribed", left);
+  socket.on("rate_limit_warning", (/** @type {any} */ warning) => {
+    restUntil = Date.now() + warning.retryAfterMs;
+    toast(warning.message, { wrong: true });
+  });
+  for (const name of NAMES) socket.on(`incident:${name}`, live);
+  reconnect();
+}
+
+export function stop() {
+  clearTimeout(timer);
+  socket?.disconnect();
+  joined = false;
+  state.live.is = "connecting";
+}
+
+/** All that is known is another person's. */
+export function reset() {
+  cursor = undefined;
+  newest.clear();
+  state.incidents.clear();
+  state.loaded = false;
+  state.version += 1;
+}
+
+/** Tries at once. */
+export function reconnect() {
+  clearTimeout(timer);
+  state.live.retryAt = null;
+  if (state.session !== "in" || !socket) return;
+  if (socket.connected) return check();
+  socket.connect();
+  changed();
+}
+
+/** A laptop that slept may hold a dead connection without knowing. */
+function check() {
+  socket.timeout(4_000).emit("ping", (/** @type {Error | null} */ error, /** @type {any} */ pong) => {
+    if (error) {
+      socket.disconnect();
+      socket.connect();
+    } else if (pong?.ok) {
+      setNow(pong.now);
+      changed();
+    }
+  });
+}
+
+/** @param {string} why */
+function lost(why) {
+  joined = false;
+  joining = false;
+  if (state.session !== "in") return;
+  if (state.live.is === "live") state.live.asOf = now();
+  state.live.is = "lost";
+  state.live.why = why;
+  const rest = Math.max(0, restUntil - Date.now());
+  const delay = Math.max(rest, DELAYS[Math.min(attempt, DELAYS.length - 1)] * (0.7 + Math.random() * 0.6));
+  attempt += 1;
+  state.live.retryAt = Date.now() + delay;
+  clearTimeout(timer);
+  timer = setTimeout(reconnect, delay);
+  changed();
+}
+
+/** @param {string} message */
+async function refused(message) {
+  if (!/^(Authentication|Session)/.test(message)) return lost("");
+  try {
+    await call("GET", "/me");
+    lost(message);
+  } catch (error) {
+    // Without a session the login form is there by now.
+    if (problem(error).status !== 401) lost("");
+  }
+}
+
+function subscribe() {
+  if (joining) return;
+  joining = true;
+  let came = 0;
+  const ask = () => {
+    const asked = socket;
+    socket.timeout(15_000).emit("subscribe:incidents", cursor === undefined ? {} : { after: cursor }, (/** @type {Error | null} */ error, /** @type {any} */ ack) => {
+      if (error || asked !== socket) {
+        joining = false;
+        if (socket.connected) socket.disconnect();
+        return;
+      }
+      if (!ack.ok) {
+        joining = false;
+        toast(`Live updates were refused. ${ack.error.message}`, { wrong: true });
+        return lost(ack.error.message);
+      }
+      if (ack.reset) return restart(ack);
+      for (const event of ack.events) {
+        came += take(event.incident) ? 1 : 0;
+        follow(event);
+        for (const listener of listeners) listener(event, false);
+      }
+      if (ack.more) return ask();
+      arrive(ack, came);
+    });
+  };
+  ask();
+}
+
+/** @param {any} ack @param {number} came */
+function arrive(ack, came) {
+  const back = state.live.is === "lost";
+  ackHead = ack.head;
+  cursor = Math.max(cursor ?? 0, ack.head);
+  rooms = ack.rooms;
+  joined = true;
+  joining = false;
+  attempt = 0;
+  state.loaded = true;
+  state.live = { ...state.live, is: "live", asOf: null, retryAt: null, why: "" };
+  if (back) {
+    const text = came ? `Live again. ${many(came, "change")}.` : "Live again. Nothing was missed.";
+    if (came) toast(text);
+    announce(text);
+  }
+  changed();
+}
+
+/** The log cannot be told on from where this page is: the state as it is now. @param {any} ack */
+async function restart(ack) {
+  const seen = new Set();
+  const before = new Set(state.incidents.keys());
+  const keep = (/** @type {any} */ incident) => {
+    seen.add(incident.id);
+    take(incident);
+  };
+  ack.incidents.forEach(keep);
+  newest.clear();
+  arrive(ack, 0);
+  try {
+    for (let next = ack.nextCursor; next; ) {
+      const page = await call("GET", "/incidents", { query: { sort: "need", limit: 200, cursor: next } });
+      page.items.forEach(keep);
+      next = page.nextCursor;
+    }
+  } catch (error) {
+    toast(`Not all incidents could be loaded. ${problem(error).words}`, { wrong: true, label: "Try again", run: again });
+    return;
+  }
+  // What was open here and is not there any more was resolved, or is no longer ours to see.
+  forget((incident) => isOpen(incident) && before.has(incident.id) && !seen.has(incident.id) && incident.seq <= ack.head);
+}
+
+/** From the start. */
+function again() {
+  cursor = undefined;
+  subscribe();
+}
+
+/** @param {any} event */
+function follow(event) {
+  newest.set(event.incident.team.id, event.seq);
+  cursor = Math.max(cursor ?? 0, event.seq);
+}
+
+/** @param {any} event */
+function live(event) {
+  const news = take(event.incident);
+  for (const listener of listeners) listener(event, true);
+  if (news) announce(announcement(event));
+  // Before the join only what concerns this very person comes; it must not move the cursor.
+  if (!joined) return;
+  const team = event.incident.team.id;
+  const follows = rooms.includes("incidents:all") || rooms.includes(`team:${team}`);
+  const known = Math.max(ackHead, newest.get(team) ?? 0);
+  if (follows && event.prev !== null && event.prev > known) {
+    joined = false;
+    subscribe();
+    return;
+  }
+  follow(event);
+}
+
+/** @param {any} message */
+function left(message) {
+  const teams = message.rooms.filter((/** @type {string} */ room) => room.startsWith("team:")).map((/** @type {string} */ room) => Number(room.slice(5)));
+  rooms = rooms.filter((room) => !message.rooms.includes(room));
+  const me = state.me?.user?.id;
+  forget((incident) => teams.includes(incident.team.id) && !incident.assignees.some((user) => user.id === me));
+  const names = (state.me?.teams ?? []).filter((team) => teams.includes(team.id)).map((team) => team.name);
+  toast(`You no longer see incidents of ${names.join(", ") || "a team"}: ${message.reason}.`, { wrong: true });
+  call("GET", "/me").then((me) => { state.me = me; changed(); }, () => {});
+}
+
+/** New teams come with the next subscribe. */
+export function resubscribe() {
+  if (!socket?.connected || joining) return;
+  joined = false;
+  subscribe();
+}
+
+addEventListener("online", reconnect);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) reconnect();
+});

@@ -1,0 +1,76 @@
+// Starts the page: who is here, where are we, then draw what the state says, once a frame.
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import * as alarm from "./alarm.js";
+import * as detail from "./detail.js";
+import * as hearing from "./hearing.js";
+import { followFilter } from "./history.js";
+import * as keys from "./keys.js";
+import * as router from "./router.js";
+import { cameIn, whoAmI } from "./session.js";
+import { changed, drawnBy, remembered, state, watch } from "./state.js";
+import { setTheme } from "./theme.js";
+import { install } from "./install.js";
+import { incident } from "./views/incident.js";
+import { list } from "./views/list.js";
+import { login, unreachable } from "./views/login.js";
+import { bars, ear, shell } from "./views/shell.js";
+
+/** The pages of configuration come when they are asked for. @type {((s: typeof state) => unknown) | null} */
+let configuration = null;
+let fetching = false;
+
+function page() {
+  if (configuration) return configuration(state);
+  if (!fetching) {
+    fetching = true;
+    import("./views/pages.js").then(
+      (module) => { configuration = module.page; },
+      // Of an older version than the server's by now, or offline.
+      () => { fetching = false; state.live.newer = true; },
+    ).finally(changed);
+  }
+  return state.live.newer ? html`<div class="empty"><h2>This page could not be fetched.</h2><button @click=${() => location.reload()}>Reload</button></div>` : bars(1);
+}
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+
+function view() {
+  if (state.route.name === "setup" || state.route.name === "welcome") {
+    const own = page();
+    if (own) return state.session === "in" ? shell(state, own) : html`${own}${ear(state)}`;
+  }
+  switch (state.session) {
+    case "unknown": return bars(1);
+    case "out": return login(state);
+    case "unreachable": return unreachable(state);
+    default: return shell(state, inside());
+  }
+}
+
+function inside() {
+  if (state.route.name === "incidents") return list(state);
+  if (state.route.name === "incident") return incident(state);
+  return page();
+}
+
+/** What a page needs, when one comes to it or comes in. */
+function arrive() {
+  if (state.session !== "in") return;
+  if (state.route.name === "incident") detail.openIncident(Number(state.route.id));
+  if (state.route.name === "incidents") hearing.listen();
+}
+
+setTheme(remembered("theme"));
+drawnBy(() => render(view(), root));
+watch(followFilter);
+keys.start();
+alarm.start();
+hearing.start();
+detail.start();
+router.arrived(arrive);
+cameIn(arrive);
+router.start();
+whoAmI();
+install();
+// Ages grow, and the seconds to the next try fall.
+setInterval(() => !document.hidden && changed(), 1_000);

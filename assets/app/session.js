@@ -1,0 +1,65 @@
+// Who is here: looked up at the start, by the login form, ended by the person or the server.
+import { call, problem } from "./http.js";
+import { reset, start, stop } from "./live.js";
+import { changed, setPage, state } from "./state.js";
+import { toast } from "./say.js";
+
+/** Asks the server who this is. */
+export async function whoAmI() {
+  try {
+    entered(await call("GET", "/me"));
+  } catch (error) {
+    const wrong = problem(error);
+    if (wrong.status !== 401) {
+      state.session = "unreachable";
+      state.page = { ...state.page, reach: wrong };
+      changed();
+      setTimeout(() => state.session === "unreachable" && whoAmI(), 5_000);
+    }
+  }
+}
+
+/** @param {any} me */
+function entered(me) {
+  const other = state.me && state.me.user?.id !== me.user?.id;
+  if (other) reset();
+  state.me = me;
+  state.session = "in";
+  start();
+  for (const listener of listeners) listener();
+  changed();
+}
+
+/** @type {(() => void)[]} */
+const listeners = [];
+/** Called whenever somebody came in. @param {() => void} listener */
+export function cameIn(listener) {
+  listeners.push(listener);
+}
+
+/** @param {Event} event */
+export async function logIn(event) {
+  event.preventDefault();
+  const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+  setPage("login", { busy: true });
+  try {
+    await call("POST", "/sessions", { body: { username: form.get("username"), password: form.get("password") }, open: true });
+    setPage("login", null);
+    await whoAmI();
+  } catch (error) {
+    setPage("login", { error: problem(error) });
+  }
+}
+
+export async function logOut() {
+  try {
+    await call("DELETE", "/sessions/current");
+  } catch (error) {
+    if (problem(error).status !== 401) return toast(`Still logged in. ${problem(error).words}`, { wrong: true });
+  }
+  stop();
+  reset();
+  state.session = "out";
+  state.me = null;
+  changed();
+}

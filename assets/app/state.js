@@ -1,0 +1,76 @@
+// The one state of the page, and how a change of it becomes a picture: at most one draw a frame.
+
+/** @typedef {import("./types.js").State} State */
+
+/** @type {State} */
+export const state = {
+  session: "unknown",
+  me: null,
+  route: { name: "incidents", id: "", query: new URLSearchParams() },
+  incidents: new Map(),
+  version: 0,
+  loaded: false,
+  live: { is: "connecting", asOf: null, retryAt: null, newer: false, why: "" },
+  list: { filter: "", selected: new Set(), cursor: null, picking: false, facets: false, older: null },
+  detail: null,
+  pending: new Map(),
+  toasts: [],
+  dialog: null,
+  said: "",
+  hearing: null,
+  page: {},
+};
+
+let draw = () => {};
+/** @type {((state: State) => void)[]} */
+const watchers = [];
+let queued = false;
+
+/** @param {() => void} by */
+export function drawnBy(by) {
+  draw = by;
+}
+
+/** Told of every change, also while the page is hidden and nothing is drawn. @param {(state: State) => void} watcher */
+export function watch(watcher) {
+  watchers.push(watcher);
+}
+
+/** Something changed: draw it with the next frame. */
+export function changed() {
+  if (queued) return;
+  queued = true;
+  const turn = () => {
+    queued = false;
+    for (const watcher of watchers) watcher(state);
+    draw();
+  };
+  // Hidden pages get no frames, but have a title and an icon.
+  if (document.hidden) setTimeout(turn, 200);
+  else requestAnimationFrame(turn);
+}
+
+/** A page's own data, kept while one stays on it. @param {string} key @param {unknown} value */
+export function setPage(key, value) {
+  state.page = { ...state.page, [key]: value };
+  changed();
+}
+
+/** @param {string} name @returns {string} what this browser remembers */
+export function remembered(name) {
+  try {
+    return localStorage.getItem(`incidentd.${name}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** @param {string} name @param {string} value */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`incidentd.${name}`, value);
+  } catch {
+    // Private windows may forbid it; then it holds until the page is closed.
+  }
+  changed();
+}

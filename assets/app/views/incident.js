@@ -1,0 +1,148 @@
+// The page of one incident: what it is, who has it, everything that can be done, and its story.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { act } from "../act.js";
+import { age, full } from "../clock.js";
+import { openIncident } from "../detail.js";
+import { mayAct, need } from "../incidents.js";
+import { copyLink, open } from "../keys.js";
+import { inline, link } from "../markdown.js";
+import { go, listAddress } from "../router.js";
+import { changed } from "../state.js";
+import { badge, many, verdict } from "../words.js";
+import { timeline } from "./timeline.js";
+import { bars, broken } from "./shell.js";
+
+/** @typedef {import("../types.js").State} State */
+/** @typedef {import("../types.js").Incident} Incident */
+
+/** @param {State} s */
+export function incident(s) {
+  const detail = s.detail;
+  const id = Number(s.route.id);
+  if (!detail || detail.id !== id) return bars();
+  const i = s.incidents.get(id);
+  if (detail.missing || (detail.error && !i)) {
+    return broken({ status: detail.missing ? 404 : 0, words: detail.missing ? `There is no incident #${id}, or it belongs to a team that is not yours.` : detail.error }, () => openIncident(id));
+  }
+  if (!i) return bars();
+  const mark = badge(i);
+  return html`
+    <article class="incident has-bar">
+      <div class="crumb"><a href=${listAddress(s.list.filter)}><span aria-hidden="true">←</span>&nbsp;Incidents</a>
+        <span class="muted">#${i.id} ${i.service ? html`<a href="/services/${i.service.slug}">${i.service.name}</a>` : nothing}</span></div>
+      <h1 dir="auto">${i.title}</h1>
+      <div class="verdict ${mark.kind === "quiet" ? "calm" : mark.kind}">
+        <span class="badge ${mark.kind}">${mark.word}</span>
+        <p>${verdict(i)}${i.flapping ? " It comes and goes." : ""}</p>
+        ${primary(s, i)}
+      </div>
+      ${tools(s, i)}
+      ${i.description ? html`<p class="said" dir="auto">${inline(i.description)}</p>` : nothing}
+      <div class="columns">
+        <div>${timeline(s, i, detail)}</div>
+        <div>
+          ${i.links?.length ? html`<section class="links"><h2>Links</h2><ul>${i.links.map((one) => html`<li>${link(one.href, one.text || one.href)}</li>`)}</ul></section>` : nothing}
+          ${alerts(i, detail)}
+          ${facts(i)}
+        </div>
+      </div>
+      ${quickbar(s, i)}
+    </article>`;
+}
+
+/** @param {Incident} i @returns {[string, any][]} what is done most, first */
+function first(i) {
+  if (i.status === "triggered") return [["Acknowledge", { action: "acknowledge" }], ["Resolve", { action: "resolve" }]];
+  if (i.status === "acknowledged") return [["Resolve", { action: "resolve" }]];
+  return i.mergedInto ? [] : [["Reopen", { action: "reopen" }]];
+}
+
+/** @param {State} s @param {Incident} i @param {string} word @param {any} action @param {string} kind */
+const doing = (s, i, word, action, kind) =>
+  html`<button class=${kind} ?disabled=${s.pending.has(i.id)} @click=${() => act(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
+
+/** @param {State} s @param {Incident} i */
+function primary(s, i) {
+  const [one] = first(i);
+  return mayAct(i) && one ? doing(s, i, one[0], one[1], "primary") : nothing;
+}
+
+/** @param {State} s @param {Incident} i */
+function tools(s, i) {
+  if (!mayAct(i)) return html`<p class="tools muted">You may look at this incident, not act on it.</p>`;
+  const [, second] = first(i);
+  const acked = i.status === "acknowledged";
+  const others = acked && i.acknowledgedBy?.id !== s.me?.user?.id;
+  return html`
+    <div class="tools" role="group" aria-label="Actions">
+      ${second ? doing(s, i, second[0], second[1], "") : nothing}
+      ${others ? doing(s, i, "Take it", { action: "acknowledge", take: true }, "") : nothing}
+      ${i.status !== "resolved" ? html`
+        <button @click=${() => open("snooze", [i.id])}>Snooze</button>
+        <button @click=${() => open("reassign", [i.id])}>Reassign</button>` : nothing}
+      ${acked ? doing(s, i, "Give back", { action: "unacknowledge" }, "") : nothing}
+      ${i.status !== "resolved" ? html`
+        ${doing(s, i, i.urgency === "high" ? "Lower the urgency" : "Raise the urgency", { action: "urgency", to: i.urgency === "high" ? "low" : "high" }, "")}
+        <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
+      <button @click=${() => copyLink(i.id)}>Copy link</button>
+    </div>`;
+}
+
+/** On a phone: docked where the thumb is. @param {State} s @param {Incident} i */
+function quickbar(s, i) {
+  if (!mayAct(i)) return nothing;
+  const acked = i.status === "acknowledged";
+  const isOpen = i.status !== "resolved";
+  const close = (/** @type {Event} */ event) => { /** @type {any} */ (event.currentTarget).closest("details").open = false; };
+  return html`
+    <div class="quickbar narrow-only" role="group" aria-label="Actions">
+      ${first(i).map(([word, action], at) => doing(s, i, word, action, at ? "" : "primary"))}
+      <button @click=${() => open("note", [i.id])}>Note</button>
+      <details class="menu up"><summary aria-label="More actions"><span aria-hidden="true">…</span></summary>
+        <div class="menu-items" @click=${close}>
+          ${acked && i.acknowledgedBy?.id !== s.me?.user?.id ? html`<button @click=${() => act(i.id, { action: "acknowledge", take: true })}>Take it</button>` : nothing}
+          ${isOpen ? html`<button @click=${() => open("snooze", [i.id])}>Snooze</button>
+          <button @click=${() => open("reassign", [i.id])}>Reassign</button>` : nothing}
+          ${acked ? html`<button @click=${() => act(i.id, { action: "unacknowledge" })}>Give back</button>` : nothing}
+          ${isOpen ? html`<button @click=${() => act(i.id, { action: "urgency", to: i.urgency === "high" ? "low" : "high" })}>${i.urgency === "high" ? "Lower the urgency" : "Raise the urgency"}</button>
+          <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
+          <button @click=${() => copyLink(i.id)}>Copy link</button>
+        </div></details>
+    </div>`;
+}
+
+/** @param {Incident} i @param {import("../types.js").Detail} detail */
+function alerts(i, detail) {
+  return html`
+    <section><h2>Alerts <span class="meta">${i.firingCount} of ${detail.alerts.length || i.alertCount} firing, reported ${many(i.alertCount, "time")}</span></h2>
+      ${detail.ready || detail.alerts.length ? html`
+      <ul class="alerts-list">${detail.alerts.slice(0, detail.open ? 200 : 8).map((alert) => html`
+        <li><div class="first"><span class="badge ${alert.status === "firing" ? (need(i) <= 1 ? "fire" : "") : "quiet"}">${alert.status === "firing" ? "Firing" : "Over"}</span>
+            <strong dir="auto">${alert.title}</strong></div>
+          <p class="meta">${alert.severity}${alert.source ? html`, from ${alert.source}` : nothing}, for ${age(alert.startsAt ?? alert.firstAt)}${alert.stale ? ", not reported for long" : ""}</p>
+          ${alert.description && alert.description !== i.description ? html`<p dir="auto">${inline(alert.description)}</p>` : nothing}</li>`)}
+      </ul>
+      ${detail.alerts.length > 8 && !detail.open ? html`<button @click=${() => { detail.open = true; changed(); }}>Show all ${detail.alerts.length}</button>` : nothing}` : bars(2)}
+    </section>`;
+}
+
+/** @param {Incident} i */
+function facts(i) {
+  const labels = Object.entries(i.labels ?? {});
+  return html`
+    <section><h2>Labels</h2>
+      ${labels.length ? html`<dl class="labels">${labels.map(([name, value]) => html`
+        <dt dir="auto">${name}</dt><dd><button class="plain" title="Show incidents with this label" @click=${() => go(listAddress(`${name}=${/\s/.test(value) ? `"${value}"` : value}`))}><span dir="auto">${value}</span></button></dd>`)}</dl>`
+      : html`<p class="muted">None were sent.</p>`}
+    </section>
+    <section><h2>Facts</h2>
+      <dl class="labels">
+        <dt>Team</dt><dd>${i.team.name}</dd>
+        <dt>Severity</dt><dd>${i.severity}</dd>
+        <dt>Urgency</dt><dd>${i.urgency}</dd>
+        <dt>Opened</dt><dd>${full(i.createdAt)}</dd>
+        ${i.resolvedAt ? html`<dt>Resolved</dt><dd>${full(i.resolvedAt)}</dd>` : nothing}
+        <dt>Dedup key</dt><dd dir="auto">${i.dedupKey}</dd>
+      </dl>
+    </section>`;
+}

@@ -1,0 +1,164 @@
+// Services, their rules, and the integrations by which senders reach them.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { ago, full } from "../clock.js";
+import { all, call, requestKey } from "../http.js";
+import { mayManage } from "../incidents.js";
+import { go } from "../router.js";
+import { toast } from "../say.js";
+import { setPage, state } from "../state.js";
+import { addressOf, HIDDEN, paste } from "./paste.js";
+import { payloads } from "./payloads.js";
+import { choice, field, head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
+import { trial } from "./trial.js";
+
+/** @typedef {import("../types.js").State} State */
+
+/** @type {[string, string][]} */
+const URGENCIES = [["auto", "By severity: critical and error are high"], ["high", "Always high"], ["low", "Always low"]];
+const fetchAll = () => Promise.all([all("/services"), all("/integrations")]);
+
+/** Teams whose services I may change. @returns {[string, string][]} */
+export function managed() {
+  const me = state.me;
+  const known = /** @type {any[]} */ (state.page.teams?.data ?? me?.teams ?? []);
+  return known.filter((team) => mayManage(team.slug)).map((team) => [team.slug, team.name]);
+}
+
+/** @param {State} s */
+export function services(s) {
+  if (s.me?.admin && !s.page.teams) {
+    s.page.teams = { waits: true };
+    queueMicrotask(() => reload("teams", () => all("/teams")));
+  }
+  const teams = managed();
+  const add = submit("add", async (given) => {
+    const service = await call("POST", "/services", { body: given, key: requestKey() });
+    go(`/services/${service.slug}`);
+  });
+  const form = html`
+    <form class="form narrow" @submit=${add}>
+      ${choice("team", "Team", teams)}
+      ${field("slug", "Short name", { required: true, key: "add", hint: "As it stands in addresses and files: checkout, nightly-backups" })}
+      ${field("name", "Name", { key: "add", hint: "Left out: the short name" })}
+      ${choice("urgency", "Urgency", URGENCIES, "auto")}
+      ${send("add", "Add service")}
+    </form>`;
+  return html`
+    ${head("Services", teams.length ? opener("add", "Add service") : nothing)}
+    <div class="stack">
+      ${opened("add", "Add service", form)}
+      ${loaded("services", fetchAll, ([list, integrations]) => list.length
+        ? table(list, integrations)
+        : nothingYet("No service yet.", "A service is what is watched: a web shop, a database, the nightly backups.", state.me?.admin || teams.length ? html`<a class="button" href="/setup">Set one up</a>` : html`<p>A team's admin adds them.</p>`))}
+    </div>`;
+}
+
+/** @param {any[]} list @param {any[]} integrations */
+function table(list, integrations) {
+  const of = (/** @type {any} */ service) => integrations.filter((one) => one.service.slug === service.slug);
+  const last = (/** @type {any[]} */ some) => some.map((one) => one.lastReceivedAt).filter(Boolean).sort().at(-1);
+  const refused = (/** @type {any[]} */ some) => some.some((one) => one.lastRejectedAt && one.lastRejectedAt > (one.lastReceivedAt ?? ""));
+  return html`
+    <table class="table"><thead><tr><th scope="col">Service</th><th scope="col">Team</th><th scope="col">Senders</th><th scope="col">Last alert</th></tr></thead>
+      <tbody>${list.map((service) => html`<tr>
+        <td><a href="/services/${service.slug}">${service.name}</a></td><td data-name="Team">${service.team.name}</td>
+        <td data-name="Senders">${of(service).map((one) => one.name).join(", ") || html`<span class="muted">none yet</span>`}</td>
+        <td data-name="Last alert">${ago(last(of(service)))} ${refused(of(service)) ? html`<span class="badge">Refused</span>` : nothing}</td>
+      </tr>`)}</tbody></table>`;
+}
+
+/** @param {string} slug */
+const fetchOne = (slug) => async () => {
+  const [service, integrations] = await Promise.all([call("GET", `/services/${encodeURIComponent(slug)}`), all("/integrations", { service: slug })]);
+  return { service, integrations };
+};
+
+/** @param {State} s */
+export function service(s) {
+  const fetch = fetchOne(s.route.id);
+  return loaded("service", fetch, ({ service, integrations }) => {
+    const may = mayManage(service.team.slug);
+    return html`
+      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><span class="muted">${service.team.name}</span></div>
+      ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${may ? opener("add", "Add integration") : nothing}`)}
+      <div class="stack">
+        ${may ? opened("add", "Add integration", addForm(service, fetch)) : nothing}
+        ${s.page.issued ? issued(s.page.issued) : nothing}
+        ${integrations.length ? integrations.map((/** @type {any} */ one) => integration(s, one, may, fetch))
+          : nothingYet("No sender is connected.", "An integration is an address with a key of its own; paste it into Prometheus, Alertmanager, Grafana, or a script.")}
+        ${may ? rules(service, fetch) : nothing}
+      </div>`;
+  });
+}
+
+/** @param {any} service @param {() => Promise<any>} fetch */
+const addForm = (service, fetch) => html`
+  <form class="form narrow" @submit=${submit("add", async (given) => {
+    const made = await call("POST", "/integrations", { body: { service: service.slug, name: given.name }, key: requestKey() });
+    setPage("issued", made);
+    setPage("add", { open: false });
+    await reload("service", fetch);
+  })}>
+    ${field("name", "Name", { required: true, key: "add", hint: "Who sends: prometheus, grafana, backup-script" })}
+    ${send("add", "Make the address")}
+  </form>`;
+
+/** A key that is shown this once. @param {any} made */
+function issued(made) {
+  return html`
+    <section class="card panel secret"><h2>${made.name}: its address</h2>
+      <p>It holds the key, and is shown only now. Paste it into the sender:</p>
+      ${paste(made.name, addressOf(made.key), made.key)}
+      ${trial(made)}
+      <div class="actions"><button class="plain" @click=${() => setPage("issued", null)}>I have it</button></div>
+    </section>`;
+}
+
+/** @param {State} s @param {any} one @param {boolean} may @param {() => Promise<any>} fetch */
+function integration(s, one, may, fetch) {
+  const path = `/integrations/${one.id}`;
+  const rotate = () => sure(`Make a new key for ${one.name}?`, "The old one is dead at once: until the new one is pasted, its alerts are refused.", "Make a new key", async () => {
+    setPage("issued", await call("POST", `${path}/rotate`, { key: requestKey() }));
+    scrollTo(0, 0);
+  });
+  const remove = () => sure(`Remove ${one.name}?`, "Its key is dead at once. What it sent stays.", "Remove", async () => {
+    await call("DELETE", path);
+    toast(`Removed ${one.name}.`);
+    await reload("service", fetch);
+  });
+  const refused = one.lastRejectedAt && one.lastRejectedAt > (one.lastReceivedAt ?? "");
+  return html`
+    <section class="card panel"><h2>${one.name}</h2>
+      <p>${one.lastReceivedAt ? html`Last alert <span title=${full(one.lastReceivedAt)}>${ago(one.lastReceivedAt)}</span>.` : "Nothing has arrived yet."}</p>
+      ${one.lastRejectedAt ? html`<p class=${refused ? "wrong" : "meta"}>Last refused ${ago(one.lastRejectedAt)}: ${one.lastRejection}</p>` : nothing}
+      <details class="payload"><summary><span>Configuration to paste</span></summary>
+        <p class="meta">${HIDDEN} stands for its key, which was shown when it was made.</p>${paste(one.name, addressOf(HIDDEN), HIDDEN)}</details>
+      ${payloads(s, one)}
+      ${may ? html`<div class="actions"><button @click=${rotate}>New key</button><button @click=${remove}>Remove</button></div>` : nothing}
+    </section>`;
+}
+
+/** @param {any} service @param {() => Promise<any>} fetch */
+function rules(service, fetch) {
+  const save = submit("rules", async (given) => {
+    const body = { name: given.name, urgency: given.urgency, groupBy: (given.groupBy ?? "").split(/[\s,]+/).filter(Boolean), ackTimeout: given.ackTimeout ?? "0", reopenWithin: given.reopenWithin ?? "0" };
+    await call("PATCH", `/services/${service.slug}`, { body });
+    toast("Saved.");
+    await reload("service", fetch);
+  });
+  const archive = () => sure(`Archive ${service.name}?`, "Its keys are dead at once; its history stays.", "Archive", async () => {
+    await call("DELETE", `/services/${service.slug}`);
+    go("/services");
+  });
+  return html`
+    <section class="card panel"><h2>Rules</h2>
+      <form class="form" @submit=${save}><div class="two">
+        ${field("name", "Name", { value: service.name, required: true, key: "rules" })}
+        ${choice("urgency", "Urgency", URGENCIES, service.urgency)}
+        ${field("groupBy", "Group alerts by labels", { value: service.groupBy.join(", "), key: "rules", hint: "Of what Prometheus sends; Alertmanager and Grafana group by themselves" })}
+        ${field("ackTimeout", "Ask again after", { value: service.ackTimeout, key: "rules", hint: "An acknowledged incident counts as unanswered after this; 0: never" })}
+        ${field("reopenWithin", "Reopen within", { value: service.reopenWithin, key: "rules", hint: "An alert this soon after its end reopens the incident; 0: never" })}
+      </div>${send("rules", "Save")}</form>
+      <div class="actions"><button @click=${archive}>Archive this service</button></div>
+    </section>`;
+}

@@ -1,0 +1,154 @@
+// The journey from an empty server to the first incident, and the welcome of further people.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { all, call, problem, requestKey } from "../http.js";
+import { whoAmI } from "../session.js";
+import { setPage, state } from "../state.js";
+import { again } from "./teams.js";
+import { field, loaded, send, submit } from "./parts.js";
+import { addressOf, paste } from "./paste.js";
+import { trial } from "./trial.js";
+
+/** @typedef {import("../types.js").State} State */
+
+const STEPS = ["You", "A team and a service", "Connect a sender"];
+/** Behind the `#`, which no browser sends; gone from the address once it is read. */
+let secret = "";
+
+function readSecret() {
+  if (location.hash.length > 1) {
+    secret = decodeURIComponent(location.hash.slice(1));
+    history.replaceState(null, "", location.pathname);
+  }
+  return secret;
+}
+
+/** What the link is good for. */
+const look = () => (readSecret() ? call("POST", "/links", { body: { secret }, open: true }) : Promise.resolve(null));
+const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** @param {number} step @param {unknown} inside */
+const card = (step, inside) => html`
+  <div class="door"><div class="card">
+    <p class="meta">Step ${step} of ${STEPS.length}</p>
+    <ol class="steps" aria-hidden="true">${STEPS.map((_, at) => html`<li class=${at < step ? "done" : ""}></li>`)}</ol>
+    <h1>${STEPS[step - 1]}</h1>${inside}
+  </div></div>`;
+
+/** @param {unknown} inside */
+const door = (inside) => html`<main id="main" tabindex="-1" class="door"><div class="card">${inside}</div></main>`;
+
+/** @param {string} why */
+const useless = (why) => door(html`
+  <h1>This link does not work.</h1><p>${why}</p>
+  <p class="muted">On the host, this makes a new one: <code>incidentd setup-link</code>, or for a further person <code>incidentd user link NAME</code>.</p>
+  <div class="form"><a class="button" href="/">Log in instead</a></div>`);
+
+/** @param {State} s */
+export function setup(s) {
+  readSecret();
+  if (s.session === "unknown") return nothing;
+  if (s.session !== "in") return you(s);
+  return loaded("setup", () => Promise.all([all("/teams"), all("/services")]), ([teams, services]) =>
+    s.page.issued ? connect(s) : teams.length && services.length && !s.page.fresh ? further(services) : service(teams));
+}
+
+/** @param {State} s */
+function you(s) {
+  if (!secret) return useless("It has lost the part behind the #.");
+  if (!s.page.link) {
+    s.page.link = { waits: true };
+    look().then((data) => setPage("link", { data }), (error) => setPage("link", { error: problem(error) }));
+    return nothing;
+  }
+  if (s.page.link.waits) return nothing;
+  if (s.page.link.error) return useless(s.page.link.error.words);
+  return html`<main id="main" tabindex="-1">${card(1, html`
+    <p class="muted">The first person here is its platform admin.</p>
+    <form class="form" @submit=${submit("you", async (given) => {
+      await call("POST", "/setup", { body: { secret, timeZone: zone(), ...given }, open: true });
+      secret = "";
+      await whoAmI();
+    })}>
+      ${field("username", "Username", { required: true, key: "you", complete: "username" })}
+      ${field("name", "Name", { key: "you", complete: "name" })}
+      ${field("email", "E-mail", { type: "email", key: "you", complete: "email" })}
+      ${field("password", "Password", { type: "password", required: true, key: "you", complete: "new-password", hint: "A few words that belong to no sentence are good" })}
+      ${send("you", "Go on")}
+    </form>`)}</main>`;
+}
+
+/** @param {any[]} teams */
+function service(teams) {
+  const make = submit("make", async (given) => {
+    if (!teams.some((team) => team.slug === given.team)) {
+      await call("POST", "/teams", { body: { slug: given.team }, key: requestKey() });
+      teams.push({ slug: given.team });
+    }
+    const me = state.me?.user?.username;
+    if (me) await call("PUT", `/teams/${encodeURIComponent(given.team)}/members/${encodeURIComponent(me)}`, { body: { role: "admin" } });
+    await call("POST", "/services", { body: { slug: given.service, team: given.team }, key: requestKey() });
+    await integrate(given.service);
+    await again();
+  });
+  return card(2, html`
+    <p class="muted">A team answers incidents; a service is what is watched. Both can be renamed.</p>
+    <form class="form" @submit=${make}>
+      ${field("team", "Team", { required: true, key: "make", value: teams[0]?.slug ?? "", placeholder: "operations" })}
+      ${field("service", "Service", { required: true, key: "make", placeholder: "web-shop" })}
+      ${send("make", "Go on")}
+    </form>`);
+}
+
+/** @param {string} service */
+async function integrate(service) {
+  const made = await call("POST", "/integrations", { body: { service, name: "first" }, key: requestKey() });
+  setPage("fresh", true);
+  setPage("issued", made);
+}
+
+/** Somebody comes again. @param {any[]} services */
+const further = (services) => card(3, html`
+  <p class="muted">Which service shall hear from a sender?</p>
+  <div class="choices one form">${services.map((one) => html`<button @click=${() => integrate(one.slug).catch((error) => setPage("make", { error: problem(error) }))}>${one.name}</button>`)}</div>
+  ${state.page.make?.error ? html`<p class="wrong" role="alert">${state.page.make.error.words}</p>` : nothing}
+  <div class="form"><button class="plain" @click=${() => setPage("fresh", true)}>Another service</button></div>`);
+
+/** @param {State} s */
+function connect(s) {
+  const made = s.page.issued;
+  return card(3, html`
+    <p class="muted">This address holds the key and is shown only now. Paste it into the sender, or try it from a shell:</p>
+    <div class="form">
+      ${paste("curl", addressOf(made.key), made.key)}
+      ${trial(made)}
+      <div class="actions"><a class="button" href="/">${s.page.came?.id ? "To the incidents" : "Skip"}</a></div>
+    </div>`);
+}
+
+/** @param {State} s */
+export function welcome(s) {
+  readSecret();
+  if (s.session === "unknown") return nothing;
+  if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a></div>`) : useless("It has lost the part behind the #.");
+  if (!s.page.link) {
+    s.page.link = { waits: true };
+    look().then((data) => setPage("link", { data }), (error) => setPage("link", { error: problem(error) }));
+    return nothing;
+  }
+  if (s.page.link.waits) return nothing;
+  if (s.page.link.error) return useless(s.page.link.error.words);
+  const { user, timeZone } = s.page.link.data;
+  return door(html`
+    <h1>Welcome${user ? `, ${user.name || user.username}` : ""}</h1>
+    <p class="muted">Choose a password, and you are in. Your username is <strong>${user?.username}</strong>.</p>
+    <form class="form" @submit=${submit("you", async (given) => {
+      await call("POST", "/welcome", { body: { secret, timeZone: timeZone ?? zone(), ...given }, open: true });
+      secret = "";
+      await whoAmI();
+    })}>
+      <input type="hidden" autocomplete="username" .value=${user?.username ?? ""}>
+      ${field("name", "Name", { value: user?.name ?? "", key: "you", complete: "name" })}
+      ${field("password", "Password", { type: "password", required: true, key: "you", complete: "new-password", hint: "A few words that belong to no sentence are good" })}
+      ${send("you", "Go on")}
+    </form>`);
+}

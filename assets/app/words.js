@@ -1,0 +1,111 @@
+// What things are called: badges, who has it or is next, what happened.
+import { age, now, short, until } from "./clock.js";
+import { need } from "./incidents.js";
+
+/** @typedef {import("./types.js").Incident} Incident */
+
+/** Word and colour of the badge; the word carries the meaning. @param {Incident} i */
+export function badge(i) {
+  switch (need(i)) {
+    case 0: return { word: "Untold", kind: "fire" };
+    case 1: return { word: "High", kind: "fire" };
+    case 2: return { word: "Low", kind: "" };
+    case 3: return { word: "Acked", kind: "ack" };
+    case 4: return { word: "Snoozed", kind: "ack" };
+    default: return { word: i.mergedInto ? "Merged" : "Resolved", kind: "quiet" };
+  }
+}
+
+/** @param {{username: string, name: string}[]} users */
+const names = (users) => users.map((user) => user.name || user.username).join(", ");
+
+/** The column "who, next". @param {Incident} i */
+export function who(i) {
+  if (i.status === "resolved") {
+    if (i.mergedInto) return `into #${i.mergedInto}`;
+    return i.resolvedBy ? `by ${i.resolvedBy.name}` : "";
+  }
+  const has = names(i.assignees);
+  if (i.status === "acknowledged") {
+    const by = has || i.acknowledgedBy?.name || "";
+    const end = i.snoozedUntil ?? i.acknowledgedUntil;
+    return end ? `${by} until ${until(end)}` : by;
+  }
+  if (i.untold) return "nobody was told";
+  const told = (i.escalation?.told ?? []).at(-1);
+  const parts = told ? [`${told.user} told`] : has ? [`for ${has}`] : [];
+  if (i.escalation?.nextAt && i.escalation.nextTargets?.length) {
+    parts.push(`${i.escalation.nextTargets[0]} in ${short(Date.parse(i.escalation.nextAt) - now())}`);
+  }
+  return parts.join(", ");
+}
+
+/** The sentence under an incident's title. @param {Incident} i */
+export function verdict(i) {
+  if (i.mergedInto) return `Merged into #${i.mergedInto}.`;
+  if (i.status === "resolved") {
+    const why = { manual: "", source: " Its source says that it is over.", expired: " It is no longer reported." };
+    const by = i.resolvedBy?.kind === "user" ? ` by ${i.resolvedBy.name}` : "";
+    const held = i.heldUntil && Date.parse(i.heldUntil) > now() ? ` Alerts that still fire stay quiet until ${until(i.heldUntil)}.` : "";
+    return `Resolved ${age(i.resolvedAt)} ago${by}.${why[/** @type {"manual"} */ (i.resolvedReason)] ?? ""}${held}`;
+  }
+  const has = names(i.assignees) || i.acknowledgedBy?.name;
+  if (i.snoozedUntil) return `Snoozed until ${until(i.snoozedUntil)}${has ? ` by ${has}` : ""}.`;
+  if (i.status === "acknowledged") {
+    const end = i.acknowledgedUntil ? ` It is asked about again at ${until(i.acknowledgedUntil)}.` : "";
+    return `${has || "Somebody"} has it, since ${age(i.acknowledgedAt)}.${end}`;
+  }
+  const told = i.untold ? " Nobody could be told." : has ? ` Assigned to ${has}.` : "";
+  return `Unanswered ${age(i.createdAt)}.${told}`;
+}
+
+/** @type {Record<string, string>} */
+const UPDATES = {
+  unacknowledged: "gave it back", ack_timeout: "the acknowledgement timed out", reopened: "reopened it",
+  still_firing: "it still fires", snoozed: "snoozed it", snooze_ended: "the snooze ended",
+  silenced: "a silence began", unsilenced: "the silence ended", urgency: "changed the urgency", severity: "the severity changed",
+  alert_added: "another alert", alert_resolved: "an alert is over", stale: "not reported for long; is it still so?",
+  merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "a message could not be delivered",
+};
+
+/**
+ * What happened, after the name of who did it.
+ * @param {any} event
+ * @returns {{text: string, note: string}}
+ */
+export function happened(event) {
+  const plain = (/** @type {string} */ text, note = "") => ({ text, note: note ?? "" });
+  switch (event.type) {
+    case "incident:created": return plain("opened it");
+    case "incident:acknowledged":
+      return plain(event.until ? `acknowledged it until ${until(event.until)}` : "acknowledged it", event.note);
+    case "incident:resolved": {
+      if (event.mergedInto) return plain(`merged it into #${event.mergedInto}`);
+      const by = event.reason === "source" ? "says that it is over" : event.reason === "expired" ? "no longer reported" : "resolved it";
+      return plain(by, event.note);
+    }
+    case "incident:reassigned": return plain(`handed it to ${names(event.to)}`, event.reason);
+    case "incident:note_added": return plain("noted", event.note.body);
+    case "incident:escalated": {
+      const told = (event.notified ?? event.targets ?? []).map((/** @type {any} */ who) => who.username ?? who).join(", ");
+      return plain(told ? `told ${told}` : "escalated it");
+    }
+    case "incident:updated": {
+      const about = event.alert ? `: ${event.alert.title}` : event.merged ? `: #${event.merged}` : "";
+      const to = event.urgency && event.reason === "urgency" ? ` to ${event.urgency}` : "";
+      const end = event.until ? ` until ${until(event.until)}` : "";
+      return plain(`${UPDATES[event.reason] ?? "changed it"}${to}${end}${about}`);
+    }
+    default: return plain("did something that this page does not know yet");
+  }
+}
+
+/** A sentence for those who listen. @param {any} event */
+export function announcement(event) {
+  const i = event.incident;
+  if (event.type === "incident:created") return `New, ${i.urgency} urgency: ${i.title}, #${i.id}.`;
+  return `#${i.id}: ${event.actor.name} ${happened(event).text}.`;
+}
+
+/** @param {number} n @param {string} one */
+export const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
