@@ -27,6 +27,9 @@
 //! | [`cli`] | the command line |
 //! | [`server`] | puts the rooms together |
 //!
+//! `assets/` is the browser dashboard, plain modules without a build step: `app/main.js` first. It is
+//! a client like any other and knows only the contract.
+//!
 //! [`error`], [`clock`], [`config`], [`metrics`] and [`secret`] serve all.
 //!
 //! Arrows, kept by `tests/it/house.rs`: `cli → server, client, app` · `server → live, http,

@@ -25,14 +25,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
 
 /// What browsers are told with every answer. Trusted types: whatever puts text into a page goes
-/// through the one library that escapes it.
+/// through the one library that escapes it; `incidentd` names the one script beside the page.
 const FOR_BROWSERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; \
-         form-action 'self'; require-trusted-types-for 'script'; trusted-types lit-html",
+         form-action 'self'; require-trusted-types-for 'script'; trusted-types lit-html incidentd",
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

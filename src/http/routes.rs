@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
-use super::{Shared, backup, configuration, health, ingest, metrics, people, reply};
+use super::{Shared, assets, backup, configuration, health, ingest, metrics, people, reply};
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
@@ -27,6 +27,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi))
         .merge(operations().router)
+        .merge(assets::router())
         .fallback(any(|| async { Error::not_found("This address").into_response() }))
         .with_state(shared.clone())
 }

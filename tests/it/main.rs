@@ -4,8 +4,8 @@
 mod api;
 mod backup;
 mod bad_input;
+mod browser;
 mod commands;
-mod configuration;
 mod door;
 mod faults;
 mod frames;

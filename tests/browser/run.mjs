@@ -1,0 +1,29 @@
+// The browser dashboard, by people's stories, in a real browser before the built binary.
+//   INCIDENTD_BIN=target/debug/incidentd node run.mjs [part of a story's name]
+import { Browser, Server } from "./world.mjs";
+import * as stories from "./stories.mjs";
+
+const wanted = process.argv[2] ?? "";
+const browser = await Browser.start();
+let server;
+let failed = 0;
+try {
+  server = await Server.start();
+  for (const [name, story] of Object.entries(stories)) {
+    if (!name.includes(wanted)) continue;
+    const began = Date.now();
+    try {
+      await story(browser, server);
+      if (browser.faults.length) throw new Error(browser.faults.splice(0).join("\n"));
+      console.log(`ok ${name} (${Date.now() - began} ms)`);
+    } catch (error) {
+      failed += 1;
+      browser.faults.length = 0;
+      console.log(`FAILED ${name}: ${error.stack}`);
+    }
+  }
+} finally {
+  await browser.end();
+  await server?.end();
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,260 @@
+// Each of these is what somebody does, sees, or must never see.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { isLive, PASSWORD, row, Server } from "./world.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+export async function two_browsers_see_each_others_actions(browser, server) {
+  const alice = await browser.window(server, "alice", "/");
+  const bob = await browser.window(server, "bob", "/");
+  await isLive(alice);
+  await isLive(bob);
+  const id = await server.alert({ title: "Disk full on db-3", severity: "critical" });
+  for (const page of [alice, bob]) {
+    await row(page, id).locator(".badge", { hasText: "High" }).waitFor();
+    await page.waitForFunction(() => document.title === "(1) incidentd");
+  }
+  // By key, undone by key.
+  await alice.keyboard.press("j");
+  await row(alice, id).and(alice.locator(".cursor")).waitFor();
+  await alice.keyboard.press("a");
+  await row(bob, id).locator(".badge", { hasText: "Acked" }).waitFor();
+  await row(bob, id).getByText("Alice until").waitFor();
+  await alice.keyboard.press("u");
+  await row(bob, id).locator(".badge", { hasText: "High" }).waitFor();
+  // On the page of the incident: a note, then the end.
+  await bob.goto(`/incidents/${id}`);
+  await alice.goto(`/incidents/${id}`);
+  await isLive(alice);
+  await isLive(bob);
+  await bob.getByPlaceholder("What should the next person know?").fill("See **the runbook**, `df -h`, https://wiki.example.com/disk.\n\n- one\n- two");
+  await bob.getByRole("button", { name: "Add note" }).click();
+  const note = alice.locator(".timeline .note");
+  await note.locator("strong", { hasText: "the runbook" }).waitFor();
+  assert.equal(await note.locator("a").getAttribute("href"), "https://wiki.example.com/disk");
+  assert.equal(await note.locator("a").getAttribute("rel"), "noopener noreferrer");
+  assert.equal(await note.locator("li").count(), 2);
+  await bob.getByRole("button", { name: "Resolve" }).first().click();
+  await alice.locator(".verdict .badge", { hasText: "Resolved" }).waitFor();
+  for (const page of [alice, bob]) await browser.close(page);
+}
+
+export async function a_moving_list_never_makes_you_act_on_the_wrong_incident(browser, server) {
+  const low = await server.alert({ title: "Backup slow", severity: "warning" });
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  await row(alice, low).waitFor();
+  await row(alice, low).hover();
+  const before = await row(alice, low).boundingBox();
+  // It belongs above, and waits.
+  const high = await server.alert({ title: "Certificate expired", severity: "critical" });
+  const pill = alice.getByRole("button", { name: "1 new, show" });
+  await pill.waitFor();
+  assert.deepEqual(await row(alice, low).boundingBox(), before);
+  // What was acted on stays where it is, so that a second press hits nothing else.
+  await row(alice, low).getByRole("button", { name: /^Ack/ }).click();
+  await row(alice, low).locator(".badge", { hasText: "Acked" }).waitFor();
+  assert.deepEqual(await row(alice, low).boundingBox(), before);
+  await pill.click();
+  await row(alice, high).waitFor();
+  assert.ok((await row(alice, high).boundingBox()).y < (await row(alice, low).boundingBox()).y);
+  // More than one asks, with the count.
+  await row(alice, low).getByRole("checkbox").check();
+  await row(alice, high).getByRole("checkbox").check();
+  await alice.locator(".bulk").getByRole("button", { name: "Resolve" }).click();
+  await alice.getByRole("dialog").getByText("Resolve 2 incidents?").waitFor();
+  await alice.getByRole("dialog").getByRole("button", { name: "Resolve 2" }).click();
+  await alice.getByText("Resolved 2 incidents.").first().waitFor();
+  await browser.close(alice);
+}
+
+export async function nothing_is_missed_over_a_restart(browser, server) {
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  const before = await server.alert({ title: "Before", severity: "critical" });
+  await row(alice, before).waitFor();
+  await server.stop();
+  await alice.getByText("Connection lost.").waitFor();
+  await alice.waitForFunction(() => document.title === "(?) incidentd");
+  await server.start();
+  // Nobody is told of these live.
+  const ids = [];
+  for (const title of ["One", "Two"]) ids.push(await server.alert({ title, severity: "critical" }));
+  server.cli(["resolve", String(before)]);
+  await isLive(alice);
+  for (const id of ids) await row(alice, id).waitFor();
+  await row(alice, before).waitFor({ state: "detached" });
+  await alice.getByText(/^Live again\./).first().waitFor();
+  server.cli(["resolve", ...ids.map(String)]);
+  for (const id of ids) await row(alice, id).waitFor({ state: "detached" });
+  await browser.close(alice);
+}
+
+export async function a_phone_is_enough_at_night(browser, server) {
+  const id = await server.alert({ title: "Replica lag on db-2 above thirty seconds for the last ten minutes", severity: "critical" });
+  const alice = await browser.window(server, "alice", "/", { ...PHONE, colorScheme: "dark" });
+  await isLive(alice);
+  const ack = row(alice, id).getByRole("button", { name: /^Ack/ });
+  await ack.waitFor();
+  const size = await ack.boundingBox();
+  assert.ok(size.width >= 44 && size.height >= 44, JSON.stringify(size));
+  await ack.tap();
+  await row(alice, id).locator(".badge", { hasText: "Acked" }).waitFor();
+  for (const path of ["/", `/incidents/${id}`, "/services", "/services/checkout", "/teams/payments", "/tokens", "/profile"]) {
+    await alice.goto(path);
+    await isLive(alice);
+    await alice.waitForFunction(() => !document.querySelector(".bars"));
+    const wide = await alice.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= 360, `${path} is ${wide} px wide`);
+  }
+  await alice.goto(`/incidents/${id}`);
+  await alice.locator(".quickbar").getByRole("button", { name: "Resolve" }).tap();
+  await alice.locator(".verdict .badge", { hasText: "Resolved" }).waitFor();
+  await browser.close(alice);
+}
+
+export async function a_strangers_team_is_invisible(browser, server) {
+  const foreign = await server.foreign({ title: "Not for alice", severity: "critical" });
+  const alice = await browser.window(server, "alice", "/incidents?q=status%3Aall");
+  await isLive(alice);
+  const own = await server.alert({ title: "For alice", severity: "critical" });
+  await row(alice, own).waitFor();
+  assert.equal(await row(alice, foreign).count(), 0);
+  await alice.goto(`/incidents/${foreign}`);
+  await alice.getByText("There is nothing here that you may see.").waitFor();
+  await alice.goto("/services/index");
+  await alice.getByText("There is nothing here that you may see.").waitFor();
+  assert.ok(!(await alice.content()).includes("Not for alice"));
+  await browser.close(alice);
+  // Who only looks is not offered what would be refused.
+  const carol = await browser.window(server, "carol", `/incidents/${own}`);
+  await isLive(carol);
+  await carol.getByText("You may look at this incident, not act on it.").waitFor();
+  await browser.close(carol);
+}
+
+export async function what_senders_write_stays_text(browser, server) {
+  const title = "<img src=x onerror=\"document.title='pwned'\"> \u202Egnp.exe\u2066";
+  const id = await server.alert({
+    title, severity: "critical", description: "<script>document.title='pwned'</script> javascript:alert(1) https://example.com/a",
+    labels: { __proto__x: "<b>bold</b>", constructor: "plain" }, links: [{ href: "https://example.com/", text: "<i>x</i>" }],
+  });
+  server.cli(["note", String(id), "[x](javascript:alert(1)) <img src=x onerror=alert(1)> **a**"]);
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  await row(alice, id).waitFor();
+  assert.equal(await row(alice, id).locator("img").count(), 0);
+  assert.match(await row(alice, id).locator(".title").innerText(), /<img src=x onerror=/);
+  await row(alice, id).locator(".title a").click();
+  await alice.locator(".timeline .note").waitFor();
+  await alice.getByText("<b>bold</b>").waitFor();
+  assert.equal(await alice.locator("main img, main script, main i").count(), 0);
+  for (const link of await alice.locator("main a[target]").all()) {
+    assert.match(await link.getAttribute("href"), /^https?:\/\//);
+    assert.equal(await link.getAttribute("rel"), "noopener noreferrer");
+  }
+  // What reads backwards does so inside its own box only.
+  assert.equal(await alice.locator("h1").getAttribute("dir"), "auto");
+  assert.ok(!(await alice.title()).includes("pwned"));
+  server.cli(["resolve", String(id)]);
+  await browser.close(alice);
+}
+
+export async function a_link_keeps_its_place_over_a_login(browser, server) {
+  const id = await server.alert({ title: "Linked", severity: "critical" });
+  const page = await browser.window(server, null, `/incidents/${id}`);
+  await page.getByLabel("Username").fill("alice");
+  await page.getByLabel("Password").fill("wrong");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Linked" }).waitFor();
+  await isLive(page);
+  // The session ends elsewhere; the page says so by itself, and keeps the place.
+  await page.evaluate(() => fetch("/api/v1/sessions/current", { method: "DELETE" }));
+  await page.getByText("Your session ended.").waitFor();
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Linked" }).waitFor();
+  assert.equal(new URL(page.url()).pathname, `/incidents/${id}`);
+  // The filter is part of the address.
+  await page.goto("/");
+  await isLive(page);
+  await page.getByRole("searchbox", { name: "Filter" }).fill("no such thing");
+  await page.getByText("Nothing matches").waitFor();
+  await page.waitForURL(/q=no%20such%20thing/);
+  await page.reload();
+  await page.getByText("Nothing matches").waitFor();
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await row(page, id).waitFor();
+  server.cli(["resolve", String(id)]);
+  await browser.close(page);
+}
+
+export async function nothing_serious_stands_in_anybodys_way(browser, server) {
+  const id = await server.alert({ title: "Seen by axe", severity: "critical", labels: { instance: "db-3" } });
+  for (const colorScheme of ["light", "dark"]) {
+    const root = await browser.window(server, "root", "/", { colorScheme });
+    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/services", "/services/checkout", "/teams", "/teams/payments", "/users", "/tokens", "/profile"] : [])];
+    for (const path of pages) {
+      await root.goto(path);
+      await isLive(root);
+      await root.waitForFunction(() => !document.querySelector(".bars"));
+      // By the debugger, not as part of the page: the policy stays as it is.
+      const found = await root.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })`);
+      const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
+      assert.deepEqual(serious.map((one) => `${path} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
+    }
+    await browser.close(root);
+  }
+  server.cli(["resolve", String(id)]);
+}
+
+export async function it_opens_offline_and_says_so(browser, server) {
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  await alice.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await alice.context().setOffline(true);
+  await alice.goto("/incidents/1");
+  await alice.getByText("You are offline.").waitFor();
+  await alice.context().setOffline(false);
+  await isLive(alice);
+  await browser.close(alice);
+}
+
+export async function from_set_up_to_the_first_incident(browser) {
+  const server = await Server.empty();
+  try {
+    const link = /http:\S+\/setup#\S+/.exec(server.said)?.[0] ?? server.cli(["setup-link", "--data-dir", server.dir]).match(/http:\S+\/setup#\S+/)[0];
+    const page = await browser.window(server, null, link.replace(server.url, ""));
+    await page.getByLabel("Username").fill("alice");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("heading", { name: "A team and a service" }).waitFor();
+    // The secret is gone from the address.
+    assert.equal(new URL(page.url()).hash, "");
+    await page.getByLabel("Team").fill("operations");
+    await page.getByLabel("Service").fill("web-shop");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByText("Waiting for the first alert").waitFor();
+    // Somebody pastes it, wrongly first.
+    const line = await page.locator(".copy pre").innerText();
+    const address = line.match(/http:\S+/)[0];
+    const refused = await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: "{" });
+    assert.ok(refused.status >= 400);
+    await page.getByText("A request came and was refused.").waitFor();
+    await page.getByRole("button", { name: "Send a test alert" }).click();
+    await page.getByText("It arrived.").waitFor();
+    await page.getByRole("link", { name: /Test alert/ }).click();
+    await page.getByRole("heading", { name: /Test alert/ }).waitFor();
+    await page.locator(".verdict").getByRole("button", { name: "Acknowledge" }).click();
+    await page.locator(".verdict .badge", { hasText: "Acked" }).waitFor();
+    await browser.close(page);
+  } finally {
+    await server.end();
+  }
+}
