@@ -65,6 +65,8 @@ impl Server {
         let listening: Vec<String> =
             listeners.iter().map(|listener| listener.name(tls.is_some())).collect();
         let own = listening.iter().find(|name| name.starts_with("http")).cloned();
+        let own =
+            own.map(|own| own.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"));
         let url = config.public_url.clone().or(own).unwrap_or_else(|| "http://localhost".into());
         let (shared, mut acceptor) = assemble(config, clock.clone(), &url).await?;
         shared.app.grant_grace().await?;
@@ -97,7 +99,7 @@ impl Server {
     /// # Errors
     /// Says what stands in the way; `Refused` if a server holds the directory.
     pub async fn start_for_one_command(config: Config) -> Result<Self> {
-        let url = format!("http://{}", config.listen);
+        let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
         let (shared, mut acceptor) = assemble(config, Clock::System, &url).await?;
         acceptor.router = front::before(routes::router(&shared), &shared);
         let control = listen::control(&shared.config().data_dir.join(CONTROL))?;

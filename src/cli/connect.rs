@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::Common;
+use super::login::not_logged_in;
+use super::logins::Logins;
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +18,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// No server runs: this command holds the directory itself.
+    pub const fn is_alone(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Ends the server that was started for this command alone.
     pub async fn close(self) {
         if let Some(server) = self.own {
@@ -41,11 +48,25 @@ pub fn connect(common: &Common) -> Result<Client> {
         return Client::control(&socket, common.timeout());
     }
     let token = std::env::var("INCIDENTD_TOKEN").ok().filter(|token| !token.is_empty());
-    let token = token.map(|token| Secret::new(token.trim())).ok_or_else(|| {
-        Error::new(Kind::Unauthenticated, "You are not logged in.")
-            .hint("Put a token into INCIDENTD_TOKEN; `incidentd token create` makes one.")
-    })?;
-    Client::new(&common.server, Some(token), common.timeout())
+    let server = common.server()?;
+    let token = match token {
+        Some(token) => Secret::new(token.trim()),
+        None => Logins::load()?.get(&server).ok_or_else(|| not_logged_in(&server))?.token(),
+    };
+    Client::new(&server, Some(token), common.timeout())
+}
+
+impl Common {
+    /// The server that is meant: named, else that of the last log-in, else this host's.
+    ///
+    /// # Errors
+    /// `Refused` where the log-ins cannot be read.
+    pub fn server(&self) -> Result<String> {
+        match &self.server {
+            Some(server) => Ok(server.clone()),
+            None => Logins::load().map(|logins| logins.default_server().to_owned()),
+        }
+    }
 }
 
 /// For setting a host up: works on an empty directory too.
@@ -69,6 +90,8 @@ pub async fn connect_for_setup(common: &Common) -> Result<Connection> {
 }
 
 async fn own_server(dir: &Path) -> Result<Server> {
-    let config = Config { data_dir: dir.to_owned(), ..Config::default() };
+    // As the server would be told, for the links that a command makes.
+    let public_url = std::env::var("INCIDENTD_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+    let config = Config { data_dir: dir.to_owned(), public_url, ..Config::default() };
     Server::start_for_one_command(config).await
 }

@@ -4,15 +4,20 @@ mod backup;
 mod chosen;
 mod configuration;
 mod connect;
+mod first_run;
 mod incidents;
 mod integrations;
 mod log;
+mod login;
+mod logins;
 mod look;
 mod output;
 mod owner;
 mod people;
+mod prompt;
 mod serve;
 mod services;
+mod sessions;
 mod settings;
 mod table;
 mod teams;
@@ -42,9 +47,9 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args)]
 struct Common {
-    /// The server's address
-    #[arg(long, global = true, env = "INCIDENTD_URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
+    /// The server's address; left out: that of the last log-in, else http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL", env = "INCIDENTD_URL")]
+    server: Option<String>,
     /// On the server's host: speak to the server that holds this folder, as platform admin
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -99,6 +104,17 @@ enum Command {
     Merge(incidents::Merge),
     /// Open an incident, or count into the one that its dedup key has open
     Trigger(incidents::Trigger),
+    /// Log in to a server
+    Login(login::Login),
+    /// End the session and forget it
+    Logout(login::Logout),
+    /// Show who I am, where, and what I may
+    Whoami(login::Whoami),
+    /// Show and end sessions
+    #[command(subcommand)]
+    Session(sessions::Session),
+    /// Make the link that sets up the first platform admin; voids the older
+    SetupLink(first_run::SetupLink),
     /// Manage people
     #[command(subcommand)]
     User(people::User),
@@ -135,6 +151,7 @@ Answer    incidentd list                     what is open
           incidentd ack 42                   I have it
           incidentd resolve 42 --note TEXT   it is over
 Look      incidentd show 42, timeline 42     what happened, who did what
+          incidentd login, whoami            who I am
 Run       incidentd serve                    start the server
           incidentd user add NAME --admin --password-stdin --data-dir DIR
           incidentd token create --user NAME --data-dir DIR
@@ -146,7 +163,7 @@ Every command explains itself with --help.
 /// Parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match parse() {
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
@@ -156,6 +173,10 @@ pub fn run() -> ExitCode {
     };
     if let Command::Serve(serve) = command {
         return finish(serve.run(), cli.common.output);
+    }
+    if matches!(command, Command::SetupLink(_)) {
+        // By default where `serve` looks by default.
+        cli.common.data_dir.get_or_insert_with(crate::config::default_data_dir);
     }
     if let Some(Err(error)) = cli.common.data_dir.as_deref().map(owner::become_owner) {
         return finish(Err(error), cli.common.output);
@@ -183,6 +204,11 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Note(note) => note.run(common).await,
         Command::Merge(merge) => merge.run(common).await,
         Command::Trigger(trigger) => trigger.run(common).await,
+        Command::Login(login) => login.run(common).await,
+        Command::Logout(logout) => logout.run(common).await,
+        Command::Whoami(whoami) => whoami.run(common).await,
+        Command::Session(session) => session.run(common).await,
+        Command::SetupLink(link) => link.run(common).await,
         Command::User(user) => user.run(common).await,
         Command::Token(token) => token.run(common).await,
         Command::Team(team) => team.run(common).await,

@@ -7,7 +7,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::settings::{Settings, misspelt_variables};
-use super::{log, output, owner};
+use super::{first_run, log, output, owner};
 use crate::clock::Clock;
 use crate::config::Sources;
 use crate::error::{Error, Result};
@@ -67,6 +67,7 @@ async fn serve(config: crate::config::Config, sources: &Sources, level: &log::Le
     for name in &server.listening {
         output::say(&format!("listening on {name}"));
     }
+    first_run::announce(&server).await;
     tell(&[NotifyState::Ready]);
     // Three signs of life within the time that systemd waits for one.
     let every = sd_notify::watchdog_enabled().map(|within| within / 3);

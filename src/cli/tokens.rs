@@ -68,6 +68,7 @@ impl Token {
                     .map(|token| {
                         let expires =
                             token.expires_at.map_or_else(String::new, |at| at.to_string());
+                        let used = token.last_used_at.map_or_else(String::new, output::when);
                         vec![
                             token.id.to_string(),
                             token.user,
@@ -75,10 +76,11 @@ impl Token {
                             token.scope.word().into(),
                             token.team.unwrap_or_default(),
                             expires,
+                            used,
                         ]
                     })
                     .collect();
-                output::table(&["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES"], &rows);
+                output::table(&["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES", "USED"], &rows);
                 Ok(())
             }
             Self::Revoke { id } => {

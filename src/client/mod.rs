@@ -323,7 +323,8 @@ fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {
         .map_err(Error::internal)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls))
+    let name = concat!("incidentd/", env!("CARGO_PKG_VERSION"));
+    Ok(reqwest::Client::builder().user_agent(name).tls_backend_preconfigured(tls))
 }
 
 #[cfg(test)]

@@ -9,15 +9,16 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Follows a step of the wall clock, then handles what is due; returns how many timers that were.
 pub async fn turn(app: &App) -> usize {
+    // First: between the look at the clock and the timers no time may pass.
+    if let Err(error) = app.write_uses().await {
+        tracing::warn!(%error, "when credentials were last used could not be stored");
+    }
     match app.follow_clock().await {
         Ok(None) => {}
         Ok(Some(step)) => {
             tracing::warn!(seconds = step.as_secs(), "the wall clock was set; timers follow");
         }
         Err(error) => tracing::error!(%error, "timers could not follow the clock"),
-    }
-    if let Err(error) = app.write_uses().await {
-        tracing::warn!(%error, "when credentials were last used could not be stored");
     }
     let mut handled = 0;
     loop {

@@ -1,0 +1,89 @@
+//! `incidentd session …`: where somebody is logged in.
+use clap::Subcommand;
+
+use super::connect::connect;
+use super::{Common, Format, output};
+use crate::api::Nothing;
+use crate::api::sessions::{self, SessionView};
+use crate::domain::SessionId;
+use crate::error::{Error, Result};
+
+#[derive(Subcommand)]
+pub enum Session {
+    /// List my sessions, the one used last first
+    List {
+        /// Somebody else's, as platform admin
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
+    /// End sessions; sockets that they opened close
+    End {
+        #[arg(value_name = "ID", required_unless_present_any = ["others", "user"])]
+        ids: Vec<String>,
+        /// All of mine but the one that asks
+        #[arg(long, conflicts_with_all = ["ids", "user"])]
+        others: bool,
+        /// All of somebody else's, as platform admin
+        #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+        user: Option<String>,
+    },
+}
+
+impl Session {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let client = connect(common)?;
+        let nothing = Nothing {};
+        let ended = match self {
+            Self::List { user } => {
+                let page = match user {
+                    Some(user) => {
+                        client.call(&sessions::SESSIONS_OF, user, &nothing, &nothing).await?
+                    }
+                    None => client.call(&sessions::SESSIONS, nothing, &nothing, &nothing).await?,
+                };
+                return show(common, page.items);
+            }
+            Self::End { user: Some(user), .. } => {
+                client.call(&sessions::END_SESSIONS_OF, user, &nothing, &nothing).await?.ended
+            }
+            Self::End { others: true, .. } => {
+                client.call(&sessions::END_OTHER_SESSIONS, nothing, &nothing, &nothing).await?.ended
+            }
+            Self::End { ids, .. } => {
+                let ids = ids.iter().map(|id| session_id(id)).collect::<Result<Vec<_>>>()?;
+                for id in &ids {
+                    client.call(&sessions::END_SESSION, *id, &nothing, &nothing).await?;
+                }
+                ids.len() as u64
+            }
+        };
+        let plural = if ended == 1 { "session" } else { "sessions" };
+        output::say(&format!("Ended {ended} {plural}."));
+        Ok(())
+    }
+}
+
+fn session_id(text: &str) -> Result<SessionId> {
+    text.parse().map_err(|_| {
+        Error::usage(format!("`{text}` is no session; `incidentd session list` shows ids."))
+    })
+}
+
+fn show(common: &Common, items: Vec<SessionView>) -> Result<()> {
+    if common.output == Format::Json {
+        return output::json(&items);
+    }
+    let row = |session: SessionView| {
+        vec![
+            session.id.to_string(),
+            output::when(session.created_at),
+            output::when(session.last_used_at),
+            session.address,
+            if session.current { "this one" } else { "" }.to_owned(),
+            session.client,
+        ]
+    };
+    let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
+    output::table(&["ID", "OPENED", "USED", "FROM", "", "CLIENT"], &rows);
+    Ok(())
+}
