@@ -94,6 +94,24 @@ impl TestServer {
 
     /// One that is configured otherwise.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut server = Self::begin(configure).await;
+        let app = server.server().app.clone();
+        let document: Document = toml::from_str(WORLD).expect("a document");
+        app.apply(&Caller::host(), document).await.expect("applied");
+        for name in ["root", "alice", "bob", "carol", "mallory"] {
+            let new = NewToken { user: Some(name.into()), ..NewToken::default() };
+            let issued = app.create_token(&Caller::host(), new).await.expect("a token");
+            server.tokens.push((name.to_owned(), issued.token));
+        }
+        server
+    }
+
+    /// One that nobody has set up yet.
+    pub async fn empty() -> Self {
+        Self::begin(|_| {}).await
+    }
+
+    async fn begin(configure: impl FnOnce(&mut Config)) -> Self {
         let clock = ManualClock::starting_at(START.parse().expect("a time"));
         let dir = tempfile::tempdir().expect("a folder");
         let mut config = Config {
@@ -106,17 +124,8 @@ impl TestServer {
         configure(&mut config);
         let server =
             Server::start(config.clone(), Clock::Manual(clock.clone())).await.expect("started");
-        let mut tokens = Vec::new();
-        let document: Document = toml::from_str(WORLD).expect("a document");
-        server.app.apply(&Caller::host(), document).await.expect("applied");
-        for name in ["root", "alice", "bob", "carol", "mallory"] {
-            let new = NewToken { user: Some(name.into()), ..NewToken::default() };
-            let issued = server.app.create_token(&Caller::host(), new).await.expect("a token");
-            tokens.push((name.to_owned(), issued.token));
-        }
-        let url = url(&server);
-        let http = http();
-        Self { url, clock, server: Some(server), dir, tokens, http, config }
+        let (url, http) = (url(&server), http());
+        Self { url, clock, server: Some(server), dir, tokens: Vec::new(), http, config }
     }
 
     /// Stops the server and starts it again on the same folder; the port changes.

@@ -2,6 +2,7 @@
 //! sockets; only the clock is turned by hand. What other people's programs do with the built
 //! binary runs in real time: `scripts/test` installs them.
 mod api;
+mod auth;
 mod backup;
 mod bad_input;
 mod browser;
