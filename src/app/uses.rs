@@ -35,7 +35,11 @@ struct Use {
 
 /// Uses that wait to be written.
 #[derive(Default)]
-pub(super) struct Uses(Mutex<HashMap<Used, Use>>);
+pub(super) struct Uses {
+    waiting: Mutex<HashMap<Used, Use>>,
+    /// Whoever asks for it meanwhile returns when it is done.
+    writing: tokio::sync::Mutex<()>,
+}
 
 impl Uses {
     pub(super) fn note(&self, credential: &Credential, visitor: &Visitor, at: Timestamp) {
@@ -47,14 +51,14 @@ impl Uses {
         if credential.last_used_at.is_some_and(|last| shift(last, every) > at) {
             return;
         }
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MAX_WAITING {
             waiting.entry(used).or_insert_with(|| Use { at, place: visitor.place() });
         }
     }
 
     fn take(&self) -> Vec<(Used, Use)> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let some: Vec<Used> = waiting.keys().copied().take(AT_ONCE).collect();
         some.into_iter().filter_map(|used| waiting.remove_entry(&used)).collect()
     }
@@ -66,6 +70,7 @@ impl App {
     /// # Errors
     /// `Unavailable` when it cannot be stored: then the next use is noted again.
     pub async fn write_uses(&self) -> Result<()> {
+        let _writing = self.0.uses.writing.lock().await;
         loop {
             let uses = self.0.uses.take();
             if uses.is_empty() {
