@@ -155,4 +155,23 @@ mod tests {
         assert!(unseal(b"other", &sealed).is_err());
         assert!(unseal(b"key", &sealed[..10]).is_err());
     }
+
+    #[test]
+    fn a_secret_s_file_is_its_owner_s_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("secret");
+        std::fs::write(&file, "hush\n").expect("written");
+        let set = |mode| {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
+        };
+        for mode in [0o600, 0o400] {
+            set(mode);
+            assert_eq!(from_file(&file).expect("read").expose(), "hush");
+        }
+        for mode in [0o640, 0o604, 0o660] {
+            set(mode);
+            let refused = from_file(&file).expect_err("open").to_string();
+            assert!(refused.contains("chmod 600") && !refused.contains("hush"), "{refused}");
+        }
+    }
 }

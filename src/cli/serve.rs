@@ -35,6 +35,9 @@ impl Serve {
         for (name, meant) in misspelt_variables() {
             tracing::warn!("{name} is no setting; did you mean {meant}?");
         }
+        for advice in config.advice() {
+            tracing::info!("{advice}");
+        }
         if let Some(file) = &sources.file {
             tracing::info!("configured by {}", file.display());
         }

@@ -1,10 +1,11 @@
 //! The server's configuration on the command line: a flag and a variable for each key, read off
 //! the keys themselves; and what helps to write the file.
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Subcommand};
 
 use super::output;
 use crate::config::{self, Given, Key, KeyKind, Sources};
@@ -12,9 +13,8 @@ use crate::error::Result;
 use crate::secret;
 use crate::server::Server;
 
-/// Variables that are no keys of the server.
-const OTHERS: [&str; 5] =
-    ["INCIDENTD_CONFIG", "INCIDENTD_URL", "INCIDENTD_TOKEN", "INCIDENTD_KEY", "INCIDENTD_TIMEOUT"];
+/// Never a flag: everybody on the host can read those.
+const TOKEN: &str = "INCIDENTD_TOKEN";
 
 /// Flags and variables; of the file only its name.
 #[derive(Clone, Debug)]
@@ -120,18 +120,25 @@ impl Settings {
     }
 }
 
+/// The variables that some command reads.
+fn variables(command: &clap::Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+    let mut all: BTreeSet<String> = own.map(Into::into).collect();
+    all.extend(command.get_subcommands().flat_map(variables));
+    all
+}
+
 /// A variable that looks like one of ours and is none, with what it may mean.
 pub fn misspelt_variables() -> Vec<(String, String)> {
-    let known: Vec<String> = config::keys().iter().map(Key::variable).collect();
-    let names = known.iter().map(String::as_str).chain(OTHERS);
+    let mut known = variables(&super::Cli::command());
+    known.insert(TOKEN.into());
+    let bare = |name: &str| name.strip_prefix("INCIDENTD_").map(ToOwned::to_owned);
+    let names: Vec<String> = known.iter().filter_map(|name| bare(name)).collect();
     std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("INCIDENTD_"))
-        .filter(|name| !names.clone().any(|known| known == name.trim_end_matches("_FILE")))
+        .filter_map(|(name, value)| name.into_string().ok().filter(|_| !value.is_empty()))
+        .filter(|name| !known.contains(name.trim_end_matches("_FILE")))
         .filter_map(|name| {
-            let bare = |name: &str| name.trim_start_matches("INCIDENTD_").to_owned();
-            let candidates: Vec<String> = names.clone().map(bare).collect();
-            let meant = config::nearest(&bare(&name), candidates.iter().map(String::as_str))?;
+            let meant = config::nearest(&bare(&name)?, names.iter().map(String::as_str))?;
             Some((name.clone(), format!("INCIDENTD_{meant}")))
         })
         .collect()
@@ -164,9 +171,8 @@ impl Config {
                     None => "No file is read; the defaults are good.".to_owned(),
                 };
                 output::say(&what);
-                if config.public_url.is_none() {
-                    let why = "public_url is not set: links in messages name the listen address.";
-                    output::say(why);
+                for advice in config.advice() {
+                    output::say(&format!("Note: {advice}."));
                 }
                 Ok(())
             }
@@ -176,8 +182,6 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

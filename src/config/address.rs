@@ -71,6 +71,12 @@ impl From<Listen> for String {
 pub struct Network(IpNet);
 
 impl Network {
+    /// It is the whole world.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.0.prefix_len() == 0
+    }
+
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)

@@ -2,7 +2,7 @@
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
-use super::Config;
+use super::{Config, Listen, Network};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -18,6 +18,12 @@ impl Config {
         if let Err(error) = EnvFilter::builder().parse(&self.log) {
             return Err(Error::invalid("log", format!("`{}`: {error}", self.log)));
         }
+        if self.trusted_proxies.iter().any(Network::is_all) {
+            let why = "must not name everybody: each could call himself whom he likes";
+            return Err(
+                Error::invalid("trusted_proxies", why).hint("Name the network of the proxy alone.")
+            );
+        }
         match (&self.tls.cert, &self.tls.key) {
             (Some(_), None) => Err(Error::invalid("tls.cert", "stands without its key")
                 .hint("Name the private key's file in tls.key.")),
@@ -25,6 +31,31 @@ impl Config {
                 .hint("Name the certificate's file in tls.cert.")),
             _ => Ok(()),
         }
+    }
+}
+
+impl Config {
+    /// What is no error, and yet may not be what is wanted.
+    #[must_use]
+    pub fn advice(&self) -> Vec<&'static str> {
+        let far = match self.listen {
+            Listen::Tcp(addr) => !addr.ip().is_loopback(),
+            Listen::Unix(_) => false,
+        };
+        let open = far && self.tls.cert.is_none() && self.trusted_proxies.is_empty();
+        [
+            open.then_some(
+                "other machines reach this server by plain HTTP, passwords and tokens included; \
+                 set tls.cert and tls.key, or trusted_proxies if a proxy speaks https for it",
+            ),
+            self.public_url.is_none().then_some(
+                "public_url is not set: links name the address that is listened on, and browsers \
+                 may come by IP address or localhost only",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 
@@ -48,6 +79,21 @@ fn check_url(key: &str, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_trusts_everybody_and_plain_http_is_advised_against() {
+        let network = |text: &str| Network::try_from(text.to_owned()).expect("a network");
+        for all in ["0.0.0.0/0", "::/0"] {
+            let config = Config { trusted_proxies: vec![network(all)], ..Config::default() };
+            assert_eq!(config.check().expect_err(all).fields[0].field, "trusted_proxies");
+        }
+        assert_eq!(Config::default().advice().len(), 1);
+        let listen: Listen = "0.0.0.0:8080".parse().expect("an address");
+        let open = Config { listen, public_url: Some("http://x".into()), ..Config::default() };
+        assert!(open.advice()[0].contains("plain HTTP"));
+        let proxied = Config { trusted_proxies: vec![network("10.0.0.0/8")], ..open };
+        assert!(proxied.advice().is_empty());
+    }
 
     #[test]
     fn addresses_are_those_of_pages() {

@@ -1,6 +1,5 @@
 //! What holds for every request, before its route is known to anybody: a number, a line in the
 //! log, a Host that is ours, headers for browsers, and an answer even if a handler panics.
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -89,10 +88,7 @@ async fn answer(shared: Shared, request: Request, next: Next) -> Response {
         if let Err(refused) = admit(&shared, &request) {
             return refused;
         }
-        AssertUnwindSafe(next.run(request))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|cause| panicked(&*cause))
+        caught(next.run(request)).await
     };
     let metrics = shared.metrics.clone();
     let response = answer.await;
@@ -118,9 +114,8 @@ fn admit(shared: &Shared, request: &Request) -> Result<(), Response> {
     if conn.is_some_and(Conn::is_control) {
         return Ok(());
     }
-    let forwarded = conn.and_then(|conn| conn.client().host.as_deref());
     let headers = request.headers();
-    match origin::unknown_host(&shared.config(), headers, request.uri(), forwarded) {
+    match origin::unknown_host(&shared.config(), headers, request.uri()) {
         None => Ok(()),
         Some(host) => {
             let secure = conn.is_some_and(|conn| conn.client().secure);
@@ -152,11 +147,14 @@ fn strange_host(host: &str, secure: bool, headers: &HeaderMap) -> Response {
     reply::with_type(StatusCode::FORBIDDEN, "text/html; charset=utf-8", page)
 }
 
-/// What a handler's panic comes to; the hook has logged where.
-fn panicked(cause: &(dyn Any + Send)) -> Response {
-    let said = cause.downcast_ref::<&str>().map(ToString::to_string);
-    let said = said.or_else(|| cause.downcast_ref::<String>().cloned());
-    Error::internal(format!("a handler panicked: {}", said.unwrap_or_default())).into_response()
+/// The answer, also where making it panicked: the server goes on.
+async fn caught(answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|cause| {
+        let said = cause.downcast_ref::<&str>().map(ToString::to_string);
+        let said = said.or_else(|| cause.downcast_ref::<String>().cloned());
+        let said = said.unwrap_or_default();
+        Error::internal(format!("a handler panicked: {said}")).into_response()
+    })
 }
 
 /// What a client or proxy calls its request, if that can be logged and sent back.
@@ -176,4 +174,20 @@ fn next_id() -> Arc<str> {
         Secret::random_key().map_or_else(|_| "0".into(), |key| key.expose()[..8].to_owned())
     });
     format!("{run}-{}", COUNT.fetch_add(1, Ordering::Relaxed)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_with_a_number() {
+        let panics = async { panic!("on purpose") };
+        let response = NUMBER.scope("abc".into(), caught(panics)).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 1_024).await.expect("a body");
+        let problem: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(problem["requestId"], "abc");
+        assert!(!problem.to_string().contains("purpose"), "{problem}");
+    }
 }

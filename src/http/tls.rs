@@ -54,6 +54,7 @@ pub fn load(files: &config::Tls) -> Result<Option<ServerConfig>> {
     let unreadable = |key: &str, file: &Path, why: rustls::pki_types::pem::Error| match why {
         rustls::pki_types::pem::Error::Io(why) => {
             wrong(key, file, format!("cannot be read: {why}"))
+                .hint("The user that runs the server, who owns its data, must be able to read it.")
         }
         _ => wrong(key, file, "holds nothing of that kind in PEM".into()),
     };

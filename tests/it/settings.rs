@@ -172,51 +172,72 @@ fn talkative(dir: &Path, format: &str) -> Serving {
     Serving::with(&mut command, "127.0.0.1:0").expect("it serves")
 }
 
+/// A host with alice and an integration; alice's token.
+fn set_up(dir: &Path) -> String {
+    let add = ["user", "add", "alice", "--admin", "--password-stdin"];
+    on_host(dir, &add, &format!("{PASSWORD}\n"));
+    let world = format!(
+        "[[teams]]\nslug = \"t\"\n[[services]]\nslug = \"s\"\nteam = \"t\"\n\
+         [[integrations]]\nservice = \"s\"\nname = \"i\"\nkey = \"{KEY}\"\n"
+    );
+    on_host(dir, &["apply", "-f", "-"], &world);
+    on_host(dir, &["token", "create", "--user", "alice"], "").trim().to_owned()
+}
+
+const PASSWORD: &str = "correct horse battery staple";
+const OTHER_PASSWORD: &str = "tr0ub4dor and 3 more";
+const HOSTILE: &str = "a\u{1b}[2Jb\r\nERROR forged\u{202e}c";
+
+/// Everything that has a secret, once: login, token, link, key. Returns the secrets.
+async fn story(url: &str, alice: &str) -> Vec<String> {
+    let post = async |path: &str, body: Value| -> Value {
+        let request = http().post(format!("{url}{path}")).bearer_auth(alice).json(&body);
+        let answer = request.send().await.expect("sent").bytes().await.expect("a body");
+        serde_json::from_slice(&answer).unwrap_or_default()
+    };
+    let text = |value: &Value, name: &str| match value[name].as_str() {
+        Some(text) => text.to_owned(),
+        None => panic!("no {name}: {value}"),
+    };
+    let login = json!({"username": "alice", "password": PASSWORD});
+    let session = text(&post("/api/v1/sessions", login).await, "token");
+    let made = text(&post("/api/v1/tokens", json!({"name": "ci"})).await, "token");
+    post("/api/v1/users", json!({"username": "bob"})).await;
+    let link = text(&post("/api/v1/users/bob/links", json!({})).await, "url");
+    let link = link.rsplit('#').next().expect("a secret").to_owned();
+    let looked = post("/api/v1/links", json!({"secret": link})).await;
+    assert!(looked.to_string().contains("bob"), "{looked}");
+    let welcome = json!({"secret": link, "password": OTHER_PASSWORD});
+    let bobs = text(&post("/api/v1/welcome", welcome).await, "token");
+    for path in [
+        format!("/integrations/{KEY}/generic"),
+        format!("/integrations/{KEY}/nothing"),
+        format!("/integrations/{KEY}%0aERROR%20forged/generic"),
+        format!("/socket.io/?EIO=4&transport=polling&token={session}"),
+    ] {
+        post(&path, json!({"title": HOSTILE})).await;
+    }
+    post("/v2/enqueue", json!({"routing_key": KEY, "event_action": HOSTILE})).await;
+    let secret_of = |token: &str| token.splitn(3, '_').last().expect("a secret").to_owned();
+    let words = [KEY, PASSWORD, OTHER_PASSWORD].map(ToOwned::to_owned);
+    [secret_of(alice), secret_of(&made), session, link, bobs].into_iter().chain(words).collect()
+}
+
 #[tokio::test]
 async fn the_log_holds_no_secret_and_nothing_that_a_sender_wrote_breaks_it() {
     for format in ["json", "text"] {
         let dir = tempfile::tempdir().expect("a folder");
-        let password = "correct horse battery staple";
-        let add = ["user", "add", "alice", "--admin", "--password-stdin"];
-        on_host(dir.path(), &add, &format!("{password}\n"));
-        let token = on_host(dir.path(), &["token", "create", "--user", "alice"], "");
-        let world = format!(
-            "[[teams]]\nslug = \"t\"\n[[services]]\nslug = \"s\"\nteam = \"t\"\n\
-             [[integrations]]\nservice = \"s\"\nname = \"i\"\nkey = \"{KEY}\"\n"
-        );
-        on_host(dir.path(), &["apply", "-f", "-"], &world);
+        let alice = set_up(dir.path());
         let mut server = talkative(dir.path(), format);
-        let at = |path: &str| format!("{}{path}", server.url);
-        let login = json!({"username": "alice", "password": password});
-        let session = http().post(at("/api/v1/sessions")).json(&login);
-        let session: Value = session.send().await.expect("sent").json().await.expect("JSON");
-        let session = session["token"].as_str().expect("a token").to_owned();
-        let hostile = "a\u{1b}[2Jb\r\nERROR forged\u{202e}c";
-        let senders = [
-            format!("/integrations/{KEY}/generic"),
-            format!("/integrations/{KEY}/nothing"),
-            format!("/integrations/{KEY}%0aERROR%20forged/generic"),
-        ];
-        for path in senders {
-            let alert = http().post(at(&path)).json(&json!({"title": hostile}));
-            alert.send().await.expect("sent");
-        }
-        let enqueue = json!({"routing_key": KEY, "event_action": hostile});
-        http().post(at("/v2/enqueue")).json(&enqueue).send().await.expect("sent");
-        let bearer = http().get(at("/api/v1/me")).bearer_auth(token.trim());
-        bearer.send().await.expect("sent");
-        let socket =
-            http().get(at(&format!("/socket.io/?EIO=4&transport=polling&token={session}")));
-        socket.send().await.expect("sent");
+        let secrets = story(&server.url, &alice).await;
         assert_eq!(server.terminate().0, Some(0));
         let log = server.rest();
         assert!(log.iter().any(|line| line.contains("/integrations/{key}/generic")), "{log:#?}");
-        let secret = token.trim().rsplit('_').next().expect("a secret").to_owned();
-        for secret in [KEY, password, &session, &secret] {
+        for secret in &secrets {
             let told = log.iter().find(|line| line.contains(secret));
             assert_eq!(told, None, "{format}");
         }
-        for line in log.iter().filter(|line| !line.starts_with("listening on ")) {
+        for line in &log {
             assert!(!line.contains(incidentd::domain::text::is_hostile), "{line:?}");
             assert!(!line.starts_with("ERROR forged"), "{line:?}");
             if format == "json" && line.starts_with('{') {
