@@ -404,6 +404,22 @@ impl Socket {
         }
     }
 
+    /// As `event`; a connection that breaks, at whatever point, is an end too.
+    pub async fn event_or_end(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            match self.stream.next().await?.ok()? {
+                Message::Text(text) if text.as_str() == "2" => {
+                    self.stream.send(Message::text("3")).await.ok()?;
+                }
+                Message::Text(text) => self.keep(text.as_str()),
+                _ => {}
+            }
+        }
+    }
+
     /// The next event, which must be this one.
     pub async fn expect(&mut self, name: &str) -> Value {
         let (found, data) =
