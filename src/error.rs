@@ -171,8 +171,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)?;
+        // Words that the wire fixes end without one.
+        let stop = if self.detail.ends_with(char::is_alphanumeric) { "." } else { "" };
         match &self.hint {
-            Some(hint) => write!(f, " {hint}"),
+            Some(hint) => write!(f, "{stop} {hint}"),
             None => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ mod house;
 mod intake;
 mod lagging;
 mod lifecycle;
+mod login;
 mod matching;
 mod merging;
 mod model;
