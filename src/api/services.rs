@@ -3,10 +3,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::incidents::Outcome;
 use super::{Access, Method, Nothing, Page, Route};
 use crate::domain::service::{Rules, ServiceRef, UrgencyRule};
 use crate::domain::user::TeamRef;
-use crate::domain::{IntegrationId, ServiceId, Span};
+use crate::domain::{IntegrationId, ServiceId, Severity, Span};
 
 pub const SERVICES: Route<Nothing, ServicesQuery, Nothing, Page<Service>> =
     Route::new(Method::Get, "/services", Access::Read, "List the services of my teams");
@@ -47,6 +48,19 @@ pub const ROTATE_KEY: Route<IntegrationId, Nothing, Nothing, IssuedIntegration> 
     "/integrations/{id}/rotate",
     Access::Manage,
     "Make a new key, shown once; the old one is dead at once",
+);
+
+pub const PAYLOADS: Route<IntegrationId, Nothing, Nothing, Page<Payload>> = Route::new(
+    Method::Get,
+    "/integrations/{id}/payloads",
+    Access::Manage,
+    "The last requests of an integration, taken and refused, newest first",
+);
+pub const TEST_INTEGRATION: Route<IntegrationId, Nothing, TestAlert, Outcome> = Route::new(
+    Method::Post,
+    "/integrations/{id}/test",
+    Access::Respond,
+    "Send a test alert as if the integration had",
 );
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -164,4 +178,25 @@ pub struct IssuedIntegration {
     pub key: String,
     /// What senders' addresses begin with; it holds the key.
     pub url: String,
+}
+
+/// A request of a sender, as it is kept: at most 16 KiB, secrets replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Payload {
+    pub at: Timestamp,
+    /// The format that it was sent in.
+    pub source: String,
+    pub body: String,
+    /// Why it was refused; null if it was taken.
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestAlert {
+    /// Say that the last test is over.
+    pub resolve: bool,
+    /// Left out: info, which wakes nobody unless the service says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
 }

@@ -1,19 +1,30 @@
 //! Alerts in: one write a request. `domain::intake` decides where each alert goes; `members` makes
 //! it so.
-use super::App;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::integrations::seen_integration;
 use super::members::{
     Origin, Why, end_member, fire_anew, fire_unseen, ignored, known, outcome, severity_moved,
 };
+use super::services::must_live;
 use super::sources::{heard_again, mark_absent};
+use super::{App, Caller, Need};
 use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
 use crate::domain::intake::{self, Firing, Known, Resolve};
 use crate::domain::member::EndedBy;
-use crate::domain::{Alert, Change, Key, Member, Signal, Status, TimerKind, UpdateReason};
+use crate::domain::payload::excerpt;
+use crate::domain::{
+    Alert, Change, IntegrationId, Key, Member, Signal, Status, TimerKind, UpdateReason,
+};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::{Idempotency, Write};
+
+/// Refused requests of one integration that are kept in a second.
+const REFUSED_A_SECOND: u32 = 5;
 
 /// What a sender delivered in one request, parsed.
 #[derive(Clone, Debug)]
@@ -23,6 +34,16 @@ pub struct Delivery {
     pub complete: Option<Key>,
     /// The sender's own name for this request, and the bytes that it stands for.
     pub idempotency: Option<(String, [u8; 32])>,
+    /// What was sent, to be kept if it is the first of its second.
+    pub sent: Option<Sent>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The format that it was sent in.
+    pub source: &'static str,
+    pub body: Bytes,
 }
 
 impl App {
@@ -31,7 +52,7 @@ impl App {
     /// # Errors
     /// `NotFound` for an unknown key, `Unavailable` when it cannot be stored.
     pub async fn take_in(&self, key: &Secret, delivery: Delivery) -> Result<Vec<Outcome>> {
-        let (hash, url) = (key.hash(), self.0.public_url.clone());
+        let (hash, url, key) = (key.hash(), self.0.public_url.clone(), key.clone());
         self.write(move |w| {
             let source = w.find_source(&hash)?.ok_or_else(unknown_key)?;
             let once = delivery.idempotency.as_ref().map(|(key, request)| Idempotency {
@@ -55,8 +76,37 @@ impl App {
                     mark_absent(w, &origin, group, &delivery.alerts)?;
                 }
                 w.touch_integration(source.id, refreshed)?;
+                let last = source.last_received_at.map(Timestamp::as_second);
+                match &delivery.sent {
+                    Some(sent) if last != Some(w.now().as_second()) => {
+                        let body = excerpt(&sent.body, key.expose());
+                        w.keep_payload(source.id, sent.source, &body, None)?;
+                    }
+                    _ => {}
+                }
                 Ok(outcomes)
             })
+        })
+        .await
+    }
+
+    /// Takes an alert in as if the integration had sent it, without counting it as a sign of life.
+    ///
+    /// # Errors
+    /// `NotFound` for strangers, `Forbidden` for who only reads.
+    pub async fn test_integration(
+        &self,
+        caller: &Caller,
+        id: IntegrationId,
+        alert: Alert,
+    ) -> Result<Outcome> {
+        let (by, url) = (caller.clone(), self.0.public_url.clone());
+        self.write_once(caller, move |w| {
+            seen_integration(w, &by, Need::Respond, id)?;
+            let source = w.find_source_by_id(id)?.ok_or_else(unknown_key)?;
+            must_live(&source.service)?;
+            let origin = Origin::integration(&source, &url);
+            take_one(w, &origin, &alert).map(|(outcome, _)| outcome)
         })
         .await
     }
@@ -70,15 +120,21 @@ impl App {
         self.0.store.read(move |r| r.find_source(&hash)?.map(|_| ()).ok_or_else(unknown_key)).await
     }
 
-    /// Remembers that a delivery was refused, so that its sender's owner sees why.
+    /// Remembers that a delivery was refused and what it was, so that its sender's owner sees why.
     ///
     /// # Errors
     /// `Unavailable` when it cannot be stored.
-    pub async fn note_rejection(&self, key: &Secret, why: String) -> Result<()> {
-        let hash = key.hash();
-        self.write(move |w| match w.find_source(&hash)? {
-            Some(source) => w.reject_integration(source.id, &why),
-            None => Ok(()),
+    pub async fn note_rejection(&self, key: &Secret, why: String, sent: Sent) -> Result<()> {
+        let (hash, key) = (key.hash(), key.clone());
+        self.write(move |w| {
+            let Some(source) = w.find_source(&hash)? else { return Ok(()) };
+            w.reject_integration(source.id, &why)?;
+            let second = Timestamp::from_second(w.now().as_second()).unwrap_or(w.now());
+            if w.refused_since(source.id, second)? >= REFUSED_A_SECOND {
+                return Ok(());
+            }
+            let body = excerpt(&sent.body, key.expose());
+            w.keep_payload(source.id, sent.source, &body, Some(&why))
         })
         .await
     }

@@ -5,12 +5,12 @@ use super::teams::seen_team;
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
 use crate::api::services::{
-    Integration, IntegrationChange, IntegrationsQuery, IssuedIntegration, NewIntegration,
+    Integration, IntegrationChange, IntegrationsQuery, IssuedIntegration, NewIntegration, Payload,
 };
 use crate::domain::{Actor, IntegrationId, ServiceId};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{IntegrationRow, Read, Write};
+use crate::store::{IntegrationRow, PayloadRow, Read, Write};
 
 impl App {
     /// Integrations of the teams that the caller may see.
@@ -105,6 +105,28 @@ impl App {
             seen_integration(w, &caller, Need::Manage, id).map(shown)
         })
         .await
+    }
+
+    /// Its last requests, newest first.
+    ///
+    /// # Errors
+    /// `NotFound` for strangers, `Forbidden` for who does not manage the team.
+    pub async fn payloads(&self, caller: &Caller, id: IntegrationId) -> Result<Vec<Payload>> {
+        let caller = caller.clone();
+        self.0
+            .store
+            .read(move |r| {
+                seen_integration(r, &caller, Need::Manage, id)?;
+                let mut rows = r.payloads(id)?;
+                let shown = |row: PayloadRow| Payload {
+                    at: row.at,
+                    source: row.source,
+                    body: row.body,
+                    error: row.error,
+                };
+                Ok(rows.drain(..).map(shown).collect())
+            })
+            .await
     }
 
     /// Makes a new key; the old one is dead at once.

@@ -40,7 +40,7 @@ use crate::store::{Store, Write};
 pub use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
 pub use incidents::{NewIncident, page_size};
-pub use intake::Delivery;
+pub use intake::{Delivery, Sent};
 pub use live::Joining;
 pub use once::RequestKey;
 pub use sessions::Opened;

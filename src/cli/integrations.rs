@@ -1,15 +1,18 @@
 //! `incidentd integration …`: the keys by which senders reach a service.
+use std::io::IsTerminal;
+
 use clap::{Subcommand, ValueEnum};
 
 use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::Nothing;
+use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::api::services::{
     self, Integration as Listed, IntegrationChange, IntegrationsQuery, IssuedIntegration,
-    NewIntegration,
+    NewIntegration, Payload, TestAlert,
 };
 use crate::client::{self, Client};
-use crate::domain::IntegrationId;
+use crate::domain::{IntegrationId, Severity};
 use crate::error::{Error, Result};
 
 #[derive(Subcommand)]
@@ -46,6 +49,22 @@ pub enum Integration {
         /// For whom to print what to paste
         #[arg(long, value_enum)]
         source: Option<Source>,
+    },
+    /// Show its last requests, taken and refused, newest first; secrets are replaced
+    Payloads {
+        #[arg(value_name = "SERVICE/NAME")]
+        integration: String,
+    },
+    /// Send a test alert as if it had; prints the incident's id
+    Test {
+        #[arg(value_name = "SERVICE/NAME")]
+        integration: String,
+        /// Say that the last test is over
+        #[arg(long)]
+        resolve: bool,
+        /// How bad; info wakes nobody unless the service says so
+        #[arg(long, value_enum, default_value_t = Severity::Info)]
+        severity: Severity,
     },
     /// Remove an integration; its key is dead, what it sent stays
     Remove {
@@ -133,6 +152,13 @@ impl Integration {
                 let issued = client.call_once(&services::ROTATE_KEY, id, &Nothing {}).await?;
                 show_key(common, &issued, source)
             }
+            Self::Payloads { integration } => payloads(common, &client, &integration).await,
+            Self::Test { integration, resolve, severity } => {
+                let id = find(&client, &integration).await?;
+                let test = TestAlert { resolve, severity: Some(severity) };
+                let outcome = client.call_once(&services::TEST_INTEGRATION, id, &test).await?;
+                tested(common, &integration, &outcome)
+            }
             Self::Remove { integration } => {
                 let id = find(&client, &integration).await?;
                 client.call(&services::REMOVE_INTEGRATION, id, &Nothing {}, &Nothing {}).await?;
@@ -219,6 +245,47 @@ async fn list(
         })
         .collect();
     output::table(&["ID", "INTEGRATION", "RECEIVED", "REFUSED", "WHY"], &rows);
+    Ok(())
+}
+
+async fn payloads(common: &Common, client: &Client, integration: &str) -> Result<()> {
+    let id = find(client, integration).await?;
+    let page = client.call(&services::PAYLOADS, id, &Nothing {}, &Nothing {}).await?;
+    if common.output == Format::Json {
+        return output::json(&page.items);
+    }
+    let people = std::io::stdout().is_terminal();
+    for payload in page.items {
+        let Payload { at, source, body, error } = payload;
+        let became = error.map_or_else(|| "taken".into(), |why| format!("refused: {why}"));
+        if people {
+            output::line(&format!("{at}  {source}  {became}"));
+            for line in body.lines() {
+                output::line(&format!("    {line}"));
+            }
+        } else {
+            output::table(&[], &[vec![at.to_string(), source, became, body]]);
+        }
+    }
+    Ok(())
+}
+
+fn tested(common: &Common, integration: &str, outcome: &Outcome) -> Result<()> {
+    if common.output == Format::Json {
+        return output::json(outcome);
+    }
+    let Some(id) = outcome.incident_id else {
+        output::say("No test of it is open.");
+        return Ok(());
+    };
+    output::line(&id.to_string());
+    output::say(&match (outcome.status, outcome.new) {
+        (OutcomeStatus::Resolved, _) => format!("The test is over: incident {id} is resolved."),
+        (_, true) => format!(
+            "Opened incident {id}. Next: incidentd integration test {integration} --resolve"
+        ),
+        (_, false) => format!("Counted into incident {id}, which is open."),
+    });
     Ok(())
 }
 

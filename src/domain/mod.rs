@@ -9,6 +9,7 @@ pub mod intake;
 pub mod matcher;
 pub mod member;
 mod merge;
+pub mod payload;
 pub mod service;
 pub mod span;
 pub mod text;

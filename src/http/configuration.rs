@@ -1,6 +1,11 @@
 //! Operations on what is watched and who belongs to it, one by one and as a whole.
+use super::body;
 use super::mount::Mounted;
+use crate::api::services::{Integration, TestAlert};
 use crate::api::{Nothing, Page, configuration, services, teams};
+use crate::domain::{Alert, Severity};
+use crate::error::{Error, Result};
+use crate::ingest::generic;
 
 /// The typed operations.
 #[must_use]
@@ -67,6 +72,14 @@ fn integrations(mounted: Mounted) -> Mounted {
             &services::INTEGRATION,
             |s, c| async move { s.app.integration(&c.caller, c.path).await },
         )
+        .mount(&services::PAYLOADS, |s, c| async move {
+            s.app.payloads(&c.caller, c.path).await.map(Page::whole)
+        })
+        .mount(&services::TEST_INTEGRATION, |s, c| async move {
+            let integration = s.app.integration(&c.caller, c.path).await?;
+            let alert = test_alert(&integration, c.body)?;
+            s.app.test_integration(&c.caller, c.path, alert).await
+        })
         .mount(&services::RENAME_INTEGRATION, |s, c| async move {
             s.app.rename_integration(&c.caller, c.path, c.body).await
         })
@@ -77,4 +90,18 @@ fn integrations(mounted: Mounted) -> Mounted {
             &services::ROTATE_KEY,
             |s, c| async move { s.app.rotate_key(&c.caller, c.path).await },
         )
+}
+
+/// What the generic source makes of a test.
+fn test_alert(integration: &Integration, test: TestAlert) -> Result<Alert> {
+    let sent = serde_json::json!({
+        "title": format!("Test from {}", integration.name),
+        "description": "Somebody tries this integration; nothing is wrong.",
+        "dedupKey": format!("test of integration {}", integration.id),
+        "status": if test.resolve { "resolved" } else { "firing" },
+        "severity": test.severity.unwrap_or(Severity::Info),
+    });
+    let parsed = generic::parse(sent.to_string().as_bytes(), "application/json");
+    let alert = parsed.map_err(body::unusable)?.alerts.pop();
+    alert.ok_or_else(|| Error::internal("a test without an alert"))
 }

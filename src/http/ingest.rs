@@ -8,7 +8,7 @@ use serde_json::json;
 use super::mount::idempotency_key;
 use super::{Shared, body, reply};
 use crate::api::incidents::Outcome;
-use crate::app::Delivery;
+use crate::app::{Delivery, Sent};
 use crate::domain::text;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::{
@@ -48,17 +48,28 @@ async fn deliver(
             shared.app.check_key(key).await?;
         }
         let limits = &shared.config().limits;
-        let bytes = body::read(&parts.headers, stream, limits.sender_body, limits).await?;
+        let bytes = match body::read(&parts.headers, stream, limits.sender_body, limits).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if matches!(error.kind, Kind::TooLarge | Kind::Unsupported) {
+                    // Only a note for its owner; the sender is told in any case.
+                    let sent = Sent { source, body: Bytes::new() };
+                    let _ = reject(shared, key, &error.detail, sent).await;
+                }
+                return Err(error);
+            }
+        };
         let idempotency = idempotency_key(&parts.headers)?.map(|name| (name, hash(&bytes)));
+        let sent = Sent { source, body: bytes.clone() };
         let parsed = match parse(&parts.headers, &bytes) {
             Ok(parsed) => parsed,
             Err(why) => {
                 let error = body::unusable(why);
-                reject(shared, key, &error.detail).await?;
+                reject(shared, key, &error.detail, sent).await?;
                 return Err(error);
             }
         };
-        store(shared, key, parsed, idempotency).await
+        store(shared, key, parsed, sent, idempotency).await
     };
     let stored = stored.await;
     count(shared, source, &stored);
@@ -84,21 +95,25 @@ async fn store(
     shared: &Shared,
     key: &Secret,
     parsed: Parsed,
+    sent: Sent,
     idempotency: Option<(String, [u8; 32])>,
 ) -> Result<Stored> {
     let Parsed { alerts, complete, rejected } = parsed;
-    let delivery = Delivery { alerts, complete, idempotency };
+    // What was refused in part is kept as refused.
+    let (taken, refused) =
+        if rejected.is_empty() { (Some(sent), None) } else { (None, Some(sent)) };
+    let delivery = Delivery { alerts, complete, idempotency, sent: taken };
     let outcomes = shared.app.take_in(key, delivery).await?;
-    if !rejected.is_empty() {
-        reject(shared, key, &rejected.join("; ")).await?;
+    if let Some(sent) = refused {
+        reject(shared, key, &rejected.join("; "), sent).await?;
     }
     Ok(Stored { outcomes, rejected })
 }
 
 /// Remembers why, for the owner of the integration; an unknown key is told so instead.
-async fn reject(shared: &Shared, key: &Secret, why: &str) -> Result<()> {
+async fn reject(shared: &Shared, key: &Secret, why: &str, sent: Sent) -> Result<()> {
     shared.app.check_key(key).await?;
-    shared.app.note_rejection(key, text::cut(why, MAX_REASON)).await
+    shared.app.note_rejection(key, text::cut(why, MAX_REASON), sent).await
 }
 
 fn count(shared: &Shared, source: &str, stored: &Result<Stored>) {
@@ -218,18 +233,20 @@ pub async fn pagerduty(State(shared): State<Shared>, request: Request) -> Respon
         Ok(made) => made,
         Err(error) => return error.into_response(),
     };
+    let sent = Sent { source: source(&parts.extensions), body: bytes.clone() };
     let event = match pagerduty_source::parse(&bytes, || made.expose().to_owned()) {
         Ok(event) => event,
         Err(errors) => {
             if let Some(key) = routing_key(&bytes) {
                 // Only a note for its owner; the sender is told in any case.
-                let _ = reject(&shared, &key, &errors.join("; ")).await;
+                let _ = reject(&shared, &key, &errors.join("; "), sent).await;
             }
             return refused(&shared, Kind::Malformed, "invalid event", &errors);
         }
     };
-    let stored = store(&shared, &Secret::new(event.routing_key), event.parsed, idempotency).await;
-    count(&shared, source(&parts.extensions), &stored);
+    let (key, source) = (Secret::new(event.routing_key), sent.source);
+    let stored = store(&shared, &key, event.parsed, sent, idempotency).await;
+    count(&shared, source, &stored);
     match stored {
         Ok(stored) => {
             let dedup_key = stored.outcomes.first().map(|outcome| outcome.dedup_key.as_str());

@@ -382,7 +382,7 @@ async fn the_api_takes_json_and_only_json() {
     for route in &routes {
         for (name, body) in unreadable() {
             // Where nothing is needed, nothing is no fault.
-            if body.is_empty() && route.ends_with("/rotate") {
+            if body.is_empty() && (route.ends_with("/rotate") || route.ends_with("/test")) {
                 continue;
             }
             // Nothing at all is an empty object here, and lacks what is needed.

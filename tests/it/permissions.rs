@@ -164,6 +164,8 @@ fn configuration() -> Vec<Row> {
         (Post, "/integrations", "", prometheus, to::but(to::MANAGERS, 409)),
         (Get, "/integrations/{id}", "", none.clone(), to::READERS),
         (Patch, "/integrations/{id}", "", json!({"name": "prometheus"}), to::MANAGERS),
+        (Get, "/integrations/{id}/payloads", "", none.clone(), to::MANAGERS),
+        (Post, "/integrations/{id}/test", "", none.clone(), to::RESPONDERS),
         (Post, "/integrations/{id}/rotate", "", none.clone(), to::MANAGERS),
         // Gone after the first.
         (Delete, "/integrations/{id}", "", none, [404, 403, 403, 200, 404, 403, 403, 404, 404]),

@@ -2,15 +2,16 @@
 use incidentd::api::Nothing;
 use incidentd::api::services::{
     ARCHIVE_SERVICE, CHANGE_SERVICE, CREATE_INTEGRATION, CREATE_SERVICE, INTEGRATIONS,
-    IntegrationsQuery, IssuedIntegration, NewIntegration, NewService, REMOVE_INTEGRATION,
-    ROTATE_KEY, SERVICES, ServiceChange, ServicesQuery,
+    IntegrationsQuery, IssuedIntegration, NewIntegration, NewService, PAYLOADS, Payload,
+    REMOVE_INTEGRATION, ROTATE_KEY, SERVICES, ServiceChange, ServicesQuery, TEST_INTEGRATION,
+    TestAlert,
 };
 use incidentd::api::teams::{
     ARCHIVE_TEAM, CHANGE_TEAM, CREATE_TEAM, MEMBERS, MemberRole, NewTeam, SET_MEMBER, TEAMS,
     TeamChange, TeamsQuery,
 };
 use incidentd::domain::service::UrgencyRule;
-use incidentd::domain::{Action, Role, Seq, Span, Status};
+use incidentd::domain::{Action, IntegrationId, Role, Seq, Span, Status};
 use incidentd::error::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -289,4 +290,103 @@ async fn wrong_fields_are_named() {
         assert_eq!(status, 422, "{path} {body}: {problem}");
         assert_eq!(problem["errors"][0]["field"], field, "{path} {body}: {problem}");
     }
+}
+
+async fn payloads(server: &TestServer, id: i64) -> Vec<Payload> {
+    let id = IntegrationId(id);
+    server.call("alice", &PAYLOADS, id, NONE, NONE).await.expect("payloads").items
+}
+
+#[tokio::test]
+async fn the_last_requests_are_kept_for_whoever_connects_a_sender() {
+    let mut server = TestServer::start().await;
+    for n in 0..3 {
+        // All in one second: the first stands for them.
+        server.alert(json!({"title": format!("disk {n} full")})).await;
+    }
+    let kept = payloads(&server, 1).await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].source.as_str(), &kept[0].error), ("generic", &None));
+    assert_eq!(kept[0].body, r#"{"title":"disk 0 full"}"#);
+
+    server.advance(mins(1)).await;
+    let event = json!({"routing_key": KEY, "event_action": "trigger",
+        "payload": {"summary": KEY, "source": "db-3", "severity": "error",
+                    "custom_details": {"password": "hunter2"}}});
+    let path = "/v2/enqueue";
+    let (status, _) =
+        server.post_raw(path, "application/json", event.to_string().into_bytes()).await;
+    assert_eq!(status, 202);
+    let newest = payloads(&server, 1).await.remove(0);
+    assert_eq!(newest.source, "pagerduty");
+    assert!(newest.body.contains("db-3"), "{}", newest.body);
+    for secret in [KEY, "hunter2"] {
+        assert!(!newest.body.contains(secret), "{}", newest.body);
+    }
+    // An alert that is too long to keep whole.
+    server.advance(mins(1)).await;
+    server.alert(json!({"title": "long", "description": "x".repeat(60_000)})).await;
+    let newest = payloads(&server, 1).await.remove(0);
+    assert!(newest.body.len() < 17_000 && newest.body.ends_with("bytes in all]"));
+
+    for _ in 0..20 {
+        server.advance(mins(1)).await;
+        server.alert(json!({"title": "disk full"})).await;
+    }
+    assert_eq!(payloads(&server, 1).await.len(), 10);
+    let nobody_elses = server.call("carol", &PAYLOADS, IntegrationId(1), NONE, NONE).await;
+    assert_eq!(nobody_elses.expect_err("an observer").kind, Kind::Forbidden);
+}
+
+#[tokio::test]
+async fn refused_requests_are_kept_with_the_reason_however_much_is_taken() {
+    let mut server = TestServer::start().await;
+    let path = format!("/integrations/{KEY}/generic");
+    for n in 0..20 {
+        // More than five a second tell nothing new.
+        let body = format!("{{\"n\":{n}}}").into_bytes();
+        assert_eq!(server.post_raw(&path, "application/json", body).await.0, 422);
+    }
+    let encoded = server.http().post(format!("{}{path}", server.url));
+    let encoded = encoded.header("content-encoding", "gzip").body("x");
+    assert_eq!(crate::harness::answer(encoded).await.0, 415);
+    assert_eq!(payloads(&server, 1).await.len(), 5);
+    for _ in 0..15 {
+        server.advance(mins(1)).await;
+        server.alert(json!({"title": "disk full"})).await;
+    }
+    let kept = payloads(&server, 1).await;
+    let refused: Vec<&Payload> = kept.iter().filter(|kept| kept.error.is_some()).collect();
+    assert_eq!((kept.len(), refused.len()), (15, 5), "what is taken pushes out no refusal");
+    assert_eq!(refused[4].body, "{\"n\":0}");
+    assert_eq!(refused[4].error.as_deref(), Some("title: `title` is missing"));
+    // A batch of which a part is refused is kept once, as refused.
+    server.advance(mins(1)).await;
+    let batch = json!([{"labels": {"alertname": "a"}}, {"labels": {}}]);
+    assert_eq!(server.post("api/v2/alerts", &batch).await.0, 400);
+    let newest = payloads(&server, 1).await.remove(0);
+    assert!(newest.source == "prometheus" && newest.error.is_some(), "{newest:?}");
+    assert_eq!(payloads(&server, 1).await.len(), 16);
+}
+
+#[tokio::test]
+async fn a_test_goes_through_the_integration_and_is_no_sign_of_life() {
+    let server = TestServer::start().await;
+    let test = async |resolve| {
+        let test = TestAlert { resolve, severity: None };
+        server.call("bob", &TEST_INTEGRATION, IntegrationId(1), NONE, &test).await.expect("sent")
+    };
+    let opened = test(false).await;
+    assert!(opened.new);
+    let id = opened.incident_id.expect("an incident").0;
+    let incident = server.incident(id).await;
+    assert_eq!(incident.title, "Test from prometheus");
+    assert_eq!(incident.urgency, incidentd::domain::Urgency::Low, "it wakes nobody");
+    assert!(!test(false).await.new);
+    assert_eq!(test(true).await.incident_id, opened.incident_id);
+    assert_eq!(server.incident(id).await.status, Status::Resolved);
+    assert_eq!(server.story(id).await, ["created", "resolved source"]);
+    let query = IntegrationsQuery::default();
+    let page = server.call("bob", &INTEGRATIONS, Nothing {}, &query, NONE).await.expect("a page");
+    assert_eq!(page.items[0].last_received_at, None);
 }
