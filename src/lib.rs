@@ -21,7 +21,7 @@
 //! | [`ingest`] | one pure parser a source: bytes in, alerts out |
 //! | [`app`] | permission, rule, one transaction: everything that can be asked |
 //! | [`engine`] | what happens unasked: supervised loops, timers |
-//! | [`http`] | the accept loop, who calls, routes, health |
+//! | [`http`] | the front door, who calls, routes, health |
 //! | [`live`] | Socket.IO: handshake, messages, and the emitter, which alone sends |
 //! | [`client`] | the typed HTTP client |
 //! | [`cli`] | the command line |

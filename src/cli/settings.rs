@@ -45,16 +45,17 @@ fn argument(key: &Key) -> Arg {
     };
     let argument = Arg::new(id(key))
         .long(key.flag())
+        .value_name(key.value.clone())
         .help(help)
         .hide_env_values(true)
         .help_heading(key.section);
     let argument = with_variable(argument, &key.variable());
     match &key.kind {
-        KeyKind::List => argument.value_name("A,B").action(ArgAction::Append).value_delimiter(','),
-        KeyKind::Number => argument.value_name("NUMBER"),
+        KeyKind::List => argument.action(ArgAction::Append).value_delimiter(','),
+        KeyKind::Number => argument,
         // Of the type that the data directory has where a command speaks to a server: clap knows
         // one argument of that name.
-        KeyKind::Text => argument.value_name("VALUE").value_parser(clap::value_parser!(PathBuf)),
+        KeyKind::Text => argument.value_parser(clap::value_parser!(PathBuf)),
         KeyKind::Choice(words) => argument.value_parser(PossibleValuesParser::new(words.clone())),
     }
 }

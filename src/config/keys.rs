@@ -33,6 +33,8 @@ pub struct Key {
     /// What it is for.
     pub doc: String,
     pub kind: Kind,
+    /// What its value is called where it is explained.
+    pub value: String,
     /// What holds where nothing is said, if that is the same everywhere.
     pub default: Option<Value>,
     example: Option<Value>,
@@ -171,12 +173,14 @@ fn key(section: Option<&'static str>, name: &'static str, of: &Json, defaults: &
         None if is("integer") => Kind::Number,
         None => Kind::Text,
     };
+    let unnamed = if matches!(kind, Kind::Choice(_)) { "WORD" } else { "NUMBER" };
     let example = of["examples"][0].as_str().map(|text| Value::String(text.into()));
     let doc = of["description"].as_str().unwrap_or_default();
     Key {
         section,
         name,
         doc: doc.split_whitespace().collect::<Vec<_>>().join(" "),
+        value: of["x-value"].as_str().unwrap_or(unnamed).to_owned(),
         kind,
         // What needs an example has no default, or another on each host.
         default: defaults.get(name).filter(|_| example.is_none()).cloned(),

@@ -41,7 +41,10 @@ impl Sources {
     pub fn read(&self) -> Result<Config> {
         let mut table = self.file.as_deref().map(read_file).transpose()?.unwrap_or_default();
         for given in &self.given {
-            let wrong = |why: String| corrected(Error::invalid(&given.by, one_line(&why)));
+            let wrong = |why: String| {
+                let why = one_line(why.trim_end_matches('.'));
+                corrected(Error::invalid(&given.by, format!("{why}.")))
+            };
             let value = given.key.read(&given.words).map_err(wrong)?;
             let mut alone = Table::new();
             given.key.put(&mut alone, Some(value.clone()));
@@ -73,7 +76,7 @@ impl Sources {
             (None, None) => None,
         };
         if let Some(place) = place {
-            error.detail = format!("{place}: {}", field.message);
+            error.detail = format!("{place}: {}.", field.message.trim_end_matches('.'));
         }
         corrected(error)
     }
@@ -131,7 +134,7 @@ fn misread(file: &Path, text: &str, error: &toml::de::Error) -> Error {
         _ => one_line(message),
     };
     let key = known.map_or(String::new(), |key| format!("{}: ", key.path()));
-    corrected(Error::new(Kind::Invalid, format!("{place}: {key}{why}")))
+    corrected(Error::new(Kind::Invalid, format!("{place}: {key}{}.", why.trim_end_matches('.'))))
 }
 
 /// The key or section that `unknown` is most like, or its right place.

@@ -24,30 +24,35 @@ pub use load::{Given, SYSTEM_FILE, Sources};
 pub struct Config {
     /// Where to listen: ADDRESS:PORT, where port 0 picks a free one, or unix:/path/to.sock (mode
     /// 0660, for a proxy on this host)
-    #[schemars(with = "String", extend("x-restart" = true))]
+    #[schemars(with = "String", extend("x-restart" = true, "x-value" = "ADDR"))]
     pub listen: Listen,
     /// The folder of the database; without it $STATE_DIRECTORY, else incidentd in the XDG data
     /// directory
-    #[schemars(extend("x-restart" = true), example = "/var/lib/incidentd")]
+    #[schemars(extend("x-restart" = true, "x-value" = "DIR"), example = "/var/lib/incidentd")]
     pub data_dir: PathBuf,
     /// The address at which people reach this server: links in messages begin with it, and its
     /// origin may open sockets
-    #[schemars(extend("x-restart" = true), example = "https://oncall.example.com")]
+    #[schemars(
+        extend("x-restart" = true, "x-value" = "URL"),
+        example = "https://oncall.example.com"
+    )]
     pub public_url: Option<String>,
     /// Further browser origins, such as https://wall.example.com
+    #[schemars(extend("x-value" = "URL,URL"))]
     pub allowed_origins: Vec<String>,
     /// Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For (or Forwarded) names the
     /// client; a proxy must write its own
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<String>", extend("x-value" = "NETWORK,NETWORK"))]
     pub trusted_proxies: Vec<Network>,
     /// What is logged: error, warn, info, debug or trace, also by module, as in
     /// info,incidentd::live=debug
+    #[schemars(extend("x-value" = "FILTER"))]
     pub log: String,
     /// How it is logged, to stderr
     #[schemars(extend("x-restart" = true))]
     pub log_format: LogFormat,
     /// How long incidents are kept after their resolve, and the audit as long; 0 is for ever
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("x-value" = "DURATION"))]
     pub retention: Span,
     pub tls: Tls,
     pub limits: Limits,
@@ -67,10 +72,10 @@ pub enum LogFormat {
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     /// The certificate, followed by those that vouch for it: a PEM file
-    #[schemars(example = "/etc/incidentd/cert.pem")]
+    #[schemars(example = "/etc/incidentd/cert.pem", extend("x-value" = "FILE"))]
     pub cert: Option<PathBuf>,
     /// Its private key: a PEM file that only its owner can read
-    #[schemars(example = "/etc/incidentd/key.pem")]
+    #[schemars(example = "/etc/incidentd/key.pem", extend("x-value" = "FILE"))]
     pub key: Option<PathBuf>,
 }
 

@@ -50,8 +50,16 @@ impl Listener {
             Listen::Unix(path) => bind_unix(path, GROUP).map(Self::Unix),
         };
         bound.map_err(|error| {
+            let hint = match (listen, error.kind()) {
+                (Listen::Tcp(_), io::ErrorKind::PermissionDenied) => {
+                    "Choose a port from 1024 on with --listen, or have systemd open it \
+                     (ListenStream=)."
+                }
+                (Listen::Tcp(_), _) => "Choose another with --listen; port 0 picks a free one.",
+                (Listen::Unix(_), _) => "Choose another path with --listen.",
+            };
             Error::new(Kind::Refused, format!("{listen} cannot be listened on: {error}."))
-                .hint("Choose another with --listen; port 0 picks a free one.")
+                .hint(hint)
         })
     }
 
