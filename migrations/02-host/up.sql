@@ -20,7 +20,7 @@ create table links (
 ) strict;
 create index links_user on links (user_id);
 
--- applied: made by an apply, which alone may prune it.
+-- applied: 1 made by an apply, which alone may prune it; 2 a user whom one pruned.
 alter table users add column applied integer not null default 0;
 alter table teams add column applied integer not null default 0;
 alter table teams add column archived_at integer;

@@ -19,9 +19,18 @@ pub(super) fn differ(
     from: impl Display,
     to: impl Display,
 ) {
-    let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
+    differ_or_not(fields, field, Some(from.to_string()), Some(to.to_string()));
+}
+
+/// As `differ`, for a field that may be nothing.
+pub(super) fn differ_or_not(
+    fields: &mut Vec<FieldChange>,
+    field: &str,
+    from: Option<String>,
+    to: Option<String>,
+) {
     if from != to {
-        fields.push(FieldChange { field, from, to });
+        fields.push(FieldChange { field: field.to_owned(), from, to });
     }
 }
 
@@ -58,19 +67,21 @@ impl Thing<'_> {
         if fields.is_empty() {
             return Ok(());
         }
-        let fields: Vec<String> = fields
-            .iter()
-            .map(|FieldChange { field, from, to }| format!("{field} from {from} to {to}"))
-            .collect();
-        self.log(w, &format!("changed {}", fields.join(", ")), actor)
+        let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
+        self.log(w, &format!("changed ({})", fields.join(", ")), actor)
     }
 }
 
 /// # Errors
 /// Says what is wrong with the name of a team, service or integration.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
-    if name.trim().is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
-        return Err(format!("needs 1 to {MAX_NAME} bytes, none of them control characters"));
+    if name.trim().is_empty()
+        || name.len() > MAX_NAME
+        || name.contains(|c| text::is_hostile(c) || c.is_control())
+    {
+        return Err(format!(
+            "needs 1 to {MAX_NAME} bytes, none of them a control or direction character"
+        ));
     }
     Ok(())
 }

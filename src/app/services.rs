@@ -206,10 +206,7 @@ pub(super) fn add_service(
 ) -> Result<ServiceId> {
     let archived = w.find_service(slug)?.filter(|found| found.archived && found.team.id == team);
     if let Some(found) = archived {
-        let name = rules.name.as_ref().unwrap_or(&found.name);
-        w.update_service(found.id, slug, name, &merged(&found.rules, rules))?;
-        thing(found.id, slug).log(w, "brought back", actor)?;
-        return Ok(found.id);
+        return change_service(w, &found, rules, actor).map(|_| found.id);
     }
     let name = rules.name.as_deref().unwrap_or(slug);
     let id = w.insert_service(team, slug, name, &merged(&Rules::default(), rules))?;
@@ -217,7 +214,7 @@ pub(super) fn add_service(
     Ok(id)
 }
 
-/// Changes what is given; says what differs.
+/// Changes what is given, and brings back what is archived; says what differs.
 pub(super) fn change_service(
     w: &mut Write<'_>,
     service: &domain::Service,
@@ -235,7 +232,10 @@ pub(super) fn change_service(
     differ(&mut fields, "group_by", labels(old), labels(&new));
     differ(&mut fields, "ack_timeout", old.ack_timeout, new.ack_timeout);
     differ(&mut fields, "reopen_within", old.reopen_within, new.reopen_within);
-    if !fields.is_empty() {
+    if service.archived {
+        thing(service.id, slug).log(w, "brought back", actor)?;
+    }
+    if service.archived || !fields.is_empty() {
         w.update_service(service.id, slug, name, &new)?;
     }
     thing(service.id, slug).log_fields(w, &fields, actor)?;

@@ -194,16 +194,15 @@ const fn thing(id: TeamId, slug: &str) -> Thing<'_> {
 pub(super) fn add_team(w: &mut Write<'_>, new: &NewTeam, actor: &Actor) -> Result<TeamId> {
     let archived = w.find_team(&new.slug)?.filter(|team| team.archived_at.is_some());
     if let Some(team) = archived {
-        w.update_team(team.id, &team.slug, new.name.as_ref().unwrap_or(&team.name))?;
-        thing(team.id, &team.slug).log(w, "brought back", actor)?;
-        return Ok(team.id);
+        let change = TeamChange { slug: None, name: new.name.clone() };
+        return change_team(w, &team, &change, actor).map(|_| team.id);
     }
     let id = w.insert_team(&new.slug, new.name.as_deref().unwrap_or(&new.slug))?;
     thing(id, &new.slug).log(w, "created", actor)?;
     Ok(id)
 }
 
-/// Changes what is given; says what differs.
+/// Changes what is given, and brings back what is archived; says what differs.
 pub(super) fn change_team(
     w: &mut Write<'_>,
     team: &store::Team,
@@ -215,7 +214,10 @@ pub(super) fn change_team(
     let mut fields = Vec::new();
     differ(&mut fields, "slug", &team.slug, slug);
     differ(&mut fields, "name", quoted(&team.name), quoted(name));
-    if !fields.is_empty() {
+    if team.archived_at.is_some() {
+        thing(team.id, slug).log(w, "brought back", actor)?;
+    }
+    if team.archived_at.is_some() || !fields.is_empty() {
         w.update_team(team.id, slug, name)?;
     }
     thing(team.id, slug).log_fields(w, &fields, actor)?;

@@ -48,6 +48,27 @@ pub(super) fn check_time_zone(zone: Option<&str>) -> Result<()> {
     }
 }
 
+/// Ends somebody's sessions, tokens and links, and drops what he holds.
+pub(super) fn disable(w: &mut Write<'_>, user: &store::User, actor: &Actor) -> Result<()> {
+    if !w.disable_user(user.id)? {
+        return Ok(());
+    }
+    w.record(&Record::Access { change: Access::UserDisabled { user: user.id } }, actor)?;
+    for token in w.tokens(Some(user.id))? {
+        end_token(w, token.id, false, actor)?;
+    }
+    end_sessions(w, user.id, None, actor)?;
+    w.void_links(Some(user.id))?;
+    let_go(w, user.id, None, actor)
+}
+
+pub(super) fn enable(w: &mut Write<'_>, user: &store::User, actor: &Actor) -> Result<()> {
+    if w.enable_user(user.id)? {
+        w.record(&Record::Access { change: Access::UserEnabled { user: user.id } }, actor)?;
+    }
+    Ok(())
+}
+
 /// Whoever changed who is an admin calls this last: a platform that had one keeps one.
 ///
 /// # Errors
@@ -122,17 +143,8 @@ impl App {
         self.write(move |w| {
             let user = w.username(&username)?;
             let admins = w.admins()?;
-            if !w.disable_user(user.id)? {
-                return Ok(());
-            }
-            keep_an_admin(w, admins)?;
-            w.record(&Record::Access { change: Access::UserDisabled { user: user.id } }, &actor)?;
-            for token in w.tokens(Some(user.id))? {
-                end_token(w, token.id, false, &actor)?;
-            }
-            end_sessions(w, user.id, None, &actor)?;
-            w.void_links(Some(user.id))?;
-            let_go(w, user.id, None, &actor)
+            disable(w, &user, &actor)?;
+            keep_an_admin(w, admins)
         })
         .await
     }
@@ -146,12 +158,7 @@ impl App {
         let actor = caller.actor();
         self.write_once(caller, move |w| {
             let user = w.username(&username)?;
-            if w.enable_user(user.id)? {
-                w.record(
-                    &Record::Access { change: Access::UserEnabled { user: user.id } },
-                    &actor,
-                )?;
-            }
+            enable(w, &user, &actor)?;
             w.username(&username).map(shown)
         })
         .await

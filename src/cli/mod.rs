@@ -134,6 +134,8 @@ enum Command {
     Apply(configuration::Apply),
     /// Show who did what to whom and when: incidents, access, configuration
     Audit(audit::Audit),
+    /// Print the configuration as such a file, without secrets
+    Export(configuration::Export),
     /// Copy everything into one file, while the server runs or not
     Backup(backup::Backup),
     /// Put a backup in the place of the database in --data-dir
@@ -216,6 +218,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Integration(integration) => integration.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
         Command::Audit(audit) => audit.run(common).await,
+        Command::Export(export) => export.run(common).await,
         Command::Backup(backup) => backup.run(common).await,
         Command::Restore(restore) => restore.run(common),
         Command::Config(config) => config.run(),

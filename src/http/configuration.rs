@@ -11,7 +11,10 @@ use crate::ingest::generic;
 #[must_use]
 pub fn operations(mounted: Mounted) -> Mounted {
     let mounted = mounted
-        .mount(&configuration::APPLY, |s, c| async move { s.app.apply(&c.caller, c.body).await });
+        .mount(&configuration::APPLY, |s, c| async move {
+            s.app.configure(&c.caller, c.body, c.query).await
+        })
+        .mount(&configuration::EXPORT, |s, c| async move { s.app.export(&c.caller).await });
     integrations(of_services(of_teams(mounted)))
 }
 

@@ -1,6 +1,7 @@
 //! The only SQL: one SQLite file, one writing thread, a pool of readers. Knows rows, no rules.
 //! Operations are closures over nouns (`Read`, `Write`); each is one transaction.
 mod alerts;
+mod applied;
 mod audit;
 mod backlog;
 mod backup;
@@ -36,6 +37,7 @@ use crate::domain::Seq;
 use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
+pub use applied::{Applied, Part};
 pub use audit::AuditFilter;
 pub use backlog::{Backlog, Interest};
 pub use backup::{Restored, Summary, check as check_backup, restore};

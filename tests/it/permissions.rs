@@ -143,6 +143,7 @@ fn configuration() -> Vec<Row> {
     let prometheus = json!({"service": "checkout", "name": "prometheus"});
     vec![
         (Put, "/configuration", "", json!({}), to::PLATFORM),
+        (Get, "/configuration", "", none.clone(), to::PLATFORM),
         (Get, "/backup", "", none.clone(), to::PLATFORM),
         (Get, "/audit", "", none.clone(), to::PLATFORM),
         (Get, "/teams", "", none.clone(), to::ANY_CALLER),

@@ -106,8 +106,8 @@ async fn a_team_admin_sets_up_what_his_team_watches() {
         [
             "alice: created service billing",
             "alice: created integration billing/cron",
-            "alice: changed name from \"billing\" to \"Billing\", urgency from low to high, \
-             group_by from [\"alertname\"] to [\"job\"] service billing",
+            "alice: changed (name: \"billing\" → \"Billing\", urgency: low → high, \
+             group_by: [\"alertname\"] → [\"job\"]) service billing",
         ]
     );
 }

@@ -1,0 +1,121 @@
+//! What can be wrong with a document by itself, without a database.
+use std::collections::HashMap;
+
+use super::Wrong;
+use crate::api::configuration::{Document, Integration, SecretText, Service, Team, User};
+use crate::api::services::ServiceChange;
+use crate::app::changes::check_name;
+use crate::app::integrations::check_key;
+use crate::app::services::check_service;
+use crate::app::users::{check_person, check_time_zone};
+use crate::domain::user::check_slug;
+
+/// All that is wrong.
+pub(super) fn document(document: &Document) -> Wrong {
+    let mut wrong = Wrong::default();
+    let users = document.users.iter().map(|user| user.username.clone());
+    twice(&mut wrong, "users", users);
+    twice(&mut wrong, "teams", document.teams.iter().map(|team| team.slug.clone()));
+    twice(&mut wrong, "services", document.services.iter().map(|service| service.slug.clone()));
+    let label = |of: &Integration| format!("{}/{}", of.service, of.name);
+    twice(&mut wrong, "integrations", document.integrations.iter().map(label));
+    for (n, entry) in document.users.iter().enumerate() {
+        user(&mut wrong, &format!("users[{n}]"), entry);
+    }
+    for (n, entry) in document.teams.iter().enumerate() {
+        team(&mut wrong, &format!("teams[{n}]"), entry);
+    }
+    for (n, entry) in document.services.iter().enumerate() {
+        service(&mut wrong, &format!("services[{n}]"), entry);
+    }
+    for (n, entry) in document.integrations.iter().enumerate() {
+        integration(&mut wrong, &format!("integrations[{n}]"), entry);
+    }
+    wrong
+}
+
+fn twice(wrong: &mut Wrong, section: &str, names: impl Iterator<Item = String>) {
+    let mut seen = HashMap::new();
+    for (n, name) in names.enumerate() {
+        if let Some(first) = seen.insert(name.clone(), n) {
+            wrong.say(format!("{section}[{n}]"), format!("`{name}` is {section}[{first}] already"));
+        }
+    }
+}
+
+fn user(wrong: &mut Wrong, at: &str, user: &User) {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (email, zone) = (given(&user.email), given(&user.time_zone));
+    let checks = [
+        check_person(&user.username, user.name.as_deref(), email.as_deref()),
+        check_time_zone(zone.as_deref()),
+    ];
+    for error in checks.into_iter().filter_map(Result::err) {
+        for field in error.fields {
+            // The API writes it in camelCase.
+            let name = field.field.replace("timeZone", "time_zone");
+            wrong.say(format!("{at}.{name}"), field.message);
+        }
+    }
+    renamed(wrong, at, user.renamed_from.as_ref());
+}
+
+fn renamed(wrong: &mut Wrong, at: &str, from: Option<&String>) {
+    if let Some(Err(why)) = from.map(|from| check_slug(from)) {
+        wrong.say(format!("{at}.renamed_from"), why);
+    }
+}
+
+fn slug(wrong: &mut Wrong, at: &str, slug: &str) {
+    if let Err(why) = check_slug(slug) {
+        wrong.say(format!("{at}.slug"), why);
+    }
+}
+
+fn team(wrong: &mut Wrong, at: &str, team: &Team) {
+    slug(wrong, at, &team.slug);
+    renamed(wrong, at, team.renamed_from.as_ref());
+    if let Some(Err(why)) = team.name.as_deref().map(check_name) {
+        wrong.say(format!("{at}.name"), why);
+    }
+}
+
+fn service(wrong: &mut Wrong, at: &str, service: &Service) {
+    slug(wrong, at, &service.slug);
+    renamed(wrong, at, service.renamed_from.as_ref());
+    for field in check_service(&ServiceChange::from(service)) {
+        let name = field.field.replace("groupBy", "group_by");
+        wrong.say(format!("{at}.{name}"), field.message);
+    }
+}
+
+fn integration(wrong: &mut Wrong, at: &str, integration: &Integration) {
+    if let Err(why) = check_name(&integration.name) {
+        wrong.say(format!("{at}.name"), why);
+    }
+    match &integration.key {
+        None => {}
+        Some(SecretText::Text(key)) => {
+            if let Err(why) = check_key(key) {
+                wrong.say(format!("{at}.key"), why);
+            }
+        }
+        Some(SecretText::Env(_) | SecretText::File(_)) => wrong.say(
+            format!("{at}.key"),
+            "names where a secret lies; `incidentd apply` resolves that, a server does not",
+        ),
+    }
+}
+
+impl From<&Service> for ServiceChange {
+    fn from(service: &Service) -> Self {
+        Self {
+            slug: None,
+            name: service.name.clone(),
+            urgency: service.urgency,
+            group_by: service.group_by.clone(),
+            ack_timeout: service.ack_timeout,
+            reopen_within: service.reopen_within,
+        }
+    }
+}

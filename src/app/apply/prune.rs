@@ -1,0 +1,121 @@
+//! Ends what an earlier apply made and the document no longer names: users are disabled, teams
+//! and services archived, integrations removed. What somebody made by hand is left alone, and
+//! keeps what it refers to.
+use std::collections::HashSet;
+
+use super::Wrong;
+use super::run::Run;
+use crate::api::configuration::{DifferenceAction::Remove, Document};
+use crate::app::integrations::remove_integration;
+use crate::app::services::archive_service;
+use crate::app::teams::archive_team;
+use crate::app::users::disable;
+use crate::error::{Kind, Result};
+use crate::store::{Applied as By, Part};
+
+/// # Errors
+/// `Refused`, naming all that cannot end.
+pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
+    let mut refused = Wrong::default();
+    services(run, document, &mut refused)?;
+    teams(run, document, &mut refused)?;
+    users(run, document, &mut refused)?;
+    refused.into_result(Kind::Refused)
+}
+
+/// Keeps why something cannot end; what else fails, fails.
+fn kept<T>(refused: &mut Wrong, result: Result<T>) -> Result<bool> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == Kind::Refused => {
+            refused.say("prune", error.detail);
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn services(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named: HashSet<&str> = document.services.iter().map(|of| of.slug.as_str()).collect();
+    let listed: HashSet<(&str, &str)> =
+        document.integrations.iter().map(|of| (of.service.as_str(), of.name.as_str())).collect();
+    let integrations = run.w.integrations()?;
+    for service in run.w.services()? {
+        let made = run.w.applied(Part::Service(service.id))? == By::Made;
+        let ends = made && !service.archived && !named.contains(service.slug.as_str());
+        let mut holders = Vec::new();
+        for of in integrations.iter().filter(|of| of.service.id == service.id) {
+            let listed = listed.contains(&(service.slug.as_str(), of.name.as_str()));
+            let made = run.w.applied(Part::Integration(of.id))? == By::Made;
+            if ends && (listed || !made) {
+                holders.push(of.name.clone());
+            } else if !ends && made && !listed {
+                // Those of a service that ends stay with it, for when it comes back.
+                remove_integration(run.w, of, &run.actor)?;
+                run.say(
+                    Remove,
+                    "integration",
+                    &format!("{}/{}", service.slug, of.name),
+                    Vec::new(),
+                );
+            }
+        }
+        if !holders.is_empty() {
+            let (slug, holders) = (&service.slug, holders.join(", "));
+            let why = format!("Service `{slug}` has integrations that stay: {holders}.");
+            refused.say("prune", why);
+        } else if ends && kept(refused, archive_service(run.w, &service, &run.actor))? {
+            run.say(Remove, "service", &service.slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn teams(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named: HashSet<&str> = document.teams.iter().map(|of| of.slug.as_str()).collect();
+    for team in run.w.teams()? {
+        let made = run.w.applied(Part::Team(team.id))? == By::Made;
+        if !made || team.archived_at.is_some() || named.contains(team.slug.as_str()) {
+            continue;
+        }
+        if kept(refused, archive_team(run.w, &team, &run.actor))? {
+            run.say(Remove, "team", &team.slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn users(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named: HashSet<&str> = document.users.iter().map(|of| of.username.as_str()).collect();
+    for user in run.w.users()? {
+        let made = run.w.applied(Part::User(user.id))? == By::Made;
+        let name = &user.username;
+        if !made || user.disabled_at.is_some() || named.contains(name.as_str()) {
+            continue;
+        }
+        if run.caller.user().is_some_and(|me| me.id == user.id) {
+            run.applied.warnings.push(format!("User {name} stays: that is you."));
+            continue;
+        }
+        if user.admin && run.w.admins()? == 1 {
+            let why = format!("User {name} stays: there is no other platform admin.");
+            run.applied.warnings.push(why);
+            continue;
+        }
+        let mut teams = Vec::new();
+        for member in run.w.memberships(user.id)? {
+            let team = run.w.team(&member.team.to_string())?;
+            teams.extend(team.archived_at.is_none().then_some(team.slug));
+        }
+        if !teams.is_empty() {
+            let teams = teams.join(", ");
+            let why = format!("User `{name}` still belongs to teams that stay: {teams}.");
+            refused.say("prune", why);
+            continue;
+        }
+        disable(run.w, &user, &run.actor)?;
+        run.w.set_applied(Part::User(user.id), By::Pruned)?;
+        run.say(Remove, "user", name, Vec::new());
+    }
+    Ok(())
+}
