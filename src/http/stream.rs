@@ -22,7 +22,14 @@ pub struct Cuttable<S> {
     write_cut: Cancelled,
     /// None once the goodbye was said.
     leave: Option<Cancelled>,
+    /// Nothing was read yet.
+    fresh: bool,
 }
+
+/// How a client that expects HTTP/2 begins (RFC 9113, section 3.4), and what is read instead: a
+/// version that there is not is answered, this one the library would hang up on.
+const HTTP2: &[u8] = b"PRI * HTTP/2";
+const NO_HTTP: &[u8] = b"PRI * HTTP/9";
 
 /// A client's close frame, "going away" (RFC 6455, sections 5.5.1 and 7.4.1), masked with zeros.
 const GOODBYE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9];
@@ -33,7 +40,7 @@ impl<S> Cuttable<S> {
         let (read_cut, write_cut) = (wait(&conn.cut), wait(&conn.cut));
         let leave = Some(wait(&conn.leave));
         let gone = conn.cut.clone().drop_guard();
-        Self { stream, conn, _gone: gone, read_cut, write_cut, leave }
+        Self { stream, conn, _gone: gone, read_cut, write_cut, leave, fresh: true }
     }
 
     /// When the server goes, a websocket reads a close frame as if its peer had sent it. So the
@@ -65,6 +72,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
     ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if polled.is_ready() {
+            if std::mem::take(&mut self.fresh) && buf.filled().starts_with(HTTP2) {
+                buf.filled_mut()[..HTTP2.len()].copy_from_slice(NO_HTTP);
+            }
             return polled;
         }
         if is_over(&mut self.read_cut, cx) {

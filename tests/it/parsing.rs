@@ -62,7 +62,7 @@ fn headers() -> Vec<Row> {
 fn protocols() -> Vec<Row> {
     let hello = "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}\r\n\r\n";
     vec![
-        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), &[400, 0]),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), &[400]),
         ("TLS", hello.into(), &[400]),
         ("SSH", "SSH-2.0-OpenSSH_9.2\r\n\r\n".into(), &[400]),
         ("no version", "GET /healthz\r\n\r\n".into(), &[400]),

@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::harness::{KEY, http};
+use crate::harness::{KEY, PATIENCE, http};
 use crate::process::{Serving, incidentd, on_host, run, until};
 use crate::tls::Papers;
 
@@ -142,6 +142,33 @@ async fn a_hang_up_takes_on_what_can_change_and_refuses_a_bad_file_whole() {
     assert!(server.says("line 3: `socket` is no key"), "the reason");
     assert_eq!(get(&url, "wall.lan").await, 200, "nothing of it holds");
     assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn systemd_hears_of_the_start_of_reloads_and_of_the_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("notify.sock");
+    let systemd = std::os::unix::net::UnixDatagram::bind(&path).expect("bound");
+    systemd.set_read_timeout(Some(PATIENCE)).expect("set");
+    let hear = |word: &str| loop {
+        let mut message = [0; 4_096];
+        let length = systemd.recv(&mut message).expect("a message");
+        let message = String::from_utf8_lossy(&message[..length]).into_owned();
+        if message.lines().any(|line| line == word) {
+            return message;
+        }
+    };
+    let mut command = incidentd();
+    command.arg("serve").arg("--data-dir").arg(dir.path().join("data"));
+    let mut server =
+        Serving::with(command.env("NOTIFY_SOCKET", &path), "127.0.0.1:0").expect("it serves");
+    hear("READY=1");
+    kill_process(Pid::from_child(&server.child), Signal::HUP).expect("signalled");
+    let since = hear("RELOADING=1");
+    assert!(since.contains("MONOTONIC_USEC="), "{since}");
+    hear("READY=1");
+    assert_eq!(server.terminate().0, Some(0));
+    hear("STOPPING=1");
 }
 
 #[tokio::test]
