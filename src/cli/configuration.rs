@@ -119,7 +119,15 @@ impl File {
     fn misread(&self, error: &toml::de::Error) -> Error {
         let message = error.message().trim_end_matches('.');
         match error.span() {
-            Some(span) => self.unreadable(&format!("line {}: {message}", self.line(span.start))),
+            Some(span) => {
+                let line = self.line(span.start);
+                // What stands behind a name may be a secret.
+                let name = self.text.lines().nth(line - 1).and_then(|text| text.split('=').next());
+                match name.map(str::trim).filter(|name| !name.is_empty()) {
+                    Some(name) => self.unreadable(&format!("line {line}, `{name}`: {message}")),
+                    None => self.unreadable(&format!("line {line}: {message}")),
+                }
+            }
             None => self.unreadable(&message),
         }
     }

@@ -564,18 +564,24 @@ fn a_wrong_file_is_told_by_line() {
     assert!(said.contains("stdin:9: services[1].team: there is no team `e`"), "{said}");
     assert!(said.contains("2 things are wrong in stdin. Nothing was changed."), "{said}");
     for (document, expected) in [
-        ("[[teams]\n", "stdin: line 1:"),
-        ("\n[[tems]]\nslug = \"a\"\n", "stdin: line 2: unknown field `tems`"),
-        ("[[teams]]\nslug = \"a\"\nslugs = 1\n", "stdin: line 3: unknown field `slugs`"),
-        ("[[schedules]]\nslug = \"a\"\n", "does not know it yet"),
-        ("[[services]]\nslug = \"a\"\nteam = \"b\"\nack_timeout = \"soon\"\n", "stdin: line 4:"),
+        ("[[teams]\n", "stdin: line 1, `[[teams]`:"),
+        ("\n[[tems]]\nslug = \"a\"\n", "stdin: line 2, `[[tems]]`: unknown field `tems`"),
+        ("[[teams]]\nslug = \"a\"\nslugs = 1\n", "stdin: line 3, `slugs`: unknown field `slugs`"),
+        (
+            "[[schedules]]\nslug = \"a\"\n",
+            "line 1, `[[schedules]]`: this version does not know it yet",
+        ),
+        (
+            "[[services]]\nslug = \"a\"\nteam = \"b\"\nack_timeout = \"soon\"\n",
+            "stdin: line 4, `ack_timeout`:",
+        ),
         (
             "[[integrations]]\nservice = \"a\"\nname = \"b\"\nkey = { env = \"NOT_THERE\" }\n",
             "stdin:4: integrations[0].key: the environment has no readable `NOT_THERE`",
         ),
         (
             "[[integrations]]\nservice = \"a\"\nname = \"b\"\nkey = { fil = \"x\" }\n",
-            "stdin: line 4: a text, { env",
+            "stdin: line 4, `key`: a text, { env",
         ),
     ] {
         let (code, out, said) = command(dir, &["apply", "-f", "-"], document);
