@@ -15,6 +15,8 @@ use crate::store::{Credential, NewSession, User, Write};
 
 /// How long a session lasts after it was last used.
 pub(super) const SESSION: Duration = Duration::from_hours(30 * 24);
+/// Sessions that one person may have open; a further one ends the one used longest ago.
+const MAX_SESSIONS: usize = 100;
 /// What tokens and session secrets begin with, so that scanners find leaked ones.
 const TOKEN: &str = "inc_";
 const SESSION_SECRET: &str = "ses_";
@@ -40,6 +42,10 @@ impl Opening {
     }
 
     pub(super) fn write(&self, w: &mut Write<'_>, person: &User) -> Result<()> {
+        let actor = Actor::user(&person.reference());
+        for old in w.sessions(person.id)?.iter().skip(MAX_SESSIONS - 1) {
+            end_session(w, old.id, false, &actor)?;
+        }
         let session = w.insert_session(&NewSession {
             user: person.id,
             secret_hash: &self.secret.hash(),
@@ -49,8 +55,7 @@ impl Opening {
         })?;
         w.set_timer(TimerKind::Session, session.0, self.expires_at)?;
         let change = Access::SessionCreated { session, user: person.id };
-        w.record(&Record::Access { change }, &Actor::user(&person.reference()))?;
-        Ok(())
+        w.record(&Record::Access { change }, &actor).map(|_| ())
     }
 }
 

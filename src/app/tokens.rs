@@ -11,6 +11,8 @@ use crate::store;
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 255;
+/// Tokens of one person that are good at once.
+const MAX_TOKENS: usize = 1_000;
 
 impl App {
     /// # Errors
@@ -41,6 +43,10 @@ impl App {
             let user = w.username(&username)?;
             if user.disabled_at.is_some() {
                 return Err(Error::refused(format!("{username} is disabled.")));
+            }
+            if w.tokens(Some(user.id))?.len() >= MAX_TOKENS {
+                return Err(Error::refused(format!("{username} has {MAX_TOKENS} tokens already."))
+                    .hint("Revoke those that nobody uses: incidentd token list"));
             }
             let team = match &new.team {
                 Some(name) => {

@@ -410,6 +410,22 @@ async fn sessions_are_listed_and_ended_and_last_from_their_last_use() {
 }
 
 #[tokio::test]
+async fn a_hundred_sessions_and_the_oldest_makes_room() {
+    let server = world().await;
+    let first = session(&server, "bob").await.token;
+    let open = async || {
+        let (app, host) = (&server.server().app, Caller::host());
+        app.sessions(&host, Some("bob".into())).await.expect("listed").len()
+    };
+    for _ in 0..99 {
+        session(&server, "bob").await;
+    }
+    assert_eq!((open().await, me(&server, &first).await), (100, 200));
+    session(&server, "bob").await;
+    assert_eq!((open().await, me(&server, &first).await), (100, 401));
+}
+
+#[tokio::test]
 async fn a_tokens_last_use_is_known_to_the_minute_and_costs_no_request_a_write() {
     let mut server = world().await;
     let root = server.token("root").to_owned();
