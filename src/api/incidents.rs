@@ -147,13 +147,16 @@ pub struct EventsQuery {
     pub cursor: Option<String>,
 }
 
-/// Events as the log has them; `head` is the newest seq of all.
+/// Events as the log has them; `head` is the newest seq of all. `reset`: what came after the
+/// given seq may be gone, by retention or a restore; read the state anew.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventsPage {
     pub items: Vec<LogEntry>,
     pub next_cursor: Option<String>,
     pub head: Seq,
+    #[serde(default)]
+    pub reset: bool,
 }
 
 /// An event as the log has it, passed on verbatim.

@@ -162,7 +162,7 @@ impl App {
         after: Seq,
         team: Option<String>,
         limit: u32,
-    ) -> Result<(Vec<LogRow>, Seq)> {
+    ) -> Result<(Vec<LogRow>, Seq, bool)> {
         caller.must_have(Need::Read)?;
         let (caller, now) = (caller.clone(), self.now());
         self.0
@@ -175,7 +175,8 @@ impl App {
                     caller.may(r, Need::Read, team.id, &what)?;
                     sight = crate::store::Interest { teams: vec![team.id], ..Default::default() };
                 }
-                Ok((r.page_of_events(&sight, after, limit)?, r.head()?))
+                let reset = after.0 > 0 && after < r.floor()?;
+                Ok((r.page_of_events(&sight, after, limit)?, r.head()?, reset))
             })
             .await
     }

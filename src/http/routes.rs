@@ -70,8 +70,9 @@ pub fn operations() -> Mounted {
         .mount(&incidents::EVENTS, |s, c| async move {
             let limit = page_size(c.query.limit)?;
             let after = cursor(c.query.cursor.as_deref())?.unwrap_or(c.query.after);
-            let (rows, head) = s.app.events(&c.caller, after, c.query.team, limit).await?;
-            Ok(EventsPage { next_cursor: next(&rows, limit), items: verbatim(&rows)?, head })
+            let (rows, head, reset) = s.app.events(&c.caller, after, c.query.team, limit).await?;
+            let next_cursor = next(&rows, limit);
+            Ok(EventsPage { next_cursor, items: verbatim(&rows)?, head, reset })
         })
         .mount_any(
             &BACKUP,

@@ -24,7 +24,7 @@ mod users;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,6 +93,7 @@ impl Store {
         migrate::refuse_foreign(&path, &name)?;
         backup::discard_unfinished(dir);
         private_file(&path)?;
+        keep_private(&path)?;
         migrate::migrate(&path)?;
         let manager = r2d2_sqlite::SqliteConnectionManager::file(&path)
             .with_flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -232,6 +233,20 @@ fn private_file(path: &Path) -> Result<File> {
         .mode(0o600)
         .open(path)
         .map_err(|error| folder_error(path, &error))
+}
+
+/// A database that was copied here by hand may be open to others: it no longer is.
+fn keep_private(path: &Path) -> Result<()> {
+    for tail in ["", "-wal", "-shm"] {
+        let file = backup::beside(path, tail);
+        let open = |meta: &fs::Metadata| meta.permissions().mode() & 0o077 != 0;
+        if fs::metadata(&file).is_ok_and(|meta| open(&meta)) {
+            tracing::warn!(file = %file.display(), "others could read it; now its owner alone can");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
+                .map_err(|error| folder_error(&file, &error))?;
+        }
+    }
+    Ok(())
 }
 
 fn lock(dir: &Path) -> Result<File> {

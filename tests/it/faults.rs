@@ -409,9 +409,18 @@ async fn files_are_for_their_owner_alone() {
     let output = run(&mut with_umask("user add alice", &dir), "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(mode(&dir), 0o700);
-    for (path, _) in files(&dir) {
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
-    }
+    let all_private = || {
+        for (path, _) in files(&dir) {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    };
+    all_private();
+    // Copied here by hand, as it were.
+    let db = dir.join("incidentd.db");
+    fs::set_permissions(&db, fs::Permissions::from_mode(0o644)).expect("opened to all");
+    let output = run(&mut with_umask("user list", &dir), "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    all_private();
 }
 
 /// A small file system in memory, taken away at the end.
