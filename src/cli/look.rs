@@ -99,7 +99,7 @@ fn row(incident: &Incident) -> Vec<String> {
 }
 
 /// One word: does it need me?
-fn standing(incident: &Incident) -> &'static str {
+pub fn standing(incident: &Incident) -> &'static str {
     use crate::domain::{Status, Urgency};
     match (incident.status, incident.urgency) {
         (Status::Resolved, _) => "RESOLVED",

@@ -2,6 +2,7 @@
 mod audit;
 mod backup;
 mod chosen;
+mod complete;
 mod configuration;
 mod connect;
 mod first_run;
@@ -143,6 +144,8 @@ enum Command {
     /// Check or write the server's configuration
     #[command(subcommand)]
     Config(settings::Config),
+    /// Print what a shell needs to complete commands, ids and names
+    Completions(complete::Completions),
     /// Say which version this is
     Version,
 }
@@ -162,9 +165,18 @@ Run       incidentd serve                    start the server
 Every command explains itself with --help.
 ";
 
+/// Everything that may be typed.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses, runs, and turns the outcome into an exit code.
 #[must_use]
 pub fn run() -> ExitCode {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
     let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
@@ -222,6 +234,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Backup(backup) => backup.run(common).await,
         Command::Restore(restore) => restore.run(common),
         Command::Config(config) => config.run(),
+        Command::Completions(completions) => completions.run(),
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
             if common.output == Format::Json {

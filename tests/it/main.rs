@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod browser;
 mod commands;
+mod completing;
 mod configuration;
 mod door;
 mod faults;
