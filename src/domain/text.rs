@@ -5,12 +5,15 @@ use std::borrow::Cow;
 pub const CUT: char = '…';
 
 /// Characters that move a cursor, reorder or hide text: C0 and C1 controls, bidi marks and
-/// overrides, zero-width and line separators. Line feed and tab are text.
+/// overrides, zero-width and line separators, fillers and tags. Line feed and tab are text.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}' => true,
+        '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{3164}' => true,
+        '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}' => true,
+        '\u{E0000}'..='\u{E007F}' => true,
         '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => true,
         _ => c.is_control(),
     }
@@ -104,6 +107,8 @@ pub fn lines(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -114,6 +119,56 @@ mod tests {
         );
         assert_eq!(shown("abc\u{202e}fed"), "abc\u{fffd}fed");
         assert!(matches!(shown("plain ünïcode 🔥"), Cow::Borrowed(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_was_written_what_is_shown_drives_nothing(text in anything()) {
+            let safe = shown(&text);
+            prop_assert!(!safe.contains(|c: char| c.is_control() || is_hostile(c)), "{safe:?}");
+            prop_assert_eq!(safe.chars().count(), text.chars().count());
+            prop_assert_eq!(shown(&safe), safe.clone(), "once is enough");
+            let harmless = |c: &char| !is_hostile(*c) && *c != '\n' && *c != '\t';
+            for (before, after) in text.chars().zip(safe.chars()) {
+                prop_assert!(!harmless(&before) || before == after, "{before:?} became {after:?}");
+            }
+        }
+
+        #[test]
+        fn what_is_kept_holds_no_control_character_and_fits(text in anything(), max in 8_usize..64) {
+            for kept in [line(&text, max), lines(&text, max)] {
+                prop_assert!(wire_len(&kept) <= max, "{kept:?}");
+                let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+                prop_assert!(!kept.contains(control), "{kept:?}");
+            }
+            prop_assert!(!line(&text, max).contains(['\n', '\t']));
+        }
+    }
+
+    /// Text, with what a terminal might obey in every third place.
+    fn anything() -> impl Strategy<Value = String> {
+        let sly = proptest::sample::select(vec![
+            '\u{1b}',
+            '\u{9b}',
+            '\u{7}',
+            '\r',
+            '\n',
+            '\t',
+            '\0',
+            '\u{7f}',
+            '\u{85}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200d}',
+            '\u{feff}',
+            '\u{e0041}',
+            '"',
+            '\\',
+        ]);
+        let one = prop_oneof![2 => any::<char>(), 1 => sly];
+        proptest::collection::vec(one, 0..80).prop_map(|all| all.into_iter().collect())
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod services;
 mod settings;
 mod slow;
 mod sockets;
+mod strict;
 mod terminal;
 mod tls;
 mod upkeep;
