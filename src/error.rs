@@ -78,6 +78,27 @@ impl Kind {
         Self::Internal,
     ];
 
+    /// What to do next, where nothing more particular is known.
+    #[must_use]
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Unsupported => {
+                "Check the address, and that client and server are of like versions."
+            }
+            Self::Invalid => "Correct it and try again; --help says what is allowed.",
+            Self::Usage => "--help says what may be written.",
+            Self::TooLarge => "Send less at once.",
+            Self::NotFound => "Check the name, and that you are a member of its team.",
+            Self::Refused => "Look at it first: `incidentd show` and `list` say how it stands.",
+            Self::Unauthenticated => "Put a token into INCIDENTD_TOKEN and try again.",
+            Self::Forbidden => "Ask an admin of the team, or use a token of a wider scope.",
+            Self::Limited => "Wait a minute and try again.",
+            Self::Unavailable => "Try again in a moment; the server's log says more.",
+            Self::Unreachable => "Is the server running? --server or INCIDENTD_URL name another.",
+            Self::Internal => "The server's log says what; try again.",
+        }
+    }
+
     /// The kind that a server's answer names; an unknown code falls back to the status.
     #[must_use]
     pub fn of_answer(code: &str, status: u16) -> Self {
@@ -192,6 +213,7 @@ mod tests {
             assert_eq!(Kind::of_answer(kind.code(), 0), kind);
             assert!((400..600).contains(&kind.status()));
             assert!((1..=6).contains(&kind.exit()));
+            assert!(kind.next_step().ends_with('.'), "{kind:?} leaves people alone");
         }
         assert_eq!(Kind::of_answer("newer word", 409), Kind::Refused);
     }

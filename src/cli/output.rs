@@ -82,13 +82,14 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
 
 /// An error with its next step.
 pub fn error(error: &Error, as_json: bool) {
+    let hint = error.hint.as_deref().unwrap_or(error.kind.next_step());
     if as_json {
         let value = serde_json::json!({"error": {
-            "code": error.kind.code(), "message": error.detail, "hint": error.hint,
+            "code": error.kind.code(), "message": error.detail, "hint": hint,
         }});
         words(&escaped(&value.to_string()));
     } else {
-        say(&format!("incidentd: {error}"));
+        say(&format!("incidentd: {} {hint}", error.detail));
     }
 }
 

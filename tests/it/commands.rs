@@ -151,6 +151,57 @@ async fn json_has_the_form_that_the_command_asks_for_however_many_there_are() {
     }
 }
 
+/// (code, command) of what can be refused: each says what failed and what to do next.
+#[tokio::test]
+async fn no_refusal_leaves_people_alone() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    server.alert(json!({"title": "load"})).await;
+    let over = incidentd::domain::Action::Resolve { note: None, hold: None };
+    server.act("bob", 2, over).await.expect("resolved");
+    let long = "x".repeat(5_000);
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("not_found", "bob", &["show", "4711"]),
+        ("not_found", "bob", &["timeline", "4711"]),
+        ("not_found", "bob", &["list", "--team", "nobody"]),
+        ("not_found", "bob", &["list", "--service", "nothing"]),
+        ("not_found", "bob", &["reassign", "1", "--to", "zoe"]),
+        ("not_found", "bob", &["trigger", "--service", "nothing", "--title", "x"]),
+        ("not_found", "bob", &["merge", "1", "--into", "4711"]),
+        ("not_found", "mallory", &["ack", "1"]),
+        ("refused", "bob", &["merge", "1", "--into", "2"]),
+        ("refused", "bob", &["snooze", "2", "--for", "5m"]),
+        ("refused", "bob", &["unack", "2"]),
+        ("refused", "bob", &["reassign", "2", "--to", "me"]),
+        ("forbidden", "carol", &["ack", "1"]),
+        ("forbidden", "carol", &["resolve", "1"]),
+        ("forbidden", "bob", &["user", "add", "zoe"]),
+        ("invalid", "bob", &["merge", "1", "--into", "1"]),
+        ("invalid", "bob", &["note", "1", ""]),
+        ("invalid", "bob", &["note", "1", &long]),
+        ("invalid", "bob", &["ack", "1", "--for", "3000d"]),
+        ("invalid", "bob", &["snooze", "1", "--until", "2001-01-01T00:00:00Z"]),
+        ("invalid", "bob", &["trigger", "--service", "checkout", "--title", ""]),
+        ("usage", "bob", &["show", "one"]),
+        ("usage", "bob", &["snooze", "1", "--until", "soon"]),
+        ("usage", "bob", &["trigger", "--title", "x"]),
+        ("usage", "bob", &["list", "--label", "x"]),
+        ("usage", "bob", &["nonsense"]),
+        ("unreachable", "bob", &["list", "--server", "http://127.0.0.1:1"]),
+        ("unreachable", "bob", &["list", "--data-dir", "/nonexistent"]),
+    ];
+    for (code, who, arguments) in cases {
+        let asked = [*arguments, &["-o", "json"]].concat();
+        let ran = command(&server, who, &asked, "").await;
+        let said: Value = serde_json::from_str(&ran.said).expect("JSON on stderr");
+        assert_eq!(said["error"]["code"], *code, "{arguments:?}: {said}");
+        for part in ["message", "hint"] {
+            let text = said["error"][part].as_str().unwrap_or_default();
+            assert!(text.len() > 8, "{arguments:?} has no {part}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn several_are_acted_on_by_filter_and_quietly() {
     let server = TestServer::start().await;
