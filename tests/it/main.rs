@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod commands;
 mod completing;
+mod configuration;
 mod door;
 mod faults;
 mod frames;
