@@ -2053,6 +2053,10 @@ export interface operations {
                 /** @description A username, or `me`. */
                 assignee?: string;
                 cursor?: string;
+                /**
+                 * @description Matchers, of which all must hold: `name=value`, `!=`, `=~` or `!~` with a regular
+                 *     expression; `@service`, `@team` and `@severity` are ours.
+                 */
                 label?: string[];
                 limit?: number;
                 /** @description Text in title, service or id. */

@@ -1,7 +1,7 @@
 // The open incident: its timeline and alerts, fetched once and then followed live.
 import { call, problem } from "./http.js";
 import { take } from "./incidents.js";
-import { heard } from "./live.js";
+import { heard, restarted } from "./live.js";
 import { changed, state } from "./state.js";
 
 /** Longest timeline that is fetched whole. */
@@ -55,6 +55,9 @@ function add(detail, event) {
 }
 
 export function start() {
+  restarted(() => {
+    if (state.detail && state.route.name === "incident") openIncident(state.detail.id);
+  });
   /** @type {number | undefined} */
   let later;
   heard((event) => {

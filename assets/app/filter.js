@@ -6,12 +6,19 @@
 const FIELD = /^(status|team|service|assignee|urgency|is):(.*)$/;
 const MATCHER = /^([\p{L}_@][\p{L}\p{N}_.@/-]*)(!~|=~|!=|=)(.*)$/u;
 
+const WORDS = /[^\s"]*"(?:[^"\\]|\\.)*"|\S+/g;
+
+/** As it stands in a filter: in quotes where it must. @param {string} value */
+export const quoted = (value) => (/^[^\s"\\]+$/.test(value) ? value : `"${value.replace(/["\\]/g, "\\$&")}"`);
+
+/** @param {string} value */
+const bare = (value) => (/^".*"$/s.test(value) ? value.slice(1, -1).replace(/\\(.)/g, "$1") : value);
+
 /** @param {string} text @returns {Term[]} */
 export function parse(text) {
-  const words = text.match(/[^\s"]*"[^"]*"|\S+/g) ?? [];
+  const words = text.match(WORDS) ?? [];
   return words.map((word) => {
     const field = FIELD.exec(word);
-    const bare = (/** @type {string} */ value) => value.replace(/^"|"$/g, "");
     if (field) return { name: field[1], op: ":", value: bare(field[2]) };
     const matcher = MATCHER.exec(word);
     if (matcher) return { name: matcher[1], op: matcher[2], value: bare(matcher[3]) };
@@ -22,8 +29,8 @@ export function parse(text) {
 /** Puts `name:value` into the text in place of what it said of `name`; an empty value takes it out.
  * @param {string} text @param {string} name @param {string} value */
 export function withField(text, name, value) {
-  const kept = (text.match(/[^\s"]*"[^"]*"|\S+/g) ?? []).filter((word) => !word.startsWith(`${name}:`));
-  if (value) kept.unshift(`${name}:${/\s/.test(value) ? `"${value}"` : value}`);
+  const kept = (text.match(WORDS) ?? []).filter((word) => !word.startsWith(`${name}:`));
+  if (value) kept.unshift(`${name}:${quoted(value)}`);
   return kept.join(" ");
 }
 
@@ -106,7 +113,7 @@ export function asQuery(text) {
   for (const term of parse(text)) {
     const once = term.op === ":" && !term.value.includes(",") && (term.name === "team" || !seen.has(term.name));
     if (once && ["team", "service", "assignee", "urgency"].includes(term.name)) pairs.push([term.name, term.value]);
-    else if (term.op === "=" && !term.name.startsWith("@")) pairs.push(["label", `${term.name}=${term.value}`]);
+    else if (term.op && term.op !== ":") pairs.push(["label", `${term.name}${term.op}${quoted(term.value)}`]);
     else if (!term.op) words.push(term.value);
     seen.add(term.name);
   }

@@ -24,10 +24,17 @@ const newest = new Map();
 let attempt = 0;
 /** @type {number | undefined} */
 let timer;
-let version = "";
 let restUntil = 0;
 /** @type {((event: any, live: boolean) => void)[]} */
 const listeners = [];
+
+/** @type {(() => void)[]} */
+const restarts = [];
+
+/** Called when the log could not be told on, and what is known was fetched anew. @param {() => void} listener */
+export function restarted(listener) {
+  restarts.push(listener);
+}
 
 /** @param {(event: any, live: boolean) => void} listener called once an event, after it is known */
 export function heard(listener) {
@@ -40,8 +47,6 @@ export function start() {
   socket.on("connect", () => { joined = false; });
   socket.on("authenticated", (/** @type {any} */ hello) => {
     setNow(hello.now);
-    if (version && version !== hello.version) state.live.newer = true;
-    version = hello.version;
     subscribe();
   });
   socket.on("disconnect", () => lost(""));
@@ -93,6 +98,15 @@ function check() {
       changed();
     }
   });
+}
+
+/** After a restart the server may bring a newer page; one is told, never forced. */
+async function lookForNewer() {
+  const answer = await fetch("/", { method: "HEAD", cache: "no-store" }).catch(() => null);
+  const tag = answer?.headers.get("etag")?.replaceAll('"', "");
+  if (!tag || import.meta.url.includes(`/${tag}/`)) return;
+  state.live.newer = true;
+  changed();
 }
 
 /** @param {string} why */
@@ -168,7 +182,8 @@ function arrive(ack, came) {
   if (back) {
     const text = came ? `Live again. ${many(came, "change")}.` : "Live again. Nothing was missed.";
     if (came) toast(text);
-    announce(text);
+    else announce(text);
+    lookForNewer();
   }
   changed();
 }
@@ -194,6 +209,7 @@ async function restart(ack) {
     toast(`Not all incidents could be loaded. ${problem(error).words}`, { wrong: true, label: "Try again", run: again });
     return;
   }
+  restarts.forEach((listener) => listener());
   // What was open here and is not there any more was resolved, or is no longer ours to see.
   forget((incident) => isOpen(incident) && before.has(incident.id) && !seen.has(incident.id) && incident.seq <= ack.head);
 }

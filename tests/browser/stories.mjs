@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { isLive, PASSWORD, row, Server } from "./world.mjs";
+import { FOREIGN, isLive, PASSWORD, row, Server } from "./world.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -229,8 +229,8 @@ export async function it_opens_offline_and_says_so(browser, server) {
 export async function from_set_up_to_the_first_incident(browser) {
   const server = await Server.empty();
   try {
-    const link = /http:\S+\/setup#\S+/.exec(server.said)?.[0] ?? server.cli(["setup-link", "--data-dir", server.dir]).match(/http:\S+\/setup#\S+/)[0];
-    const page = await browser.window(server, null, link.replace(server.url, ""));
+    const link = (said) => /\/setup#\S+/.exec(said)?.[0];
+    const page = await browser.window(server, null, link(server.said) ?? link(server.cli(["setup-link", "--data-dir", server.dir])));
     await page.getByLabel("Username").fill("alice");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Go on" }).click();
@@ -257,4 +257,24 @@ export async function from_set_up_to_the_first_incident(browser) {
   } finally {
     await server.end();
   }
+}
+
+export async function ten_thousand_scroll(browser, server) {
+  const alerts = (from) => JSON.stringify(Array.from({ length: 5_000 }, (_, at) => ({ labels: { alertname: `Load${from + at}`, severity: "warning" }, annotations: { summary: `Load ${from + at}` } })));
+  for (const from of [0, 5_000]) {
+    const response = await fetch(`${server.url}/integrations/${FOREIGN}/api/v2/alerts`, { method: "POST", headers: { "content-type": "application/json" }, body: alerts(from) });
+    assert.equal(response.status, 200, await response.text());
+  }
+  const mallory = await browser.window(server, "mallory", "/");
+  await isLive(mallory);
+  await mallory.waitForFunction(() => Number(document.querySelector("[role=table]")?.getAttribute("aria-rowcount")) > 10_000);
+  const firstPaint = await mallory.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
+  assert.ok(firstPaint < 5_000, `${firstPaint} ms`);
+  await mallory.getByText("Load 0", { exact: true }).waitFor();
+  await mallory.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  await mallory.getByText("Load 9999", { exact: true }).waitFor();
+  assert.ok((await mallory.locator(".row").count()) < 60);
+  await mallory.getByRole("searchbox", { name: "Filter" }).fill("alertname=~Load123[45]");
+  await mallory.locator("[role=table][aria-rowcount='3']").waitFor();
+  await browser.close(mallory);
 }

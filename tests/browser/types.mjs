@@ -36,7 +36,7 @@ try {
   execFileSync(join(packages, ".bin/openapi-typescript"), [join(assets, "openapi.json"), "-o", derived], { stdio: "pipe" });
   if (process.env.UPDATE) writeFileSync(join(assets, "api.d.ts"), readFileSync(derived));
   if (readFileSync(derived, "utf8") !== readFileSync(join(assets, "api.d.ts"), "utf8")) {
-    failures.push("assets/api.d.ts is not what assets/openapi.json says; run: UPDATE=1 node tests/browser/types.mjs");
+    failures.push("assets/api.d.ts is not what assets/openapi.json says; run: UPDATE=1 cargo nextest run its_modules");
   }
   // A copy, in which the types of the vendored files lie beside them.
   cpSync(assets, join(room, "assets"), { recursive: true });

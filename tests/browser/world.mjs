@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 
 const BINARY = process.env.INCIDENTD_BIN;
 const KEY = "0123456789abcdef0123456789abcdef";
-const FOREIGN = "fedcba9876543210fedcba9876543210";
+export const FOREIGN = "fedcba9876543210fedcba9876543210";
 export const PASSWORD = "correct horse battery";
 /** Machines that compile meanwhile are slow. */
 export const PATIENCE = 20_000;

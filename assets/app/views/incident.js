@@ -3,6 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { act } from "../act.js";
 import { age, full } from "../clock.js";
 import { openIncident } from "../detail.js";
+import { quoted } from "../filter.js";
 import { mayAct, need } from "../incidents.js";
 import { copyLink, open } from "../keys.js";
 import { inline, link } from "../markdown.js";
@@ -132,7 +133,7 @@ function facts(i) {
   return html`
     <section><h2>Labels</h2>
       ${labels.length ? html`<dl class="labels">${labels.map(([name, value]) => html`
-        <dt dir="auto">${name}</dt><dd><button class="plain" title="Show incidents with this label" @click=${() => go(listAddress(`${name}=${/\s/.test(value) ? `"${value}"` : value}`))}><span dir="auto">${value}</span></button></dd>`)}</dl>`
+        <dt dir="auto">${name}</dt><dd><button class="plain" title="Show incidents with this label" @click=${() => go(listAddress(`${name}=${quoted(value)}`))}><span dir="auto">${value}</span></button></dd>`)}</dl>`
       : html`<p class="muted">None were sent.</p>`}
     </section>
     <section><h2>Facts</h2>

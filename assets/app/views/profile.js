@@ -8,7 +8,7 @@ import { keysAreOn } from "../keys.js";
 import { toast } from "../say.js";
 import { remember, remembered, state } from "../state.js";
 import { setTheme } from "../theme.js";
-import { field, head, loaded, nothingYet, reload, send, submit, sure } from "./parts.js";
+import { copyable, field, head, loaded, nothingYet, reload, send, submit, sure } from "./parts.js";
 
 const fetch = async () => {
   const [user, sessions] = await Promise.all([call("GET", "/users/me"), all("/sessions")]);
@@ -48,6 +48,7 @@ export function profile(s) {
           </form></section>
         ${sessionList(sessions)}`)}
       ${browser()}
+      <section class="card panel"><h2>From a shell</h2>${copyable(`incidentd login ${location.origin} --username ${s.me.user.username}`, "the line for a shell")}</section>
     </div>`;
 }
 
