@@ -9,6 +9,23 @@ import { many } from "./words.js";
 /** @typedef {import("./types.js").Incident} Incident */
 /** @typedef {{id: number, action: any}[]} Steps */
 
+/** After an action the button in its place is another one: a second press that was meant for the
+ * first does nothing. */
+const REST = 1_200;
+/** @type {Set<number>} */
+const resting = new Set();
+
+/** @param {number} id */
+export const isResting = (id) => state.pending.has(id) || resting.has(id);
+
+/** What a button does. @param {number} id @param {any} action */
+export function press(id, action) {
+  if (isResting(id)) return;
+  resting.add(id);
+  const wake = () => setTimeout(() => { resting.delete(id); changed(); }, REST);
+  act(id, action).then(wake, wake);
+}
+
 const BULK = 500;
 /** What takes back the last thing done. @type {{steps: Steps, words: string} | null} */
 let undoable = null;

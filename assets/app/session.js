@@ -37,6 +37,10 @@ export function cameIn(listener) {
   listeners.push(listener);
 }
 
+addEventListener("online", () => {
+  if (state.session === "unreachable") whoAmI();
+});
+
 /** @param {Event} event */
 export async function logIn(event) {
   event.preventDefault();

@@ -9,6 +9,7 @@ mod browser;
 mod commands;
 mod completing;
 mod configuration;
+mod dashboard;
 mod door;
 mod faults;
 mod frames;

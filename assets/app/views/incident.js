@@ -1,6 +1,6 @@
 // The page of one incident: what it is, who has it, everything that can be done, and its story.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { act } from "../act.js";
+import { isResting, press } from "../act.js";
 import { age, full } from "../clock.js";
 import { openIncident } from "../detail.js";
 import { quoted } from "../filter.js";
@@ -60,7 +60,7 @@ function first(i) {
 
 /** @param {State} s @param {Incident} i @param {string} word @param {any} action @param {string} kind */
 const doing = (s, i, word, action, kind) =>
-  html`<button class=${kind} ?disabled=${s.pending.has(i.id)} @click=${() => act(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
+  html`<button class=${kind} aria-disabled=${isResting(i.id) ? "true" : nothing} @click=${() => press(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
 
 /** @param {State} s @param {Incident} i */
 function primary(s, i) {
@@ -101,11 +101,11 @@ function quickbar(s, i) {
       <button @click=${() => open("note", [i.id])}>Note</button>
       <details class="menu up"><summary aria-label="More actions"><span aria-hidden="true">…</span></summary>
         <div class="menu-items" @click=${close}>
-          ${acked && i.acknowledgedBy?.id !== s.me?.user?.id ? html`<button @click=${() => act(i.id, { action: "acknowledge", take: true })}>Take it</button>` : nothing}
+          ${acked && i.acknowledgedBy?.id !== s.me?.user?.id ? html`<button @click=${() => press(i.id, { action: "acknowledge", take: true })}>Take it</button>` : nothing}
           ${isOpen ? html`<button @click=${() => open("snooze", [i.id])}>Snooze</button>
           <button @click=${() => open("reassign", [i.id])}>Reassign</button>` : nothing}
-          ${acked ? html`<button @click=${() => act(i.id, { action: "unacknowledge" })}>Give back</button>` : nothing}
-          ${isOpen ? html`<button @click=${() => act(i.id, { action: "urgency", to: i.urgency === "high" ? "low" : "high" })}>${i.urgency === "high" ? "Lower the urgency" : "Raise the urgency"}</button>
+          ${acked ? html`<button @click=${() => press(i.id, { action: "unacknowledge" })}>Give back</button>` : nothing}
+          ${isOpen ? html`<button @click=${() => press(i.id, { action: "urgency", to: i.urgency === "high" ? "low" : "high" })}>${i.urgency === "high" ? "Lower the urgency" : "Raise the urgency"}</button>
           <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
           <button @click=${() => copyLink(i.id)}>Copy link</button>
         </div></details>

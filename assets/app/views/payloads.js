@@ -23,13 +23,13 @@ export function payloads(s, one) {
     </details>`;
 }
 
-/** @param {any} one */
+/** @param {{at: string, source: string, body: string, error: string | null}} one */
 function request(one) {
-  const wrong = one.error ?? one.rejection;
+  const wrong = one.error;
   return html`
     <div>
       <p class="meta"><span class="badge ${wrong ? "" : "quiet"}">${wrong ? "Refused" : "Accepted"}</span>
-        <span title=${full(one.receivedAt ?? one.at)}>${ago(one.receivedAt ?? one.at)}</span> ${one.source ?? ""} ${wrong ? html`<span class="wrong">${wrong}</span>` : nothing}</p>
+        <span title=${full(one.at)}>${ago(one.at)}</span> ${one.source} ${wrong ? html`<span class="wrong">${wrong}</span>` : nothing}</p>
       <pre class="wrap" tabindex="0">${pretty(one.body)}</pre>
     </div>`;
 }

@@ -1,7 +1,7 @@
 // One incident as a row of the list, of fixed height; on a phone two lines and a button.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { act } from "../act.js";
+import { isResting, press } from "../act.js";
 import { age, now } from "../clock.js";
 import { mayAct, need } from "../incidents.js";
 import { select } from "../keys.js";
@@ -22,7 +22,7 @@ function doing(i) {
     i.status === "triggered" ? ["Ack", "acknowledge"] : i.status === "acknowledged" ? ["Resolve", "resolve"] : i.mergedInto ? ["", ""] : ["Reopen", "reopen"];
   if (!word) return nothing;
   const name = `${word} #${i.id}, ${i.title}`;
-  return html`<button ?disabled=${pending} aria-label=${name} @click=${() => { state.list.cursor = i.id; act(i.id, { action }); }}>${pending ? "…" : word}</button>`;
+  return html`<button aria-disabled=${isResting(i.id) ? "true" : nothing} aria-label=${name} @click=${() => { state.list.cursor = i.id; press(i.id, { action }); }}>${pending ? "…" : word}</button>`;
 }
 
 /** @param {number} id */

@@ -1,7 +1,7 @@
 // Services, their rules, and the integrations by which senders reach them.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ago, full } from "../clock.js";
-import { all, call, requestKey } from "../http.js";
+import { all, call, problem, requestKey } from "../http.js";
 import { mayManage } from "../incidents.js";
 import { go } from "../router.js";
 import { toast } from "../say.js";
@@ -108,7 +108,7 @@ function issued(made) {
   return html`
     <section class="card panel secret"><h2>${made.name}: its address</h2>
       <p>It holds the key, and is shown only now. Paste it into the sender:</p>
-      ${paste(made.name, addressOf(made.key), made.key)}
+      ${paste(made.name, made.url, made.key)}
       ${trial(made)}
       <div class="actions"><button class="plain" @click=${() => setPage("issued", null)}>I have it</button></div>
     </section>`;
@@ -126,6 +126,15 @@ function integration(s, one, may, fetch) {
     toast(`Removed ${one.name}.`);
     await reload("service", fetch);
   });
+  const test = async () => {
+    try {
+      const { incidentId } = await call("POST", `${path}/test`, { body: {}, key: requestKey() });
+      toast(incidentId ? `The test alert arrived as #${incidentId}.` : "The test alert arrived.", incidentId ? { label: "Open", run: () => go(`/incidents/${incidentId}`) } : {});
+      await reload("service", fetch);
+    } catch (error) {
+      toast(problem(error).words, { wrong: true });
+    }
+  };
   const refused = one.lastRejectedAt && one.lastRejectedAt > (one.lastReceivedAt ?? "");
   return html`
     <section class="card panel"><h2>${one.name}</h2>
@@ -133,8 +142,8 @@ function integration(s, one, may, fetch) {
       ${one.lastRejectedAt ? html`<p class=${refused ? "wrong" : "meta"}>Last refused ${ago(one.lastRejectedAt)}: ${one.lastRejection}</p>` : nothing}
       <details class="payload"><summary><span>Configuration to paste</span></summary>
         <p class="meta">${HIDDEN} stands for its key, which was shown when it was made.</p>${paste(one.name, addressOf(HIDDEN), HIDDEN)}</details>
-      ${payloads(s, one)}
-      ${may ? html`<div class="actions"><button @click=${rotate}>New key</button><button @click=${remove}>Remove</button></div>` : nothing}
+      ${may ? payloads(s, one) : nothing}
+      ${may ? html`<div class="actions"><button @click=${test}>Send a test alert</button><button @click=${rotate}>New key</button><button @click=${remove}>Remove</button></div>` : nothing}
     </section>`;
 }
 

@@ -5,7 +5,7 @@ import { whoAmI } from "../session.js";
 import { setPage, state } from "../state.js";
 import { again } from "./teams.js";
 import { field, loaded, send, submit } from "./parts.js";
-import { addressOf, paste } from "./paste.js";
+import { paste } from "./paste.js";
 import { trial } from "./trial.js";
 
 /** @typedef {import("../types.js").State} State */
@@ -119,7 +119,7 @@ function connect(s) {
   return card(3, html`
     <p class="muted">This address holds the key and is shown only now. Paste it into the sender, or try it from a shell:</p>
     <div class="form">
-      ${paste("curl", addressOf(made.key), made.key)}
+      ${paste("curl", made.url, made.key)}
       ${trial(made)}
       <div class="actions"><a class="button" href="/">${s.page.came?.id ? "To the incidents" : "Skip"}</a></div>
     </div>`);
