@@ -51,7 +51,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The configuration as a document, without secrets and without what is archived
+         * @description Needs a platform admin.
+         */
+        get: operations["getConfiguration"];
         /**
          * Make the configuration as a document says, all or nothing
          * @description Needs a platform admin.
@@ -260,6 +264,26 @@ export interface paths {
         patch: operations["patchIntegrationsId"];
         trace?: never;
     };
+    "/api/v1/integrations/{id}/payloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last requests of an integration, taken and refused, newest first
+         * @description Needs a credential of scope `admin`.
+         */
+        get: operations["getIntegrationsIdPayloads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/integrations/{id}/rotate": {
         parameters: {
             query?: never;
@@ -274,6 +298,26 @@ export interface paths {
          * @description Needs a credential of scope `admin`.
          */
         post: operations["postIntegrationsIdRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/integrations/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test alert as if the integration had
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postIntegrationsIdTest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1023,12 +1067,14 @@ export interface components {
             severity: components["schemas"]["Severity"];
             title: string;
         };
-        /** @description What `apply` did. */
+        /** @description What `apply` did, or would do. */
         Applied: {
-            /** @description Lines such as `created team payments`, in order; none if all was so already. */
-            changes: string[];
+            /** @description In order; none if all was so already. */
+            changes: components["schemas"]["Difference"][];
             /** @description Keys that were made, shown this once. */
             keys: components["schemas"]["MadeKey"][];
+            /** @description What is missing for somebody to be told or to be heard; no error. */
+            warnings: string[];
         };
         /** @description One result an id, in the order given. */
         Bulk: {
@@ -1111,10 +1157,27 @@ export interface components {
         };
         /** @description What proved who calls. */
         Credential: ("session" | "token") | "host";
+        /** @description One entry of the configuration that becomes another. */
+        Difference: {
+            action: components["schemas"]["DifferenceAction"];
+            fields: components["schemas"]["FieldChange"][];
+            /** @description `user`, `team`, `service` or `integration`. */
+            kind: string;
+            name: string;
+        };
+        DifferenceAction: "change" | "add" | "remove";
+        /** @description The configuration: what of it is left out stays as it is. */
         Document: {
-            integrations?: components["schemas"]["IntegrationInput"][];
-            services?: components["schemas"]["ServiceInput"][];
-            teams?: components["schemas"]["TeamInput"][];
+            integrations?: components["schemas"]["Integration"][];
+            services?: components["schemas"]["Service"][];
+            teams?: components["schemas"]["Team"][];
+            users?: components["schemas"]["User2"][];
+        };
+        /** @description The configuration: what of it is left out stays as it is. */
+        DocumentInput: {
+            integrations?: components["schemas"]["Integration"][];
+            services?: components["schemas"]["Service"][];
+            teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["UserInput"][];
         };
         Ended: {
@@ -1239,10 +1302,24 @@ export interface components {
             items: components["schemas"]["Event"][];
             nextCursor: string | null;
         };
+        /** @description One field that became another; of a secret neither is told. */
+        FieldChange: {
+            field: string;
+            from: string | null;
+            to: string | null;
+        };
         /** @description One field of the input and what is wrong with it. */
         FieldError: {
             field: string;
             message: string;
+        };
+        /** @description The value of an environment variable. */
+        FromEnv: {
+            env: string;
+        };
+        /** @description The content of a file, without the white space around it; beside the document unless absolute. */
+        FromFile: {
+            file: string;
         };
         /** @description An incident as every client reads it. */
         Incident: {
@@ -1354,8 +1431,14 @@ export interface components {
             items: components["schemas"]["Incident"][];
             nextCursor: string | null;
         };
-        /** @description An integration; its key was shown when it was made. */
         Integration: {
+            /** @description 32 letters and digits; left out: made, and shown once. */
+            key?: components["schemas"]["SecretText"] | null;
+            name: string;
+            service: string;
+        };
+        /** @description An integration; its key was shown when it was made. */
+        Integration2: {
             /** Format: date-time */
             createdAt: string;
             /** Format: int64 */
@@ -1373,15 +1456,9 @@ export interface components {
         IntegrationChange: {
             name?: string | null;
         };
-        IntegrationInput: {
-            /** @description 32 letters and digits; left out: made, and shown once. */
-            key?: string | null;
-            name: string;
-            service: string;
-        };
         /** @description A page of a list; `nextCursor` is null on the last. */
         IntegrationPage: {
-            items: components["schemas"]["Integration"][];
+            items: components["schemas"]["Integration2"][];
             nextCursor: string | null;
         };
         /** @description An integration, this once with its key. */
@@ -1607,6 +1684,21 @@ export interface components {
         Password: {
             password: string;
         };
+        /** @description A request of a sender, as it is kept: at most 16 KiB, secrets replaced. */
+        Payload: {
+            /** Format: date-time */
+            at: string;
+            body: string;
+            /** @description Why it was refused; null if it was taken. */
+            error: string | null;
+            /** @description The format that it was sent in. */
+            source: string;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        PayloadPage: {
+            items: components["schemas"]["Payload"][];
+            nextCursor: string | null;
+        };
         /** @description An error as `application/problem+json` (RFC 9457). */
         Problem: {
             /** @default  */
@@ -1628,13 +1720,31 @@ export interface components {
          * @enum {string}
          */
         Scope: "read" | "respond" | "admin";
+        /** @description A secret, or where the command line finds it; a server is only sent the text. */
+        SecretText: string | components["schemas"]["FromEnv"] | components["schemas"]["FromFile"];
         /**
          * Format: int64
          * @description Place in the log: strictly rising, never reused.
          */
         Seq: number;
-        /** @description The rules of a service, with their defaults. */
         Service: {
+            /** @description After this long an acknowledged incident is triggered again; 0 never. */
+            ack_timeout?: components["schemas"]["Span"] | null;
+            /** @description Labels that put alerts of the Alertmanager API into one incident. */
+            group_by?: string[] | null;
+            /** @description For a new service left out: the slug. */
+            name?: string | null;
+            /** @description The slug that it had before: history, ids and keys stay. */
+            renamed_from?: string | null;
+            /** @description A firing this soon after its source's resolve reopens the incident; 0 never. */
+            reopen_within?: components["schemas"]["Span"] | null;
+            slug: string;
+            /** @description The team that answers for it; it does not change. */
+            team: string;
+            urgency?: components["schemas"]["UrgencyRule"] | null;
+        };
+        /** @description The rules of a service, with their defaults. */
+        Service2: {
             /**
              * @description After this long an acknowledged incident is triggered again; 0 never.
              * @default 8h
@@ -1670,18 +1780,9 @@ export interface components {
             slug?: string | null;
             urgency?: components["schemas"]["UrgencyRule"] | null;
         };
-        ServiceInput: {
-            ack_timeout?: components["schemas"]["Span"] | null;
-            group_by?: string[] | null;
-            name?: string | null;
-            reopen_within?: components["schemas"]["Span"] | null;
-            slug: string;
-            team: string;
-            urgency?: components["schemas"]["UrgencyRule"] | null;
-        };
         /** @description A page of a list; `nextCursor` is null on the last. */
         ServicePage: {
-            items: components["schemas"]["Service"][];
+            items: components["schemas"]["Service2"][];
             nextCursor: string | null;
         };
         /** @description A service, as named inside other things. */
@@ -1749,6 +1850,17 @@ export interface components {
         /** @enum {string} */
         StatusFilter: "triggered" | "acknowledged" | "resolved" | "open" | "all";
         Team: {
+            /** @description Everybody who belongs to it; who is not named here leaves. */
+            members?: {
+                [key: string]: components["schemas"]["Role"];
+            } | null;
+            /** @description For a new team left out: the slug. */
+            name?: string | null;
+            /** @description The slug that it had before: history, ids and rooms stay. */
+            renamed_from?: string | null;
+            slug: string;
+        };
+        Team2: {
             /** Format: date-time */
             archivedAt: string | null;
             /** Format: date-time */
@@ -1764,17 +1876,9 @@ export interface components {
             /** @description For platform admins: addresses and files name teams by it. */
             slug?: string | null;
         };
-        TeamInput: {
-            /** @description Everybody who belongs to it; who is not named here leaves. */
-            members?: {
-                [key: string]: components["schemas"]["Role"];
-            } | null;
-            name?: string | null;
-            slug: string;
-        };
         /** @description A page of a list; `nextCursor` is null on the last. */
         TeamPage: {
-            items: components["schemas"]["Team"][];
+            items: components["schemas"]["Team2"][];
             nextCursor: string | null;
         };
         /** @description A team, as named inside other things. */
@@ -1783,6 +1887,15 @@ export interface components {
             id: number;
             name: string;
             slug: string;
+        };
+        TestAlert: {
+            /**
+             * @description Say that the last test is over.
+             * @default false
+             */
+            resolve: boolean;
+            /** @description Left out: info, which wakes nobody unless the service says so. */
+            severity?: components["schemas"]["Severity"] | null;
         };
         Token: {
             /** Format: date-time */
@@ -1869,11 +1982,33 @@ export interface components {
             timeZone: string | null;
             username: string;
         };
+        User2: {
+            /** @description Platform admin. */
+            admin?: boolean | null;
+            /** @description Users are disabled, never erased. */
+            disabled?: boolean | null;
+            /** @description An empty text removes it. */
+            email?: string | null;
+            /** @description The name that people read; for a new user left out: the username. */
+            name?: string | null;
+            /** @description What he was called before: history and ids stay. */
+            renamed_from?: string | null;
+            /** @description Such as `Europe/Paris`; an empty text removes it. */
+            time_zone?: string | null;
+            username: string;
+        };
         UserInput: {
             /** @description Platform admin. */
             admin?: boolean | null;
+            /** @description Users are disabled, never erased. */
+            disabled?: boolean | null;
+            /** @description An empty text removes it. */
             email?: string | null;
+            /** @description The name that people read; for a new user left out: the username. */
             name?: string | null;
+            /** @description What he was called before: history and ids stay. */
+            renamed_from?: string | null;
+            /** @description Such as `Europe/Paris`; an empty text removes it. */
             time_zone?: string | null;
             username: string;
         };
@@ -1981,16 +2116,48 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
-    putConfiguration: {
+    getConfiguration: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    putConfiguration: {
+        parameters: {
+            query?: {
+                /** @description Say what would change, and change nothing. */
+                dryRun?: boolean;
+                /** @description Also end what an earlier apply made and the document does not name. */
+                prune?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Document"];
+                "application/json": components["schemas"]["DocumentInput"];
             };
         };
         responses: {
@@ -2387,7 +2554,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Integration"];
+                    "application/json": components["schemas"]["Integration2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -2450,7 +2617,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Integration"];
+                    "application/json": components["schemas"]["Integration2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -2460,6 +2627,35 @@ export interface operations {
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getIntegrationsIdPayloads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -2493,6 +2689,45 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postIntegrationsIdTest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestAlert"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcome"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -2651,7 +2886,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Service"];
+                    "application/json": components["schemas"]["Service2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -2683,7 +2918,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Service"];
+                    "application/json": components["schemas"]["Service2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -2746,7 +2981,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Service"];
+                    "application/json": components["schemas"]["Service2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -3033,7 +3268,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Team"];
+                    "application/json": components["schemas"]["Team2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -3065,7 +3300,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Team"];
+                    "application/json": components["schemas"]["Team2"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -3128,7 +3363,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Team"];
+                    "application/json": components["schemas"]["Team2"];
                 };
             };
             400: components["responses"]["Problem"];

@@ -5,11 +5,15 @@ import { changed, state } from "./state.js";
 
 /** Touch has no pointer that leaves; after this long without one the order moves on. */
 const TOUCH_IDLE = 15_000;
+/** A focus that was left behind: keys act on what they name, so the order may move on. */
+const FOCUS_IDLE = 60_000;
 
 /** What holds the order: the mouse, a finger or an action a moment ago, the keyboard's focus. */
 const held = { mouse: false, touch: false, focus: false };
 /** @type {number | undefined} */
 let idle;
+/** @type {number | undefined} */
+let unused;
 /** @type {number[]} */
 let order = [];
 let key = "";
@@ -21,6 +25,12 @@ const engaged = () => (held.mouse || held.touch || held.focus) && !document.hidd
 
 /** @param {"mouse" | "focus"} what @param {boolean} is */
 export function engage(what, is) {
+  if (what === "focus") {
+    clearTimeout(unused);
+    if (is) unused = setTimeout(() => engage("focus", false), FOCUS_IDLE);
+  }
+  // A click leaves its focus behind when the mouse goes.
+  if (what === "mouse" && !is && !document.activeElement?.matches(":focus-visible")) engage("focus", false);
   if (held[what] === is) return;
   held[what] = is;
   changed();

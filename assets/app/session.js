@@ -1,6 +1,6 @@
 // Who is here: looked up at the start, by the login form, ended by the person or the server.
 import { call, problem } from "./http.js";
-import { reset, start, stop } from "./live.js";
+import { reset, resubscribe, start, stop } from "./live.js";
 import { changed, setPage, state } from "./state.js";
 import { toast } from "./say.js";
 
@@ -36,6 +36,24 @@ const listeners = [];
 export function cameIn(listener) {
   listeners.push(listener);
 }
+
+const LOOK_AGAIN = 300_000;
+let lookedAt = 0;
+
+/** A team that I was taken into meanwhile comes with the next subscribe. */
+async function lookAgain() {
+  if (state.session !== "in" || document.hidden || Date.now() - lookedAt < LOOK_AGAIN / 10) return;
+  lookedAt = Date.now();
+  const me = await call("GET", "/me").catch(() => null);
+  if (!me || !state.me) return;
+  const teams = (/** @type {any} */ one) => JSON.stringify([one.admin, one.teams.map((/** @type {any} */ team) => [team.id, team.role])]);
+  const moved = teams(me) !== teams(state.me);
+  state.me = me;
+  if (moved) resubscribe();
+  changed();
+}
+setInterval(lookAgain, LOOK_AGAIN);
+document.addEventListener("visibilitychange", lookAgain);
 
 addEventListener("online", () => {
   if (state.session === "unreachable") whoAmI();

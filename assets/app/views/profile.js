@@ -42,6 +42,7 @@ export function profile(s) {
             toast("Password changed. Your other sessions ended.");
             await reload("profile", fetch);
           })}>
+            <input type="text" name="username" class="hidden-text" autocomplete="username" tabindex="-1" aria-hidden="true" .value=${user.username}>
             ${field("current", "The one you have", { type: "password", required: true, key: "password", complete: "current-password" })}
             ${field("password", "A new one", { type: "password", required: true, key: "password", complete: "new-password", hint: "A few words that belong to no sentence are good" })}
             ${send("password", "Change password")}

@@ -3,6 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ago, full } from "../clock.js";
 import { all, call, problem, requestKey } from "../http.js";
 import { mayManage } from "../incidents.js";
+import { heard } from "../live.js";
 import { go } from "../router.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
@@ -15,6 +16,14 @@ import { trial } from "./trial.js";
 
 /** @type {[string, string][]} */
 const URGENCIES = [["auto", "By severity: critical and error are high"], ["high", "Always high"], ["low", "Always low"]];
+/** What arrives while one looks. */
+heard((event) => {
+  const { services, service } = state.page;
+  for (const one of [...(services?.data?.[1] ?? []), ...(service?.data?.integrations ?? [])]) {
+    if (event.actor.kind === "integration" && event.actor.id === one.id) one.lastReceivedAt = event.at;
+  }
+});
+
 const fetchAll = () => Promise.all([all("/services"), all("/integrations")]);
 
 /** Teams whose services I may change. @returns {[string, string][]} */
