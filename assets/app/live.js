@@ -113,7 +113,10 @@ async function lookForNewer() {
 function lost(why) {
   joined = false;
   joining = false;
-  if (state.session !== "in") return;
+  if (state.session !== "in") {
+    state.live.is = "connecting";
+    return;
+  }
   if (state.live.is === "live") state.live.asOf = now();
   state.live.is = "lost";
   state.live.why = why;

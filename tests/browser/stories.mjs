@@ -200,15 +200,27 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
   const id = await server.alert({ title: "Seen by axe", severity: "critical", labels: { instance: "db-3" } });
   for (const colorScheme of ["light", "dark"]) {
     const root = await browser.window(server, "root", "/", { colorScheme });
+    const check = async (where) => {
+      // By the debugger, not as part of the page: the policy stays as it is.
+      const found = await root.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })`);
+      const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
+      assert.deepEqual(serious.map((one) => `${where} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
+    };
     const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/services", "/services/checkout", "/teams", "/teams/payments", "/users", "/tokens", "/profile"] : [])];
     for (const path of pages) {
       await root.goto(path);
       await isLive(root);
       await root.waitForFunction(() => !document.querySelector(".bars"));
-      // By the debugger, not as part of the page: the policy stays as it is.
-      const found = await root.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })`);
-      const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
-      assert.deepEqual(serious.map((one) => `${path} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
+      await check(path);
+    }
+    await root.goto(`/incidents/${id}`);
+    await isLive(root);
+    for (const key of ["?", "s", "m"]) {
+      await root.keyboard.press(key);
+      await root.getByRole("dialog").waitFor();
+      await check(`dialog of ${key}`);
+      await root.keyboard.press("Escape");
+      await root.getByRole("dialog").waitFor({ state: "detached" });
     }
     await browser.close(root);
   }

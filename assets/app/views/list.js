@@ -58,10 +58,10 @@ function summary(s) {
     <div class="summary">
       ${of.unanswered
         ? html`<h1 class="unanswered">${of.unanswered} unanswered</h1>`
-        : html`<h1>${!s.loaded ? "Incidents" : rest ? "Nothing urgent" : s.hearing && !s.hearing.at ? "Nothing heard yet" : "All calm"}</h1>`}
+        : html`<h1>${!s.loaded ? "Incidents" : rest ? "Nothing urgent" : s.hearing && !s.hearing.at ? "Nothing heard yet" : "No open incidents"}</h1>`}
       ${of.untold ? html`<strong class="unanswered">${of.untold} untold: nobody could be told</strong>` : nothing}
       ${rest ? html`<span class="muted">${rest}</span>` : nothing}
-      ${calm || isWide() ? html`<span class="proof meta">${proof(s)}</span>` : nothing}
+      ${(calm && rest) || (isWide() && (rest || of.unanswered)) ? html`<span class="proof meta">${proof(s)}</span>` : nothing}
     </div>`;
 }
 
@@ -184,8 +184,8 @@ function empty(s) {
       <p class="muted">${hears.integrations ? "The senders are set up; send a test alert from a service's page." : "Connect a sender, and what it reports appears here by itself."}</p>
       <a class="button" href=${hears.integrations ? "/services" : "/setup"}>${hears.integrations ? "Services" : "Connect a sender"}</a></div>`;
   }
-  return html`<div class="empty card"><h2 class="quiet-mark">${text ? "Nothing was resolved yet." : "All calm."}</h2>
-    <p class="muted">${proof(s)}</p></div>`;
+  return text ? html`<div class="empty card"><h2>Nothing was resolved yet.</h2></div>`
+    : html`<div class="empty card"><h2 class="quiet-mark">All calm.</h2><p>${proof(s)}</p><a class="button" href="/incidents?q=status%3Aresolved">History</a></div>`;
 }
 
 /** @param {State} s */

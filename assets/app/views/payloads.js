@@ -27,9 +27,9 @@ export function payloads(s, one) {
 function request(one) {
   const wrong = one.error;
   return html`
-    <div>
+    <div class="request">
       <p class="meta"><span class="badge ${wrong ? "" : "quiet"}">${wrong ? "Refused" : "Accepted"}</span>
-        <span title=${full(one.at)}>${ago(one.at)}</span> ${one.source} ${wrong ? html`<span class="wrong">${wrong}</span>` : nothing}</p>
+        <span title=${full(one.at)}>${ago(one.at)}</span> ${one.source} ${wrong ? html`<strong>${wrong}</strong>` : nothing}</p>
       <pre class="wrap" tabindex="0">${pretty(one.body)}</pre>
     </div>`;
 }
