@@ -1296,11 +1296,16 @@ export interface components {
             items: components["schemas"]["Event"][];
             nextCursor: string | null;
         };
-        /** @description Events as the log has them; `head` is the newest seq of all. */
+        /**
+         * @description Events as the log has them; `head` is the newest seq of all. `reset`: what came after the
+         *     given seq may be gone, by retention or a restore; read the state anew.
+         */
         EventsPage: {
             head: components["schemas"]["Seq"];
             items: components["schemas"]["Event"][];
             nextCursor: string | null;
+            /** @default false */
+            reset: boolean;
         };
         /** @description One field that became another; of a secret neither is told. */
         FieldChange: {
