@@ -76,6 +76,7 @@ export async function nothing_is_missed_over_a_restart(browser, server) {
   await isLive(alice);
   const before = await server.alert({ title: "Before", severity: "critical" });
   await row(alice, before).waitFor();
+  await alice.route("**/", (route) => (route.request().method() === "HEAD" ? route.fulfill({ headers: { etag: '"newer"' } }) : route.continue()));
   await server.stop();
   await alice.getByText("Connection lost.").waitFor();
   await alice.waitForFunction(() => document.title === "(?) incidentd");
@@ -88,6 +89,8 @@ export async function nothing_is_missed_over_a_restart(browser, server) {
   for (const id of ids) await row(alice, id).waitFor();
   await row(alice, before).waitFor({ state: "detached" });
   await alice.getByText(/^Live again\./).first().waitFor();
+  // A newer page is offered, never forced.
+  await alice.getByRole("button", { name: "New version: reload" }).waitFor();
   server.cli(["resolve", ...ids.map(String)]);
   for (const id of ids) await row(alice, id).waitFor({ state: "detached" });
   await browser.close(alice);
@@ -220,7 +223,7 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
       await root.getByRole("dialog").waitFor();
       await check(`dialog of ${key}`);
       await root.keyboard.press("Escape");
-      await root.getByRole("dialog").waitFor({ state: "detached" });
+      await root.locator("dialog").waitFor({ state: "detached" });
     }
     await browser.close(root);
   }
@@ -290,4 +293,20 @@ export async function ten_thousand_scroll(browser, server) {
   await mallory.getByRole("searchbox", { name: "Filter" }).fill("alertname=~Load123[45]");
   await mallory.locator("[role=table][aria-rowcount='3']").waitFor();
   await browser.close(mallory);
+}
+
+export async function who_leaves_a_team_stops_seeing_it(browser, server) {
+  const id = await server.alert({ title: "Seen by members", severity: "critical" });
+  const bob = await browser.window(server, "bob", "/");
+  await isLive(bob);
+  await row(bob, id).waitFor();
+  server.cli(["team", "member", "remove", "payments", "bob"]);
+  await row(bob, id).waitFor({ state: "detached" });
+  await bob.getByText("You no longer see incidents of Payments").first().waitFor();
+  // Taken in again, he sees it when he looks at the page again.
+  server.cli(["team", "member", "add", "payments", "bob", "--role", "responder"]);
+  await bob.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await row(bob, id).waitFor();
+  server.cli(["resolve", String(id)]);
+  await browser.close(bob);
 }
