@@ -23,7 +23,7 @@
 //! | [`engine`] | what happens unasked: supervised loops, timers |
 //! | [`http`] | the front door, who calls, routes, health |
 //! | [`live`] | Socket.IO: handshake, messages, and the emitter, which alone sends |
-//! | [`client`] | the typed HTTP client |
+//! | [`client`] | the typed HTTP client, and the live one: what happens, through lost connections |
 //! | [`cli`] | the command line |
 //! | [`server`] | puts the rooms together |
 //!

@@ -127,6 +127,12 @@ fn sealing_key(key: &[u8]) -> Result<LessSafeKey> {
     UnboundKey::new(&CHACHA20_POLY1305, &hash(key)).map(LessSafeKey::new).map_err(Error::internal)
 }
 
+/// A number in 0..1, so that many do not act as one; without randomness the middle.
+#[must_use]
+pub fn chance() -> f64 {
+    random().map_or(0.5, |bytes| f64::from(u32::from_be_bytes(bytes)) / 2_f64.powi(32))
+}
+
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     ring::rand::SystemRandom::new()

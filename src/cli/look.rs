@@ -9,8 +9,8 @@ use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
-use crate::domain::event::Event;
-use crate::domain::{Incident, Matcher, Span};
+use crate::domain::words::Standing;
+use crate::domain::{Event, Incident, Matcher, Span};
 use crate::error::Result;
 
 #[derive(Args)]
@@ -60,20 +60,26 @@ impl List {
             output::ids(found.iter().map(|incident| incident.id));
             return Ok(());
         }
-        if common.output == Format::Json {
-            return output::json(&found);
-        }
-        if found.is_empty() {
-            output::say(if open { "Nothing is open." } else { "Nothing matches." });
-            return Ok(());
-        }
-        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        output::table(&["STATUS", "AGE", "ID", "TITLE", "SERVICE", "WHO", "ALERTS"], &rows);
-        if more && std::io::stdout().is_terminal() {
+        print(&found, common.output, if open { "Nothing is open." } else { "Nothing matches." })?;
+        if common.output == Format::Text && more && std::io::stdout().is_terminal() {
             output::say(&format!("There are more: --limit {}.", self.limit.saturating_mul(2)));
         }
         Ok(())
     }
+}
+
+/// Incidents, as `list` prints them, or why there are none.
+pub fn print(found: &[Incident], format: Format, none: &str) -> Result<()> {
+    if format == Format::Json {
+        return output::json(&found);
+    }
+    if found.is_empty() {
+        output::say(none);
+    } else {
+        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+        output::table(&["STATUS", "AGE", "ID", "TITLE", "SERVICE", "WHO", "ALERTS"], &rows);
+    }
+    Ok(())
 }
 
 /// So long ago, or a moment.
@@ -88,7 +94,7 @@ fn parse_since(text: &str) -> std::result::Result<Timestamp, String> {
 fn row(incident: &Incident) -> Vec<String> {
     let who: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
     vec![
-        standing(incident).to_owned(),
+        Standing::of(incident).word().to_owned(),
         output::when(incident.created_at),
         incident.id.to_string(),
         incident.title.clone(),
@@ -96,19 +102,6 @@ fn row(incident: &Incident) -> Vec<String> {
         who.join(","),
         incident.alert_count.to_string(),
     ]
-}
-
-/// One word: does it need me?
-pub fn standing(incident: &Incident) -> &'static str {
-    use crate::domain::{Status, Urgency};
-    match (incident.status, incident.urgency) {
-        (Status::Resolved, _) => "RESOLVED",
-        _ if incident.untold => "UNTOLD",
-        (Status::Acknowledged, _) if incident.snoozed_until.is_some() => "SNOOZE",
-        (Status::Acknowledged, _) => "ACK",
-        (Status::Triggered, Urgency::High) => "HIGH",
-        (Status::Triggered, Urgency::Low) => "LOW",
-    }
 }
 
 impl One {

@@ -23,6 +23,7 @@ mod settings;
 mod table;
 mod teams;
 mod tokens;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -81,6 +82,7 @@ enum Format {
 enum Command {
     /// Run the server
     Serve(serve::Serve),
+    Watch(watch::Watch),
     /// List incidents: open ones of all my teams, unless asked otherwise
     List(look::List),
     /// Show an incident
@@ -155,7 +157,8 @@ const OVERVIEW: &str = "\
 Answer    incidentd list                     what is open
           incidentd ack 42                   I have it
           incidentd resolve 42 --note TEXT   it is over
-Look      incidentd show 42, timeline 42     what happened, who did what
+Look      incidentd watch                    all of it, live
+          incidentd show 42, timeline 42     what happened, who did what
           incidentd login, whoami            who I am
 Run       incidentd serve                    start the server
           incidentd user add NAME --admin --password-stdin --data-dir DIR
@@ -206,6 +209,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(command: Command, common: &Common) -> Result<()> {
     match command {
         Command::Serve(serve) => serve.run(),
+        Command::Watch(watch) => watch.run(common).await,
         Command::List(list) => list.run(common).await,
         Command::Show(one) => one.show(common).await,
         Command::Timeline(one) => one.timeline(common).await,

@@ -1,5 +1,10 @@
 //! The typed HTTP client: the same constants that the server mounts, over TCP or the control
-//! socket. Knows what any stranger's client could know.
+//! socket; beside it the live one. Knows what any stranger's client could know.
+pub mod live;
+mod socket;
+mod tls;
+mod wire;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -61,7 +66,6 @@ impl Client {
     /// `Invalid` for an address that is none.
     pub fn new(url: &str, token: Option<Secret>, timeout: Duration) -> Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
-        // Reading the host's certificates takes milliseconds that plain HTTP need not pay.
         let secure = base.starts_with("https://");
         if !secure && !base.starts_with("http://") {
             let why = format!("`{url}` must begin with http:// or https://");
@@ -308,22 +312,9 @@ fn encode(segment: &str) -> String {
     encoded
 }
 
-/// Trusts the host's certificate authorities; where there are none, Mozilla's.
 fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {
-    let mut roots = rustls::RootCertStore::empty();
-    if secure {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-    }
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .map_err(Error::internal)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let name = concat!("incidentd/", env!("CARGO_PKG_VERSION"));
+    let tls = tls::config(secure)?;
     Ok(reqwest::Client::builder().user_agent(name).tls_backend_preconfigured(tls))
 }
 

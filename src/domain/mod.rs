@@ -15,7 +15,7 @@ pub mod span;
 pub mod text;
 pub mod timer;
 pub mod user;
-mod words;
+pub mod words;
 
 pub use action::Action;
 pub use alert::{Alert, Key, Labels, Link, Severity, Signal, Urgency};

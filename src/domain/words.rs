@@ -1,17 +1,64 @@
-//! Rows of the log in words for people: timelines and the audit.
+//! Incidents and rows of the log in words for people: lists, timelines and the audit.
+use jiff::Timestamp;
+
 use super::event::{About, Access, Change, Record, ResolveReason, UpdateReason};
+use super::{Incident, Status, Urgency};
+
+/// Does it need me? In the order in which people want to see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Paging is due and nobody could be told.
+    Untold,
+    High,
+    Low,
+    Acknowledged,
+    Snoozed,
+    Resolved,
+}
+
+impl Standing {
+    #[must_use]
+    pub const fn of(incident: &Incident) -> Self {
+        match (incident.status, incident.urgency) {
+            (Status::Resolved, _) => Self::Resolved,
+            _ if incident.untold => Self::Untold,
+            (Status::Acknowledged, _) if incident.snoozed_until.is_some() => Self::Snoozed,
+            (Status::Acknowledged, _) => Self::Acknowledged,
+            (Status::Triggered, Urgency::High) => Self::High,
+            (Status::Triggered, Urgency::Low) => Self::Low,
+        }
+    }
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Untold => "UNTOLD",
+            Self::High => "HIGH",
+            Self::Low => "LOW",
+            Self::Acknowledged => "ACK",
+            Self::Snoozed => "SNOOZE",
+            Self::Resolved => "RESOLVED",
+        }
+    }
+}
 
 impl Change {
     /// What happened to the incident.
     #[must_use]
     pub fn words(&self) -> String {
+        self.words_with(&|at| at.to_string())
+    }
+
+    /// The same; `when` writes moments.
+    #[must_use]
+    pub fn words_with(&self, when: &dyn Fn(Timestamp) -> String) -> String {
         let noted = |note: &Option<String>| {
             note.as_ref().map_or_else(String::new, |note| format!(": {note}"))
         };
         match self {
             Self::Created => "opened".into(),
             Self::Acknowledged { until, note, .. } => match until {
-                Some(until) => format!("acknowledged until {until}{}", noted(note)),
+                Some(until) => format!("acknowledged until {}{}", when(*until), noted(note)),
                 None => format!("acknowledged{}", noted(note)),
             },
             Self::Resolved { merged_into: Some(into), .. } => format!("merged into {into}"),

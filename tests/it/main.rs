@@ -12,6 +12,7 @@ mod configuration;
 mod dashboard;
 mod door;
 mod faults;
+mod following;
 mod frames;
 mod generated;
 mod harness;

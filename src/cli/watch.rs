@@ -1,0 +1,136 @@
+//! `incidentd watch`: the terminal dashboard; elsewhere a line an event, or what is open now.
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::connect::connect;
+use super::{Common, Format, look, output};
+use crate::client::live::{Live, Lives, Wanted, follow};
+use crate::clock::Clock;
+use crate::domain::{Event, Incident, Seq};
+use crate::error::{Error, Kind, Result};
+
+/// Follow what happens, live.
+///
+/// One line an event, from now on or after --after; with `-o json` the event as the log has it.
+/// It reconnects for ever and misses nothing. If the
+/// server cannot tell what came after --after (too far back), it says what is open instead:
+/// `{"type":"snapshot","head":…,"incidents":[…]}` with `-o json`.
+#[derive(Args)]
+pub struct Watch {
+    /// Only this team's; may repeat (default: all my teams)
+    #[arg(long, value_name = "SLUG")]
+    team: Vec<String>,
+    /// Print what is open now, and end
+    #[arg(long, conflicts_with = "after")]
+    once: bool,
+    /// Begin after this event, the last one that is known
+    #[arg(long, value_name = "SEQ")]
+    after: Option<i64>,
+}
+
+impl Watch {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        if common.data_dir.is_some() {
+            return Err(Error::usage("watch follows as a person, not as the host.")
+                .hint("Leave --data-dir out; say --server URL and log in."));
+        }
+        let client = connect(common)?;
+        let wanted = Wanted { teams: self.team, after: self.after.map(Seq) };
+        let lives = follow(&client, Clock::System, wanted);
+        if self.once {
+            return tokio::select! {
+                printed = once(lives, common.output) => printed,
+                () = Clock::System.sleep(common.timeout()) => Err(away(&common.server)),
+            };
+        }
+        stream(lives, common.output, self.after.is_some()).await
+    }
+}
+
+fn away(server: &str) -> Error {
+    Error::new(Kind::Unreachable, format!("{server} cannot be reached in time."))
+        .hint("Is the server running there? Choose another with --server or INCIDENTD_URL.")
+}
+
+/// What is open now, as `list` prints it.
+async fn once(mut lives: Lives, format: Format) -> Result<()> {
+    let mut found: BTreeMap<_, Incident> = BTreeMap::new();
+    let mut order = Vec::new();
+    while let Some(live) = lives.next().await {
+        let (incidents, more) = match live {
+            Live::Snapshot { incidents, more, .. } => {
+                found.clear();
+                order.clear();
+                (incidents, more)
+            }
+            Live::Rest { incidents, more } => (incidents, more),
+            Live::Refused(error) => return Err(error),
+            _ => continue,
+        };
+        for incident in incidents {
+            order.push(incident.id);
+            found.insert(incident.id, incident);
+        }
+        if !more {
+            let open: Vec<Incident> = order.iter().filter_map(|id| found.remove(id)).collect();
+            return look::print(&open, format, "Nothing is open.");
+        }
+    }
+    Ok(())
+}
+
+/// A line an event, for ever.
+async fn stream(mut lives: Lives, format: Format, mut told_all: bool) -> Result<()> {
+    while let Some(live) = lives.next().await {
+        match live {
+            Live::Event(event) if format == Format::Json => {
+                output::data(&format!("{}\n", output::escaped(event.raw.get())));
+            }
+            Live::Event(event) => match &event.event {
+                Some(event) => output::table(&[], &[cells(event)]),
+                None => output::say(&format!("Event {} is newer than this version.", event.seq)),
+            },
+            // The first is where the story begins; a later one stands for what cannot be told.
+            Live::Snapshot { head, incidents, more } => {
+                if told_all && format == Format::Json {
+                    output::json(&serde_json::json!({
+                        "type": "snapshot", "head": head, "incidents": incidents, "more": more,
+                    }))?;
+                } else if told_all {
+                    output::say(
+                        "What happened meanwhile is too far back to be told; see `incidentd list`.",
+                    );
+                }
+            }
+            Live::Rest { incidents, more } if told_all && format == Format::Json => {
+                output::json(&serde_json::json!({
+                    "type": "snapshot", "incidents": incidents, "more": more,
+                }))?;
+            }
+            Live::CaughtUp { .. } => told_all = true,
+            Live::Lost { why, attempt, next_in } if attempt == 1 || attempt % 10 == 0 => {
+                output::say(&format!(
+                    "Connection lost: {why}. Trying again in {} s.",
+                    next_in.as_secs().max(1),
+                ));
+            }
+            Live::Left { reason, .. } | Live::Warned(reason) => output::say(&reason),
+            Live::Refused(error) => return Err(error),
+            Live::Connected { .. } | Live::Rest { .. } | Live::Lost { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// When, seq, incident, who, what, title.
+fn cells(event: &Event) -> Vec<String> {
+    vec![
+        event.at.to_string(),
+        event.seq.to_string(),
+        event.incident_id.to_string(),
+        event.actor.name.clone(),
+        event.change.words(),
+        event.incident.title.clone(),
+    ]
+}
