@@ -109,7 +109,7 @@ async fn stream(mut lives: Lives, format: Format, mut told_all: bool) -> Result<
                 }))?;
             }
             Live::CaughtUp { .. } => told_all = true,
-            Live::Lost { why, attempt, next_in } if attempt == 1 || attempt % 10 == 0 => {
+            Live::Lost { why, attempt, next_in, .. } if attempt == 1 || attempt % 10 == 0 => {
                 output::say(&format!(
                     "Connection lost: {why}. Trying again in {} s.",
                     next_in.as_secs().max(1),

@@ -1,15 +1,16 @@
 //! What happens, as it happens: one subscription that survives lost connections, restarts and
 //! sleep. It keeps one cursor; nothing is missed and nothing comes twice.
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Client;
+use super::said::{Answer, Envelope, Greeting, Notice, Scope, is_incident, read, refused, team_of};
 use super::socket::{End, Socket};
 use super::wire::Packet;
 use crate::api::incidents::{self, ListQuery, Order};
@@ -72,10 +73,12 @@ pub enum Live {
     /// The server's words on how much we send.
     Warned(String),
     /// The connection is gone; the next try begins in `next_in`.
+    /// Nothing was heard for `silent`.
     Lost {
         why: String,
         attempt: u32,
         next_in: Duration,
+        silent: Duration,
     },
     /// The end: no other try makes sense.
     Refused(Error),
@@ -156,71 +159,6 @@ struct Follower {
     was_live: bool,
 }
 
-/// What the ack said: whose events come, and up to where each team's are known.
-#[derive(Default)]
-struct Scope {
-    rooms: Vec<String>,
-    head: Seq,
-    last: HashMap<TeamId, Seq>,
-}
-
-/// What must be known of an event, whatever else this version does not understand.
-#[derive(Deserialize)]
-struct Envelope {
-    seq: Seq,
-    #[serde(default)]
-    prev: Option<Seq>,
-    incident: Bearer,
-}
-
-#[derive(Deserialize)]
-struct Bearer {
-    team: Named,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    id: TeamId,
-}
-
-#[derive(Deserialize)]
-struct Greeting {
-    #[serde(default)]
-    user: Option<UserRef>,
-    now: Timestamp,
-}
-
-/// The ack of a subscribe: yes with events or a snapshot, or no.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Answer {
-    ok: bool,
-    rooms: Vec<String>,
-    head: Seq,
-    events: Option<Vec<Box<RawValue>>>,
-    more: bool,
-    incidents: Vec<Box<RawValue>>,
-    next_cursor: Option<String>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Notice {
-    rooms: Vec<String>,
-    reason: String,
-    message: String,
-    retry_after_ms: u64,
-}
-
 /// Nobody listens any more.
 fn nobody() -> End {
     End::lost("nobody listens")
@@ -230,7 +168,8 @@ impl Follower {
     async fn run(mut self) {
         let mut attempt = 0;
         loop {
-            let end = match self.connection().await {
+            let mut heard = self.clock.since_boot();
+            let end = match self.connection(&mut heard).await {
                 Ok(never) => match never {},
                 Err(end) => end,
             };
@@ -250,7 +189,8 @@ impl Follower {
                 End::Lost { why, after } => {
                     attempt += 1;
                     let next_in = pause(attempt).max(after);
-                    let told = self.tell.send(Live::Lost { why, attempt, next_in }).await;
+                    let silent = self.clock.since_boot().saturating_sub(heard);
+                    let told = self.tell.send(Live::Lost { why, attempt, next_in, silent }).await;
                     self.wait(next_in).await;
                     told
                 }
@@ -277,8 +217,15 @@ impl Follower {
         self.tell.send(live).await.map_err(|_| nobody())
     }
 
-    async fn connection(&mut self) -> Result<std::convert::Infallible, End> {
+    /// Ends only with an error; `heard` is then when the server last said something.
+    async fn connection(&mut self, heard: &mut Duration) -> Result<Infallible, End> {
         let mut socket = Socket::open(&self.client, &self.clock).await?;
+        let ended = self.session(&mut socket).await;
+        *heard = socket.heard();
+        ended
+    }
+
+    async fn session(&mut self, socket: &mut Socket) -> Result<Infallible, End> {
         self.early.clear();
         loop {
             if let Packet::Event { name, data: Some(data) } = socket.next().await? {
@@ -291,7 +238,7 @@ impl Follower {
                 self.early.push(data);
             }
         }
-        self.subscribe(&mut socket).await?;
+        self.subscribe(socket).await?;
         self.was_live = true;
         loop {
             let packet = tokio::select! {
@@ -306,7 +253,7 @@ impl Follower {
                 }
             };
             if self.hear(packet).await? == Heard::Gap {
-                self.subscribe(&mut socket).await?;
+                self.subscribe(socket).await?;
             }
         }
     }
@@ -456,42 +403,6 @@ enum Heard {
     Gap,
 }
 
-impl Scope {
-    fn follows(&self, team: TeamId) -> bool {
-        self.rooms.iter().any(|room| room == "incidents:all" || team_of(room) == Some(team))
-    }
-
-    fn misses(&self, team: TeamId, prev: Option<Seq>) -> bool {
-        let known = self.last.get(&team).copied().unwrap_or_default().max(self.head);
-        self.follows(team) && prev.is_some_and(|prev| prev > known)
-    }
-}
-
-fn team_of(room: &str) -> Option<TeamId> {
-    room.strip_prefix("team:").and_then(|id| id.parse().ok())
-}
-
-fn is_incident(name: &str) -> bool {
-    name.starts_with("incident:")
-}
-
-fn read<T: serde::de::DeserializeOwned>(data: &RawValue) -> Result<T, End> {
-    serde_json::from_str(data.get()).map_err(|_| End::lost("it does not answer as incidentd does"))
-}
-
-/// A refused subscribe: what time heals is tried again.
-fn refused(refusal: Option<Refusal>) -> End {
-    let Some(Refusal { code, message }) = refusal else {
-        return End::lost("the server refused to say why");
-    };
-    match Kind::of_answer(&code, 500) {
-        Kind::Unavailable | Kind::Limited | Kind::Internal => End::lost(message),
-        kind => End::Refused(
-            Error::new(kind, message).hint("`incidentd whoami` shows which teams you belong to."),
-        ),
-    }
-}
-
 async fn done(rest: &mut Option<JoinHandle<Result<(), Error>>>) -> Result<(), Error> {
     match rest {
         Some(rest) => rest.await.unwrap_or_else(|error| Err(Error::internal(error))),
@@ -544,20 +455,5 @@ mod tests {
                 assert!(pause <= whole && pause >= whole / 2, "{attempt}: {pause:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_gap_is_seen_by_the_chain_of_its_own_team() {
-        let mut scope = Scope {
-            rooms: vec!["team:1".into(), "user:7".into()],
-            head: Seq(10),
-            last: HashMap::new(),
-        };
-        assert!(!scope.misses(TeamId(1), Some(Seq(9))), "before the head all is known");
-        assert!(scope.misses(TeamId(1), Some(Seq(11))));
-        scope.last.insert(TeamId(1), Seq(11));
-        assert!(!scope.misses(TeamId(1), Some(Seq(11))));
-        assert!(!scope.misses(TeamId(2), Some(Seq(99))), "what only concerns me has gaps");
-        assert!(!scope.misses(TeamId(1), None));
     }
 }

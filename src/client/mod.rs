@@ -1,6 +1,7 @@
 //! The typed HTTP client: the same constants that the server mounts, over TCP or the control
 //! socket; beside it the live one. Knows what any stranger's client could know.
 pub mod live;
+mod said;
 mod socket;
 mod tls;
 mod wire;

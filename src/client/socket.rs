@@ -62,6 +62,11 @@ enum Pong {
 }
 
 impl Socket {
+    /// When the server last said something, since boot.
+    pub const fn heard(&self) -> Duration {
+        self.heard
+    }
+
     /// Connects and is let in.
     pub async fn open(client: &Client, clock: &Clock) -> Result<Self, End> {
         tokio::select! {
