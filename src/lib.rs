@@ -24,6 +24,7 @@
 //! | [`http`] | the front door, who calls, routes, health |
 //! | [`live`] | Socket.IO: handshake, messages, and the emitter, which alone sends |
 //! | [`client`] | the typed HTTP client, and the live one: what happens, through lost connections |
+//! | [`tui`] | the terminal dashboard: one pure state, one table of keys |
 //! | [`cli`] | the command line |
 //! | [`server`] | puts the rooms together |
 //!
@@ -32,7 +33,7 @@
 //!
 //! [`error`], [`clock`], [`config`], [`metrics`] and [`secret`] serve all.
 //!
-//! Arrows, kept by `tests/it/house.rs`: `cli → server, client, app` · `server → live, http,
+//! Arrows, kept by `tests/it/house.rs`: `cli → tui, server, client, app` · `tui → client, api` · `server → live, http,
 //! engine, app, store` · `live → http` · `http, live → app, api` · `http → ingest` ·
 //! `engine → app` · `app → store, api` · `client → api` · all but `client` and `cli` may use
 //! `domain` as they do.
@@ -61,6 +62,7 @@
 //! - At most one open incident for a dedup key and service.
 //! - An answer of success is sent after the commit is on disk.
 //! - What a caller may not see does not exist for him: `app::access` alone decides.
+//! - [`tui`] and [`client`] never see [`store`] or [`app`].
 //! - Text of senders reaches a terminal or a log only through [`domain::text::shown`].
 pub mod api;
 pub mod app;
@@ -78,3 +80,4 @@ pub mod metrics;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod tui;

@@ -39,6 +39,11 @@ impl Ids {
     pub fn read(&self) -> Result<Picked> {
         read_ids(&self.ids)
     }
+
+    /// The incidents themselves, where nobody types into stdin.
+    pub fn named(&self) -> Result<Vec<IncidentId>> {
+        named(&self.ids)
+    }
 }
 
 /// Incidents by their ids, or all open ones of somebody, a team or a service.
@@ -69,6 +74,14 @@ pub struct Picked {
 }
 
 impl Chosen {
+    /// The incidents themselves, where no server is asked.
+    pub fn named(&self) -> Result<Vec<IncidentId>> {
+        if self.ids.is_empty() {
+            return Err(Error::usage("Name the incidents, or select them with space."));
+        }
+        named(&self.ids)
+    }
+
     pub async fn find(self, client: &Client, verb: &str) -> Result<Picked> {
         if !self.ids.is_empty() {
             return read_ids(&self.ids);
@@ -155,6 +168,13 @@ fn read_ids(given: &[String]) -> Result<Picked> {
         }
     }
     Ok(Picked { one: given.len() == 1 && given[0] != "-", ids })
+}
+
+fn named(given: &[String]) -> Result<Vec<IncidentId>> {
+    if given.iter().any(|id| id == "-") {
+        return Err(Error::usage("There is no stdin here."));
+    }
+    given.iter().map(|id| parse_id(id)).collect()
 }
 
 /// `42`, `#42` or `https://…/incidents/42`.

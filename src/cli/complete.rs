@@ -11,7 +11,6 @@ use clap_complete::env::Shells;
 
 use super::chosen::list;
 use super::connect::connect;
-use super::look::standing;
 use super::{Cli, output};
 use crate::api::incidents::{ListQuery, StatusFilter};
 use crate::api::services::{SERVICES, ServicesQuery};
@@ -21,6 +20,7 @@ use crate::api::{MAX_PAGE, Nothing};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::domain::text::shown;
+use crate::domain::words::Standing;
 use crate::error::{Error, Result};
 
 /// Who presses tab waits no longer.
@@ -121,7 +121,7 @@ fn incidents(status: &[StatusFilter]) -> Vec<CompletionCandidate> {
         Ok(found
             .iter()
             .map(|incident| {
-                let about = format!("{} {}", standing(incident), incident.title);
+                let about = format!("{} {}", Standing::of(incident).word(), incident.title);
                 candidate(&incident.id.to_string(), &about)
             })
             .collect())

@@ -8,9 +8,12 @@ use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
 use crate::client::Client;
-use crate::domain::{Action, Link, Severity, Span};
+use crate::domain::{Action, IncidentId, Link, Severity, Span};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+
+/// Which incidents a line names, and what is to be done to them.
+pub type Meant = (Vec<IncidentId>, Action);
 
 impl Ids {
     pub async fn run(self, common: &Common, action: Action) -> Result<()> {
@@ -36,10 +39,18 @@ pub struct Ack {
 impl Ack {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
+        let action = self.action();
         let picked = self.chosen.find(&client, "Acknowledge").await?;
-        let action =
-            Action::Acknowledge { span: self.span, until: None, note: self.note, take: self.take };
         act(&client, common, picked, &action).await
+    }
+
+    fn action(&self) -> Action {
+        let note = self.note.clone();
+        Action::Acknowledge { span: self.span, until: None, note, take: self.take }
+    }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((self.chosen.named()?, self.action()))
     }
 }
 
@@ -57,8 +68,17 @@ pub struct Resolve {
 impl Resolve {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
+        let action = self.action();
         let picked = self.chosen.find(&client, "Resolve").await?;
-        act(&client, common, picked, &Action::Resolve { note: self.note, hold: self.hold }).await
+        act(&client, common, picked, &action).await
+    }
+
+    fn action(&self) -> Action {
+        Action::Resolve { note: self.note.clone(), hold: self.hold }
+    }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((self.chosen.named()?, self.action()))
     }
 }
 
@@ -75,8 +95,17 @@ pub struct Snooze {
 
 impl Snooze {
     pub async fn run(self, common: &Common) -> Result<()> {
+        let action = self.action()?;
+        self.ids.run(common, action).await
+    }
+
+    fn action(&self) -> Result<Action> {
         let until = self.until.as_deref().map(parse_moment).transpose()?;
-        self.ids.run(common, Action::Snooze { span: self.span, until }).await
+        Ok(Action::Snooze { span: self.span, until })
+    }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((self.ids.named()?, self.action()?))
     }
 }
 
@@ -108,6 +137,10 @@ impl Reassign {
     pub async fn run(self, common: &Common) -> Result<()> {
         self.ids.run(common, Action::Reassign { to: self.to, reason: self.note }).await
     }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((self.ids.named()?, Action::Reassign { to: self.to, reason: self.note }))
+    }
 }
 
 #[derive(Args)]
@@ -123,6 +156,10 @@ impl Merge {
     pub async fn run(self, common: &Common) -> Result<()> {
         let into = parse_id(&self.into)?;
         self.ids.run(common, Action::Merge { into }).await
+    }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((self.ids.named()?, Action::Merge { into: parse_id(&self.into)? }))
     }
 }
 
@@ -140,6 +177,10 @@ impl Note {
         let body = if self.text == "-" { read_stdin()? } else { self.text };
         let picked = Picked { ids: vec![self.id.id()?], one: true };
         act(&client, common, picked, &Action::AddNote { body }).await
+    }
+
+    pub fn meant(self) -> Result<Meant> {
+        Ok((vec![self.id.id()?], Action::AddNote { body: self.text }))
     }
 }
 

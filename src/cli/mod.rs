@@ -23,6 +23,7 @@ mod settings;
 mod table;
 mod teams;
 mod tokens;
+mod verbs;
 mod watch;
 
 use std::path::PathBuf;

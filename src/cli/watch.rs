@@ -1,19 +1,21 @@
 //! `incidentd watch`: the terminal dashboard; elsewhere a line an event, or what is open now.
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, stdin, stdout};
 
 use clap::Args;
 
 use super::connect::connect;
-use super::{Common, Format, look, output};
+use super::{Common, Format, look, output, verbs};
 use crate::client::live::{Live, Lives, Wanted, follow};
 use crate::clock::Clock;
 use crate::domain::{Event, Incident, Seq};
 use crate::error::{Error, Kind, Result};
+use crate::tui;
 
 /// Follow what happens, live.
 ///
-/// One line an event, from now on or after --after; with `-o json` the event as the log has it.
-/// It reconnects for ever and misses nothing. If the
+/// On a terminal: the dashboard; ? explains its keys. In a pipe, or with `-o json`: one line an
+/// event, from now on or after --after, with `-o json` as the log has it. It reconnects for ever and misses nothing. If the
 /// server cannot tell what came after --after (too far back), it says what is open instead:
 /// `{"type":"snapshot","head":…,"incidents":[…]}` with `-o json`.
 #[derive(Args)]
@@ -27,6 +29,12 @@ pub struct Watch {
     /// Begin after this event, the last one that is known
     #[arg(long, value_name = "SEQ")]
     after: Option<i64>,
+    /// The dashboard looks only; no key changes anything
+    #[arg(long)]
+    readonly: bool,
+    /// The dashboard asks the terminal for a desktop notification when something needs an answer
+    #[arg(long)]
+    notify: bool,
 }
 
 impl Watch {
@@ -40,9 +48,16 @@ impl Watch {
         let lives = follow(&client, Clock::System, wanted);
         if self.once {
             return tokio::select! {
-                printed = once(lives, common.output) => printed,
-                () = Clock::System.sleep(common.timeout()) => Err(away(&common.server)),
+                printed = once(lives, common) => printed,
+                () = Clock::System.sleep(common.timeout()) => Err(away(client.base())),
             };
+        }
+        let looks = self.after.is_none() && stdin().is_terminal() && stdout().is_terminal();
+        if looks && common.output == Format::Text {
+            let zone = jiff::tz::TimeZone::system();
+            let (readonly, notify) = (self.readonly, self.notify);
+            let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read };
+            return tui::run(tui::Watch { client, lives, settings }).await;
         }
         stream(lives, common.output, self.after.is_some()).await
     }
@@ -54,7 +69,7 @@ fn away(server: &str) -> Error {
 }
 
 /// What is open now, as `list` prints it.
-async fn once(mut lives: Lives, format: Format) -> Result<()> {
+async fn once(mut lives: Lives, common: &Common) -> Result<()> {
     let mut found: BTreeMap<_, Incident> = BTreeMap::new();
     let mut order = Vec::new();
     while let Some(live) = lives.next().await {
@@ -74,7 +89,11 @@ async fn once(mut lives: Lives, format: Format) -> Result<()> {
         }
         if !more {
             let open: Vec<Incident> = order.iter().filter_map(|id| found.remove(id)).collect();
-            return look::print(&open, format, "Nothing is open.");
+            if common.quiet {
+                output::ids(open.iter().map(|incident| incident.id));
+                return Ok(());
+            }
+            return look::print(&open, common.output, "Nothing is open.");
         }
     }
     Ok(())

@@ -85,6 +85,12 @@ impl Client {
         Ok(Self { http, base: "http://control".into(), token: None, timeout })
     }
 
+    /// The server's address.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Calls an operation once.
     ///
     /// # Errors

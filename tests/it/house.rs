@@ -13,9 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["app", "domain"]),
     ("http", &["app", "ingest", "api", "domain"]),
     ("live", &["http", "app", "api", "domain"]),
+    // What people look at knows what any client could know: never the store, never the rules' room.
     ("client", &["api", "domain"]),
+    ("tui", &["client", "api", "domain"]),
     ("server", &["live", "http", "engine", "app", "store"]),
-    ("cli", &["server", "client", "app", "api", "domain"]),
+    ("cli", &["tui", "server", "client", "app", "api", "domain"]),
 ];
 const SERVE_ALL: &[&str] = &["error", "clock", "config", "metrics", "secret"];
 

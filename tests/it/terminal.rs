@@ -1,159 +1,278 @@
-//! What a terminal is sent: tables that fit it, our own colours, and nothing of what a sender
-//! wrote that could drive it. `script` gives the command a terminal of its own.
-use std::process::{Command, Output};
+//! The dashboard as people have it: the built binary in a real terminal (tmux), a real server that
+//! is killed and comes back, and every byte that reaches the terminal.
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use incidentd::domain::text::is_hostile;
 use serde_json::json;
-use unicode_width::UnicodeWidthStr;
 
-use crate::commands::command;
-use crate::harness::TestServer;
-use crate::process::{incidentd, run};
+use crate::harness::{KEY, WORLD, answer, http};
+use crate::process::{Serving, incidentd, on_host};
 
-/// Everything that could move a cursor, set a clipboard, reorder or hide text.
-const HOSTILE: &str =
-    "a\u{1b}]52;c;x\u{7}b\u{9b}2Jc\u{202e}d\u{200b}e\u{2028}f\u{85}g\u{feff}h\u{1b}[2J\u{e0041}";
+/// A terminal program on a machine that compiles meanwhile.
+const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Runs a command on a terminal of `columns`; returns what the terminal was sent.
-async fn on_terminal(server: &TestServer, columns: u16, env: &str, line: &str) -> Vec<String> {
-    let binary = incidentd();
-    let binary = binary.get_program().to_string_lossy();
-    let script = format!("stty cols {columns} rows 24 -echo; {env} '{binary}' {line}");
-    let mut command = Command::new("script");
-    command.args(["-qec", &script, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
-    command.env("INCIDENTD_URL", &server.url).env("INCIDENTD_TOKEN", server.token("bob"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    let ran = tokio::task::spawn_blocking(move || run(&mut command, "")).await;
-    let Output { stdout, .. } = ran.expect("ran");
-    let sent = String::from_utf8(stdout).expect("UTF-8");
-    sent.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
+/// A shell in a terminal of its own, whose every byte is kept.
+struct Terminal {
+    dir: tempfile::TempDir,
 }
 
-/// Without the colours that are ours; whatever else begins with ESC stays.
-fn plain(line: &str) -> String {
-    let mut plain = line.to_owned();
-    for ours in ["\u{1b}[37m\u{1b}[41m", "\u{1b}[30m\u{1b}[43m", "\u{1b}[0m"] {
-        plain = plain.replace(ours, "");
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
     }
-    plain
 }
 
-async fn world() -> TestServer {
-    let server = TestServer::start().await;
-    let long = format!("disk full {}", "x".repeat(300));
-    server.alert(json!({"title": long, "labels": {"host": "db-3"}})).await;
-    server.alert(json!({"title": "ディスクがいっぱいです", "severity": "warning"})).await;
-    server.alert(json!({"title": "cert"})).await;
-    let ack =
-        incidentd::domain::Action::Acknowledge { span: None, until: None, note: None, take: false };
-    server.act("bob", 3, ack).await.expect("acknowledged");
-    server
-}
-
-#[tokio::test]
-async fn a_table_fits_its_terminal_and_the_title_gives_way() {
-    let server = world().await;
-    for columns in [200, 80, 60] {
-        let lines = on_terminal(&server, columns, "", "list").await;
-        assert_eq!(lines.len(), 4, "{lines:#?}");
-        assert!(lines[0].starts_with("STATUS  AGE"), "{lines:#?}");
-        let plain: Vec<String> = lines.iter().map(|line| plain(line)).collect();
-        assert!(plain.iter().all(|line| line.width() <= usize::from(columns)), "{plain:#?}");
-        assert!(plain[1].starts_with("HIGH") && plain[1].contains('…'), "{plain:#?}");
-        let services: Vec<usize> = plain[1..]
-            .iter()
-            .map(|line| line[..line.find("checkout").expect("the service is whole")].width())
-            .collect();
-        assert!(services.iter().all(|at| *at == services[0]), "straight: {plain:#?}");
+impl Terminal {
+    fn open(columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
+        let terminal = Self { dir: tempfile::tempdir().expect("a folder") };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let mut arguments =
+            vec!["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows];
+        let settings: Vec<String> =
+            environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for setting in &settings {
+            arguments.extend(["-e", setting]);
+        }
+        arguments.push("env PS1='shell> ' LC_ALL=C.UTF-8 sh");
+        terminal.tmux(&arguments);
+        terminal.tmux(&["set", "-g", "escape-time", "0"]);
+        let keep = format!("cat > '{}'", terminal.dir.path().join("bytes").display());
+        terminal.tmux(&["pipe-pane", "-o", &keep]);
+        terminal.until("a prompt", |screen| screen.contains("shell>"));
+        terminal
     }
-    let piped = command(&server, "bob", &["list"], "").await.out;
-    assert!(piped.contains(&"x".repeat(300)), "nothing is cut in a pipe");
-    server
-        .act("bob", 1, incidentd::domain::Action::AddNote { body: "word ".repeat(60) })
-        .await
-        .expect("noted");
-    let lines = on_terminal(&server, 60, "", "timeline 1").await;
-    assert!(lines.iter().all(|line| line.width() <= 60), "{lines:#?}");
-    assert_eq!(lines.concat().matches("word").count(), 60, "notes are wrapped, not cut");
-}
 
-#[tokio::test]
-async fn colour_is_for_terminals_and_for_those_who_ask() {
-    let server = world().await;
-    let (fire, ack) = ("\u{1b}[37m\u{1b}[41mHIGH\u{1b}[0m", "\u{1b}[30m\u{1b}[43mACK\u{1b}[0m");
-    let lines = on_terminal(&server, 80, "", "list").await;
-    assert!(lines[1].starts_with(fire) && lines[3].starts_with(ack), "{lines:#?}");
-    assert!(lines[2].starts_with("LOW "), "calm is colourless: {lines:#?}");
-    for env in ["NO_COLOR=1", "TERM=dumb"] {
-        let lines = on_terminal(&server, 80, env, "list").await;
-        assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{env}: {lines:#?}");
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let socket = self.dir.path().join("tmux");
+        let mut command = Command::new("tmux");
+        command.arg("-u").arg("-S").arg(socket).args(arguments);
+        command.env_remove("TMUX").env("TERM", "xterm-256color");
+        let output = command.output().expect("tmux: scripts/test installs it");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
-    let lines = on_terminal(&server, 80, "CLICOLOR_FORCE=1", "list | cat").await;
-    assert!(lines[0].starts_with(&format!("{fire}\t")), "a pipe all the same: {lines:#?}");
-    assert!(!command(&server, "bob", &["list"], "").await.out.contains('\u{1b}'));
-}
 
-#[tokio::test]
-async fn several_are_asked_for_on_a_terminal() {
-    let server = world().await;
-    let lines = on_terminal(&server, 80, "echo n |", "resolve --team payments; echo $?").await;
-    assert!(lines.concat().contains("--yes"), "a pipe is nobody who can be asked: {lines:#?}");
-    let lines = on_terminal(&server, 80, "", "resolve --team payments; echo $?").await;
-    let all = lines.join("\n");
-    assert!(all.contains("Resolve 3 incidents? [y/N]") && all.contains("  3  cert"), "{all}");
-    assert!(all.contains("Nothing was done.") && all.ends_with('5'), "{all}");
-    assert_eq!(server.story(1).await, ["created"]);
-}
-
-#[tokio::test]
-async fn nothing_that_a_sender_wrote_drives_the_terminal() {
-    let server = TestServer::start().await;
-    let alert = json!({"title": HOSTILE, "dedupKey": HOSTILE, "description": HOSTILE,
-        "labels": {"host": HOSTILE}, "links": [{"href": "http://x", "text": HOSTILE}]});
-    server.alert(alert).await;
-    let note = incidentd::domain::Action::AddNote { body: HOSTILE.into() };
-    server.act("bob", 1, note).await.expect("noted");
-    let typed = HOSTILE.replace('\u{1b}', "$(printf '\\033')");
-    for line in [
-        "list",
-        "list --all --label 'host!=x'",
-        "show 1",
-        "timeline 1",
-        "ack 1 --note x",
-        "resolve 1 -q",
-        "show 1 -o json",
-        "list -o json",
-        "timeline 1 -o json",
-        "list --team nobody",
-        &format!("list --team \"{typed}\""),
-        &format!("show \"{typed}\""),
-        &format!("ack \"--{typed}\""),
-        &format!("lis\"{typed}\""),
-        &format!("reassign 1 --to \"{typed}\""),
-        &format!("list --label \"a=~({typed}\""),
-        &format!("list --server \"{typed}\""),
-        &format!("list --data-dir \"{typed}\""),
-        &format!("list -o json --team \"{typed}\""),
-    ] {
-        let lines = on_terminal(&server, 100, "", line).await;
-        assert!(!lines.is_empty(), "{line}");
-        let raw = lines.iter().find(|line| plain(line).contains(is_hostile));
-        assert_eq!(raw, None, "{line}");
+    fn watch(&self, arguments: &str) {
+        let binary = env!("CARGO_BIN_EXE_incidentd");
+        self.keys(&[&format!("{binary} watch {arguments}; echo left $?"), "Enter"]);
     }
-    let arguments: [&[&str]; 6] = [
-        &["list"],
-        &["show", "1"],
-        &["timeline", "1"],
-        &["list", "--all", "-o", "json"],
-        &["show", "1", "-o", "json"],
-        &["timeline", "1", "-o", "json"],
-    ];
-    for arguments in arguments {
-        let ran = command(&server, "bob", arguments, "").await;
-        assert_eq!(ran.code, Some(0), "{}", ran.said);
-        assert_eq!(ran.out.chars().find(|c| is_hostile(*c)), None, "{arguments:?}: {:?}", ran.out);
-        if arguments.contains(&"json") {
-            assert!(ran.out.contains("\\u202e"), "escaped, not stripped: {:?}", ran.out);
+
+    fn keys(&self, keys: &[&str]) {
+        let mut arguments = vec!["send-keys"];
+        arguments.extend(keys);
+        self.tmux(&arguments);
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    fn bytes(&self) -> String {
+        let bytes = std::fs::read(self.dir.path().join("bytes")).expect("kept");
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, shows: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        loop {
+            let screen = self.screen();
+            if shows(&screen) {
+                return screen;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited in vain for {what}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    server: Option<Serving>,
+    token: String,
+    url: String,
+}
+
+impl World {
+    fn begin() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        on_host(dir.path(), &["user", "add", "root", "--admin"], "");
+        let server = Serving::start(dir.path());
+        on_host(dir.path(), &["apply", "-f", "-"], WORLD);
+        let token = on_host(dir.path(), &["token", "create", "--user", "bob"], "");
+        let url = server.url.clone();
+        Self { dir, server: Some(server), token: token.trim().to_owned(), url }
+    }
+
+    fn terminal(&self, columns: u16, rows: u16, more: &[(&str, &str)]) -> Terminal {
+        let mut environment =
+            vec![("INCIDENTD_URL", self.url.as_str()), ("INCIDENTD_TOKEN", &self.token)];
+        environment.extend(more);
+        Terminal::open(columns, rows, &environment)
+    }
+
+    fn kill(&mut self) {
+        self.server.take().expect("runs").kill();
+    }
+
+    /// The same address, the same folder.
+    fn come_back(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let dir: &Path = self.dir.path();
+        let mut command = incidentd();
+        command.arg("serve").arg("--data-dir").arg(dir);
+        let server = Serving::with(&mut command, &address);
+        self.server = Some(server.unwrap_or_else(|(_, said)| panic!("it does not serve: {said}")));
+    }
+
+    async fn alert(&self, title: &str) {
+        let url = format!("{}/integrations/{KEY}/generic", self.url);
+        let (status, said) = answer(http().post(url).json(&json!({"title": title}))).await;
+        assert_eq!(status, 202, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn it_lives_through_the_death_of_its_server() {
+    let mut world = World::begin();
+    let terminal = world.terminal(120, 30, &[]);
+    terminal.watch("");
+    terminal.until("calm", |screen| screen.contains("All calm") && screen.contains("live"));
+    world.alert("Disk full on db-3").await;
+    world.alert("Backup slow").await;
+    terminal.until("both", |screen| screen.contains("2 UNANSWERED") && screen.contains("Backup"));
+    terminal.keys(&["a"]);
+    let screen = terminal.until("the ack", |screen| screen.contains("Acknowledged 1."));
+    assert!(screen.contains("> ACK"), "{screen}");
+    assert!(screen.contains("bob until"), "{screen}");
+
+    world.kill();
+    let screen = terminal.until("the truth", |screen| screen.contains("STALE, as of"));
+    assert!(screen.contains("Disk full on db-3"), "what was known stays:\n{screen}");
+    terminal.keys(&["j", "a"]);
+    world.come_back();
+    world.alert("While it was away").await;
+    let screen = terminal.until("all of it", |screen| {
+        screen.contains("While it was away")
+            && screen.contains("live")
+            && screen.contains("2 acked")
+    });
+    assert!(screen.contains("1 UNANSWERED"), "{screen}");
+
+    terminal.keys(&["u"]);
+    terminal.until("taken back", |screen| screen.contains("2 UNANSWERED"));
+    terminal.keys(&["q"]);
+    let screen = terminal.until("the shell", |screen| screen.contains("left 0"));
+    assert!(!screen.contains("UNANSWERED"), "the screen is as it was:\n{screen}");
+}
+
+#[tokio::test]
+async fn it_gives_the_terminal_back_whoever_ends_it() {
+    let world = World::begin();
+    world.alert("Disk full on db-3").await;
+    let terminal = world.terminal(80, 24, &[]);
+    terminal.watch("");
+    terminal.until("the list", |screen| screen.contains("Disk full"));
+    terminal.keys(&["C-z"]);
+    terminal
+        .until("the shell", |screen| screen.contains("shell>") && !screen.contains("UNANSWERED"));
+    terminal.keys(&["stty -a; fg", "Enter"]);
+    terminal.until("it again", |screen| screen.contains("1 UNANSWERED") && screen.contains("live"));
+    terminal.tmux(&["resize-window", "-x", "58", "-y", "20"]);
+    terminal
+        .until("the new size", |screen| screen.lines().count() == 20 && screen.contains("live"));
+    terminal.keys(&["C-z"]);
+    terminal.keys(&["clear; kill %1; fg", "Enter"]);
+    terminal.until("its end", |screen| screen.contains("shell>") && !screen.contains("UNANSWERED"));
+    terminal.keys(&["clear; stty -a", "Enter"]);
+    terminal
+        .until("a sane terminal", |screen| screen.contains(" icanon") && screen.contains(" echo "));
+    let bytes = terminal.bytes();
+    for (on, off) in [
+        ("\u{1b}[?1049h", "\u{1b}[?1049l"),
+        ("\u{1b}[?1000h", "\u{1b}[?1000l"),
+        ("\u{1b}[?2004h", "\u{1b}[?2004l"),
+    ] {
+        assert!(bytes.rfind(on) < bytes.rfind(off), "{on:?} is left on");
+    }
+}
+
+/// What stands after an escape character, as far as it goes.
+fn escapes(bytes: &str) -> Vec<String> {
+    bytes
+        .split('\u{1b}')
+        .skip(1)
+        .map(|rest| {
+            let end = match rest.chars().next() {
+                Some('[') => rest[1..].find(|c: char| ('@'..='~').contains(&c)).map(|at| at + 2),
+                Some(']') => rest.find(['\u{7}', '\u{9c}']).map(|at| at + 1),
+                Some(c) => Some(c.len_utf8()),
+                None => None,
+            };
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn no_sender_drives_the_terminal() {
+    let world = World::begin();
+    let hostile =
+        "a\u{1b}]52;c;eHg=\u{7}b\u{1b}[2J\u{9b}31m\u{202e}c\u{200d}\u{2028}d\u{85}e日本語";
+    let url = format!("{}/integrations/{KEY}/generic", world.url);
+    let body = json!({"title": hostile, "description": hostile, "labels": {"host": hostile}});
+    assert_eq!(answer(http().post(&url).json(&body)).await.0, 202);
+    let terminal = world.terminal(120, 30, &[]);
+    terminal.watch("--notify");
+    terminal.until("the list", |screen| screen.contains("日本語"));
+    terminal.keys(&["Enter"]);
+    terminal
+        .until("the incident", |screen| screen.contains("TIMELINE") && screen.contains("opened"));
+    terminal.keys(&["n", "x", "Enter"]);
+    terminal.until("the note", |screen| screen.contains("bob: x"));
+    let again = json!({"title": format!("second {hostile}")});
+    assert_eq!(answer(http().post(&url).json(&again)).await.0, 202);
+    terminal.keys(&["Escape"]);
+    terminal.until("both", |screen| screen.contains("second"));
+    terminal.keys(&["q"]);
+    terminal.until("the shell", |screen| screen.contains("left 0"));
+
+    let bytes = terminal.bytes();
+    let ours = |c: char| matches!(c, '\u{1b}' | '\u{7}' | '\r' | '\u{8}');
+    let odd = bytes.chars().find(|c| is_hostile(*c) && !ours(*c));
+    assert_eq!(odd, None);
+    for escape in escapes(&bytes) {
+        let known = match escape.as_bytes() {
+            [b'[', .., end] => b"mHJKhltABCDGd".contains(end),
+            [b']', ..] => escape.starts_with("]0;") || escape.starts_with("]9;incidentd: "),
+            [b'(' | b')' | b'=' | b'>' | b'7' | b'8'] => true,
+            _ => false,
+        };
+        assert!(known, "{escape:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_colour_none_is_sent_and_a_refused_token_says_so() {
+    let world = World::begin();
+    world.alert("Disk full on db-3").await;
+    let terminal = world.terminal(80, 24, &[("NO_COLOR", "1")]);
+    terminal.watch("");
+    let screen = terminal.until("the list", |screen| screen.contains("> HIGH"));
+    assert!(screen.contains("1 UNANSWERED"), "{screen}");
+    terminal.keys(&["q"]);
+    terminal.until("the shell", |screen| screen.contains("left 0"));
+    for escape in escapes(&terminal.bytes()).iter().filter(|escape| escape.ends_with('m')) {
+        let numbers = escape[1..escape.len() - 1].split(';').filter_map(|n| n.parse::<u32>().ok());
+        // 39 and 49 are the terminal's own.
+        let coloured = |n: &u32| (30..=48).contains(n) && *n != 39 || (90..=107).contains(n);
+        assert_eq!(numbers.into_iter().find(coloured), None, "{escape:?}");
+    }
+
+    let terminal = world.terminal(120, 30, &[("INCIDENTD_TOKEN", "inc_1_wrong")]);
+    terminal.watch("");
+    terminal.until("the reason", |screen| {
+        screen.contains("Log in again: incidentd login") && screen.contains("left 4")
+    });
 }

@@ -1,0 +1,114 @@
+//! The verbs that the dashboard takes after `:`, the command line's own.
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use super::chosen::{Ids, One};
+use super::incidents::{Ack, Meant, Merge, Note, Reassign, Resolve, Snooze};
+use crate::domain::{Action, IncidentId};
+use crate::error::{Error, Result};
+use crate::tui::{Typed, command};
+
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true, disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Ack(Ack),
+    Resolve(Resolve),
+    Unack(Ids),
+    Reopen(Ids),
+    Snooze(Snooze),
+    Reassign(Reassign),
+    Note(Note),
+    Merge(Merge),
+    Show(One),
+    #[command(visible_alias = "?")]
+    Help,
+    #[command(visible_alias = "q")]
+    Quit,
+}
+
+/// Reads a line; where it names no incident, the selected ones are meant.
+pub fn read(words: &[String], selected: &[IncidentId]) -> Result<Typed> {
+    let parsed = match Line::try_parse_from(words) {
+        Err(error)
+            if error.kind() == ErrorKind::MissingRequiredArgument && !selected.is_empty() =>
+        {
+            Line::try_parse_from(command::with_selected(words, selected))
+        }
+        parsed => parsed,
+    };
+    let Line { verb } = parsed.map_err(|error| Error::usage(first_line(&error)))?;
+    let (ids, action): Meant = match verb {
+        Verb::Ack(ack) => ack.meant()?,
+        Verb::Resolve(resolve) => resolve.meant()?,
+        Verb::Unack(ids) => (ids.named()?, Action::Unacknowledge {}),
+        Verb::Reopen(ids) => (ids.named()?, Action::Reopen {}),
+        Verb::Snooze(snooze) => snooze.meant()?,
+        Verb::Reassign(reassign) => reassign.meant()?,
+        Verb::Note(note) => note.meant()?,
+        Verb::Merge(merge) => merge.meant()?,
+        Verb::Show(one) => return Ok(Typed::Show(one.id()?)),
+        Verb::Help => return Ok(Typed::Help),
+        Verb::Quit => return Ok(Typed::Quit),
+    };
+    Ok(Typed::Act(ids, action))
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("That is no command.").trim_start_matches("error: ");
+    // What is missing stands on the next line.
+    match lines.next() {
+        Some(next) if first.ends_with(':') => format!("{first} {next}"),
+        _ => format!("{first}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(line: &[&str], selected: &[i64]) -> Result<Typed> {
+        let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+        let selected: Vec<IncidentId> = selected.iter().copied().map(IncidentId).collect();
+        read(&words, &selected)
+    }
+
+    #[test]
+    fn verbs_are_the_command_lines_own_and_mean_what_is_selected() {
+        let acts = |line: &[&str], selected: &[i64]| match typed(line, selected) {
+            Ok(Typed::Act(ids, action)) => (ids.iter().map(|id| id.0).collect::<Vec<_>>(), action),
+            Ok(_) => panic!("{line:?} does not act"),
+            Err(error) => panic!("{line:?}: {error}"),
+        };
+        assert_eq!(acts(&["ack", "42", "#43"], &[7]).0, [42, 43]);
+        let (ids, action) = acts(&["ack", "--for", "2h"], &[7, 8]);
+        assert_eq!(ids, [7, 8]);
+        assert!(matches!(action, Action::Acknowledge { span: Some(_), .. }));
+        assert_eq!(acts(&["snooze", "--for", "30m"], &[7]).0, [7]);
+        assert_eq!(acts(&["merge", "--into", "9"], &[7]).0, [7]);
+        let (ids, action) = acts(&["note", "7", "--", "- it is over"], &[]);
+        assert_eq!(
+            (ids.as_slice(), action),
+            ([7].as_slice(), Action::AddNote { body: "- it is over".into() })
+        );
+        assert!(matches!(typed(&["show"], &[7]), Ok(Typed::Show(IncidentId(7)))));
+        assert!(matches!(typed(&["q"], &[]), Ok(Typed::Quit)));
+        for (line, says) in [
+            (&["ack"][..], "required"),
+            (&["frobnicate"], "frobnicate"),
+            (&["ack", "--mine"], "Name"),
+            (&["ack", "-"], "stdin"),
+            (&["snooze", "7", "--until", "soon"], "08:00"),
+        ] {
+            let Err(error) = typed(line, &[]) else { panic!("{line:?} is understood") };
+            assert!(error.to_string().contains(says), "{line:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What the state asks for, and running it beside the screen, which never waits.
+use tokio::sync::mpsc;
+
+use super::state::Hearing;
+use crate::api::incidents::{self, Acted, AfterQuery, BulkAction};
+use crate::api::services::{INTEGRATIONS, IntegrationsQuery};
+use crate::api::{MAX_BULK, MAX_PAGE, Nothing};
+use crate::client::Client;
+use crate::domain::member::MemberView;
+use crate::domain::{Action, Event, Incident, IncidentId};
+use crate::error::{Error, Kind, Result};
+
+/// Events and alerts of one incident that are fetched; of more, the command line tells.
+const MAX_FETCHED: usize = 2_000;
+
+/// Actions on incidents, one after the other.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub ids: Vec<IncidentId>,
+    pub actions: Vec<Action>,
+    /// It takes back what was done.
+    pub undoes: bool,
+    /// As they were when it began.
+    pub before: Vec<Incident>,
+}
+
+/// What is to be done outside.
+#[derive(Debug)]
+pub enum Effect {
+    Act(Box<Asked>),
+    Look(IncidentId),
+    Timeline(IncidentId),
+    Alerts(IncidentId),
+    AskHearing,
+    Copy(String),
+    Browse(String),
+    Bell,
+    Notify(String),
+    Suspend,
+    Redraw,
+    Quit,
+}
+
+/// What it came to.
+#[derive(Debug)]
+pub enum Report {
+    Acted(Box<Asked>, Vec<(IncidentId, Result<Acted>)>),
+    Looked(IncidentId, Result<Box<Incident>>),
+    Timeline(IncidentId, Result<Vec<Event>>),
+    Alerts(IncidentId, Result<Vec<MemberView>>),
+    Hearing(Option<Hearing>),
+    Said(Result<String>),
+}
+
+/// Runs what asks the server, on the thread of the screen, in its pauses; the rest is the screen's
+/// own.
+pub fn run(effect: Effect, client: &Client, reports: &mpsc::UnboundedSender<Report>) {
+    let (client, reports) = (client.clone(), reports.clone());
+    tokio::task::spawn_local(async move {
+        let report = match effect {
+            Effect::Act(asked) => {
+                let results = act(&client, &asked).await;
+                Report::Acted(asked, results)
+            }
+            Effect::Look(id) => {
+                let found = client.call(&incidents::SHOW, id, &Nothing {}, &Nothing {}).await;
+                Report::Looked(id, found.map(Box::new))
+            }
+            Effect::Timeline(id) => Report::Timeline(id, timeline(&client, id).await),
+            Effect::Alerts(id) => Report::Alerts(id, alerts(&client, id).await),
+            Effect::AskHearing => Report::Hearing(hearing(&client).await.ok()),
+            Effect::Browse(url) => Report::Said(browse(&url)),
+            _ => return,
+        };
+        // The dashboard may have ended meanwhile.
+        let _ = reports.send(report);
+    });
+}
+
+async fn act(client: &Client, asked: &Asked) -> Vec<(IncidentId, Result<Acted>)> {
+    let mut results: Vec<(IncidentId, Result<Acted>)> = Vec::new();
+    for action in &asked.actions {
+        let ids: Vec<IncidentId> = if results.is_empty() {
+            asked.ids.clone()
+        } else {
+            results.iter().filter(|(_, result)| result.is_ok()).map(|(id, _)| *id).collect()
+        };
+        for (id, result) in once(client, &ids, action).await {
+            match results.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, known)) => *known = result,
+                None => results.push((id, result)),
+            }
+        }
+    }
+    results
+}
+
+async fn once(
+    client: &Client,
+    ids: &[IncidentId],
+    action: &Action,
+) -> Vec<(IncidentId, Result<Acted>)> {
+    if let [id] = ids {
+        return vec![(*id, client.call_once(&incidents::ACT, *id, action).await)];
+    }
+    let mut results = Vec::new();
+    for some in ids.chunks(MAX_BULK) {
+        let bulk = BulkAction { ids: some.to_vec(), action: action.clone() };
+        match client.call_once(&incidents::ACT_ON_ALL, Nothing {}, &bulk).await {
+            Ok(answer) => results.extend(answer.results.into_iter().map(|one| {
+                let acted = match (one.incident, one.error) {
+                    (Some(incident), _) => {
+                        let message = one.message.unwrap_or_default();
+                        Ok(Acted { incident, changed: one.changed, message })
+                    }
+                    (None, Some(problem)) => Err(problem.into_error()),
+                    (None, None) => Err(Error::new(Kind::Internal, "The server did not say.")),
+                };
+                (one.id, acted)
+            })),
+            Err(error) => results.extend(some.iter().map(|id| (*id, Err(error.clone())))),
+        }
+    }
+    results
+}
+
+async fn timeline(client: &Client, id: IncidentId) -> Result<Vec<Event>> {
+    let mut query = AfterQuery { limit: Some(MAX_PAGE), ..AfterQuery::default() };
+    let mut events = Vec::new();
+    loop {
+        let page = client.call(&incidents::TIMELINE, id, &query, &Nothing {}).await?;
+        // What this version cannot read is not worth losing the rest.
+        events.extend(page.items.iter().filter_map(|row| serde_json::from_str(row.0.get()).ok()));
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() || events.len() >= MAX_FETCHED {
+            return Ok(events);
+        }
+    }
+}
+
+async fn alerts(client: &Client, id: IncidentId) -> Result<Vec<MemberView>> {
+    let mut query = incidents_page();
+    let mut alerts = Vec::new();
+    loop {
+        let page = client.call(&incidents::ALERTS, id, &query, &Nothing {}).await?;
+        alerts.extend(page.items);
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() || alerts.len() >= MAX_FETCHED {
+            return Ok(alerts);
+        }
+    }
+}
+
+fn incidents_page() -> crate::api::incidents::PageQuery {
+    crate::api::incidents::PageQuery { limit: Some(MAX_PAGE), cursor: None }
+}
+
+async fn hearing(client: &Client) -> Result<Hearing> {
+    let query = IntegrationsQuery { limit: Some(MAX_PAGE), ..IntegrationsQuery::default() };
+    let page = client.call(&INTEGRATIONS, Nothing {}, &query, &Nothing {}).await?;
+    let last = page
+        .items
+        .iter()
+        .filter_map(|one| one.last_received_at.map(|at| (at, one.name.clone())))
+        .max();
+    Ok(Hearing { integrations: page.items.len(), last })
+}
+
+/// Hands a link to the desktop.
+fn browse(url: &str) -> Result<String> {
+    use std::process::{Command, Stdio};
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(opener);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.spawn() {
+        Ok(mut child) => {
+            // Its end is waited for, so that nothing of it is left.
+            std::thread::spawn(move || child.wait());
+            Ok(format!("Opening {url}"))
+        }
+        Err(_) => Err(Error::new(Kind::Unsupported, "There is no browser here.")
+            .hint("Copy the link with y.")),
+    }
+}

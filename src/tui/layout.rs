@@ -1,0 +1,44 @@
+//! Where things are on the screen, for whoever draws and whoever clicks.
+
+/// Rows at the bottom: message, keys.
+pub const BOTTOM: u16 = 2;
+/// From here on the list has a heading and all its columns, an incident two columns.
+const WIDE: u16 = 100;
+/// Below, the list keeps status, age and title alone.
+const NARROW: u16 = 60;
+/// The help page is not longer.
+pub const HELP_LINES: usize = 60;
+
+#[must_use]
+pub const fn is_wide(columns: u16) -> bool {
+    columns >= WIDE
+}
+
+#[must_use]
+pub const fn is_narrow(columns: u16) -> bool {
+    columns < NARROW
+}
+
+/// The first row of the list: under the status line, and the heading where there is one.
+#[must_use]
+pub const fn list_top(columns: u16) -> u16 {
+    if is_wide(columns) { 2 } else { 1 }
+}
+
+#[must_use]
+pub const fn list_height(columns: u16, rows: u16) -> usize {
+    rows.saturating_sub(list_top(columns) + BOTTOM) as usize
+}
+
+/// Which line of the list is on this row of the screen?
+#[must_use]
+pub const fn list_line(columns: u16, rows: u16, row: u16) -> Option<usize> {
+    let top = list_top(columns);
+    if row < top || row + BOTTOM >= rows { None } else { Some((row - top) as usize) }
+}
+
+/// The column in which the right half of an incident begins.
+#[must_use]
+pub const fn split(columns: u16) -> u16 {
+    columns * 58 / 100
+}

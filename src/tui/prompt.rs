@@ -1,0 +1,213 @@
+//! What is typed at the bottom of the screen, and what comes of it.
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::backend::crossterm::EventHandler;
+
+use super::effect::Asked;
+use super::filter::Filter;
+use super::state::{Page, State, Tone};
+use super::{Effect, Typed};
+use crate::domain::{Action, IncidentId};
+
+/// Longest line that may be typed.
+const MAX_LINE: usize = 4_096;
+
+pub enum Prompt {
+    /// Filters as it is typed; esc brings the old one back.
+    Filter {
+        line: tui_input::Input,
+        before: String,
+    },
+    Command {
+        line: tui_input::Input,
+    },
+    /// Something that an action needs, for these incidents whatever is selected meanwhile.
+    Ask {
+        what: What,
+        ids: Vec<IncidentId>,
+        line: tui_input::Input,
+    },
+    Confirm {
+        question: String,
+        asked: Box<Asked>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Resolution,
+    Snooze,
+    Note,
+    Assignee,
+}
+
+impl What {
+    /// (what enter does, what is asked for).
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Resolution => ("Resolve", "note (may be empty)"),
+            Self::Snooze => ("Snooze", "for 30m, 2h, or until 08:00"),
+            Self::Note => ("Note on", "text"),
+            Self::Assignee => ("Reassign", "to whom? a username, or me"),
+        }
+    }
+}
+
+impl Prompt {
+    /// What stands before the line.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Filter { .. } => "/".into(),
+            Self::Command { .. } => ":".into(),
+            Self::Ask { what, ids, .. } => {
+                let (verb, hint) = what.words();
+                match ids.as_slice() {
+                    [id] => format!("{verb} {id}, {hint}: "),
+                    ids => format!("{verb} {} incidents, {hint}: ", ids.len()),
+                }
+            }
+            Self::Confirm { question, .. } => format!("{question} [y/N] "),
+        }
+    }
+
+    #[must_use]
+    pub const fn line(&self) -> Option<&tui_input::Input> {
+        match self {
+            Self::Filter { line, .. } | Self::Command { line } | Self::Ask { line, .. } => {
+                Some(line)
+            }
+            Self::Confirm { .. } => None,
+        }
+    }
+
+    const fn line_mut(&mut self) -> Option<&mut tui_input::Input> {
+        match self {
+            Self::Filter { line, .. } | Self::Command { line } | Self::Ask { line, .. } => {
+                Some(line)
+            }
+            Self::Confirm { .. } => None,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn ask_for(&mut self, what: What) {
+        let ids = self.targets();
+        if ids.is_empty() {
+            return self.say(Tone::Plain, "Nothing is selected.");
+        }
+        self.prompt = Some(Prompt::Ask { what, ids, line: tui_input::Input::default() });
+    }
+
+    pub(super) fn prompt_filter(&mut self) {
+        let before = self.board.filter().text().to_owned();
+        let line = tui_input::Input::from(before.as_str());
+        self.page = Page::List;
+        self.prompt = Some(Prompt::Filter { line, before });
+    }
+
+    /// A key while a prompt is open.
+    pub(super) fn prompt_key(&mut self, key: KeyEvent) {
+        let Some(prompt) = self.prompt.take() else { return };
+        let ctrl_c = key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL;
+        if key.code == KeyCode::Esc || ctrl_c {
+            if let Prompt::Filter { before, .. } = prompt {
+                self.board.set_filter(Filter::new(&before));
+            }
+            return;
+        }
+        match (prompt, key.code) {
+            (Prompt::Confirm { asked, .. }, KeyCode::Char('y' | 'Y')) => self.start(*asked),
+            (Prompt::Confirm { .. }, _) => self.say(Tone::Plain, "Nothing was done."),
+            (prompt, KeyCode::Enter) => self.entered(prompt),
+            (Prompt::Filter { line, before }, KeyCode::Up | KeyCode::Down) => {
+                self.board.step(if key.code == KeyCode::Up { -1 } else { 1 });
+                self.prompt = Some(Prompt::Filter { line, before });
+            }
+            (mut prompt, _) => {
+                if let Some(line) = prompt.line_mut() {
+                    line.handle_event(&Input::Key(key));
+                }
+                self.typed(prompt);
+            }
+        }
+    }
+
+    /// Text that was pasted goes into a prompt, and nowhere else: no pasted letter is a key.
+    pub fn paste(&mut self, text: &str) {
+        let Some(mut prompt) = self.prompt.take() else { return };
+        if let Some(line) = prompt.line_mut() {
+            for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+                line.handle(tui_input::InputRequest::InsertChar(c));
+                if line.value().len() > MAX_LINE {
+                    break;
+                }
+            }
+        }
+        self.typed(prompt);
+    }
+
+    /// The line changed.
+    fn typed(&mut self, mut prompt: Prompt) {
+        if let Some(line) = prompt.line_mut()
+            && line.value().len() > MAX_LINE
+        {
+            line.handle(tui_input::InputRequest::DeletePrevChar);
+        }
+        if let Prompt::Filter { line, .. } = &prompt {
+            self.board.set_filter(Filter::new(line.value()));
+        }
+        self.prompt = Some(prompt);
+    }
+
+    fn entered(&mut self, prompt: Prompt) {
+        match prompt {
+            // It is set already.
+            Prompt::Filter { .. } | Prompt::Confirm { .. } => {}
+            Prompt::Command { line } => self.command(line.value()),
+            Prompt::Ask { what, ids, line } => self.answered(what, ids, line.value().trim()),
+        }
+    }
+
+    fn answered(&mut self, what: What, ids: Vec<IncidentId>, text: &str) {
+        if text.is_empty() && what != What::Resolution {
+            return self.say(Tone::Plain, "Nothing was done.");
+        }
+        let action = match what {
+            What::Resolution => {
+                let note = (!text.is_empty()).then(|| text.to_owned());
+                Action::Resolve { note, hold: None }
+            }
+            What::Note => Action::AddNote { body: text.to_owned() },
+            What::Assignee => Action::Reassign { to: text.to_owned(), reason: None },
+            What::Snooze => {
+                // As on the command line: a length of time, or a time of day.
+                let option =
+                    if text.parse::<crate::domain::Span>().is_ok() { "for" } else { "until" };
+                let line = ["snooze", &format!("--{option}"), text].map(ToOwned::to_owned);
+                return self.run_verb(&line, &ids);
+            }
+        };
+        self.act(ids, action);
+    }
+
+    /// What was typed after `:`.
+    fn command(&mut self, line: &str) {
+        let ids = self.targets();
+        match super::command::words(line, &ids) {
+            Ok(words) if words.is_empty() => {}
+            Ok(words) => self.run_verb(&words, &ids),
+            Err(why) => self.say(Tone::Bad, why),
+        }
+    }
+
+    fn run_verb(&mut self, words: &[String], ids: &[IncidentId]) {
+        match (self.settings.verbs)(words, ids) {
+            Ok(Typed::Act(ids, action)) => self.act(ids, action),
+            Ok(Typed::Show(id)) => self.open(id),
+            Ok(Typed::Help) => self.help(),
+            Ok(Typed::Quit) => self.effects.push(Effect::Quit),
+            Err(error) => self.fail(&error),
+        }
+    }
+}

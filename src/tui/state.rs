@@ -1,0 +1,349 @@
+//! All that the screen shows, and how it changes: by what is learnt and by keys. Pure: what is to
+//! be done outside comes back as effects.
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::board::Board;
+use super::detail::Detail;
+use super::effect::{Effect, Report};
+use super::prompt::Prompt;
+use super::undo::Undo;
+use super::{Verbs, layout};
+use crate::client::live::{Live, LiveEvent};
+use crate::domain::user::UserRef;
+use crate::domain::{Change, Event, IncidentId, Status};
+use crate::error::Error;
+
+/// One bell in this time, however much happens.
+const BELL_EVERY: Duration = Duration::from_secs(5);
+/// A message that is no error goes after this.
+const MESSAGE_FOR: Duration = Duration::from_secs(20);
+
+/// What the status line says of the connection, always truly.
+#[derive(Debug)]
+pub enum Link {
+    Connecting,
+    /// Let in; what was missed is coming.
+    CatchingUp,
+    Live,
+    /// What is shown was true at `as_of`, if ever.
+    Lost {
+        as_of: Option<Timestamp>,
+        why: String,
+        attempt: u32,
+        again_at: Duration,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Good,
+    Bad,
+}
+
+#[derive(Debug)]
+pub struct Message {
+    pub text: String,
+    pub tone: Tone,
+    since: Duration,
+}
+
+/// What the whole screen is about.
+pub enum Page {
+    List,
+    Incident(Box<Detail>),
+    Help { over: Box<Page>, top: usize },
+}
+
+/// How a dashboard begins.
+pub struct Settings {
+    pub readonly: bool,
+    pub notify: bool,
+    pub zone: TimeZone,
+    pub verbs: Verbs,
+}
+
+pub struct State {
+    pub board: Board,
+    pub page: Page,
+    pub prompt: Option<Prompt>,
+    pub link: Link,
+    pub message: Option<Message>,
+    pub settings: Settings,
+    /// The proof that we hear: when the last alert came, and from whom.
+    pub heard: Option<Hearing>,
+    pub(super) undo: Vec<Undo>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) me: Option<UserRef>,
+    /// A snapshot has come, whole.
+    pub loaded: bool,
+    was_live: bool,
+    size: (u16, u16),
+    local: Timestamp,
+    boot: Duration,
+    /// The server's clock less ours.
+    ahead: SignedDuration,
+    bell: Bell,
+    asked_hearing: Option<Duration>,
+    ended: Option<Error>,
+}
+
+/// When alerts last came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    /// None: there is no integration.
+    pub integrations: usize,
+    pub last: Option<(Timestamp, String)>,
+}
+
+#[derive(Default)]
+struct Bell {
+    rung: Option<Duration>,
+    due: bool,
+}
+
+impl State {
+    #[must_use]
+    pub fn new(settings: Settings, now: Timestamp, boot: Duration) -> Self {
+        Self {
+            board: Board::default(),
+            page: Page::List,
+            prompt: None,
+            link: Link::Connecting,
+            message: None,
+            settings,
+            heard: None,
+            undo: Vec::new(),
+            effects: Vec::new(),
+            me: None,
+            loaded: false,
+            was_live: false,
+            size: (80, 24),
+            local: now,
+            boot,
+            ahead: SignedDuration::ZERO,
+            bell: Bell::default(),
+            asked_hearing: None,
+            ended: None,
+        }
+    }
+
+    /// The server's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.local.saturating_add(self.ahead).unwrap_or(self.local)
+    }
+
+    #[must_use]
+    pub const fn boot(&self) -> Duration {
+        self.boot
+    }
+
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Time went on.
+    pub fn tick(&mut self, now: Timestamp, boot: Duration) {
+        (self.local, self.boot) = (now, boot);
+        let over = |message: &Message| {
+            message.tone != Tone::Bad && boot.saturating_sub(message.since) > MESSAGE_FOR
+        };
+        if self.message.as_ref().is_some_and(over) {
+            self.message = None;
+        }
+        if std::mem::take(&mut self.bell.due) {
+            self.ring();
+        }
+    }
+
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.size = (columns, rows);
+        self.board.resize(layout::list_height(columns, rows));
+    }
+
+    /// Ready to be drawn.
+    pub fn arrange(&mut self) {
+        self.board.arrange();
+        let minute = Duration::from_mins(1);
+        let stale = self.asked_hearing.is_none_or(|at| self.boot.saturating_sub(at) > minute);
+        if self.loaded && self.board.counts().open == 0 && stale && matches!(self.link, Link::Live)
+        {
+            self.asked_hearing = Some(self.boot);
+            self.effects.push(Effect::AskHearing);
+        }
+    }
+
+    /// What is to be done outside.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The error that ended it.
+    pub const fn take_end(&mut self) -> Option<Error> {
+        self.ended.take()
+    }
+
+    pub(super) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), tone, since: self.boot });
+    }
+
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.say(Tone::Bad, error.to_string());
+    }
+
+    /// What the terminal's title says.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match (&self.link, self.board.counts().unanswered) {
+            (Link::Live | Link::CatchingUp, 0) => "incidentd".into(),
+            (Link::Live | Link::CatchingUp, count) => format!("({count}) incidentd"),
+            _ => "(?) incidentd".into(),
+        }
+    }
+
+    /// Learns what happened.
+    pub fn apply(&mut self, live: Live) {
+        match live {
+            Live::Connected { user, now } => {
+                self.me = user;
+                self.ahead = now.duration_since(self.local);
+                self.link = Link::CatchingUp;
+            }
+            Live::Snapshot { incidents, more, .. } => {
+                if let Some(gone) = self.board.replace(incidents) {
+                    self.effects.push(Effect::Look(gone));
+                }
+                self.loaded = !more;
+            }
+            Live::Rest { incidents, more } => {
+                for incident in incidents {
+                    self.board.take(incident);
+                }
+                self.loaded = !more;
+            }
+            Live::Event(event) => self.learn(*event),
+            Live::CaughtUp { changes } => self.caught_up(changes),
+            Live::Left { teams, reason } => {
+                for team in teams {
+                    self.board.forget_team(team);
+                }
+                self.say(Tone::Bad, reason);
+            }
+            Live::Warned(words) => self.say(Tone::Bad, words),
+            Live::Lost { why, attempt, next_in, silent } => {
+                let as_of = match &self.link {
+                    Link::Lost { as_of, .. } => *as_of,
+                    Link::Live => self.now().checked_sub(silent).ok(),
+                    Link::Connecting | Link::CatchingUp => None,
+                };
+                let again_at = self.boot + next_in;
+                self.link = Link::Lost { as_of, why, attempt, again_at };
+            }
+            Live::Refused(error) => self.ended = Some(error),
+        }
+    }
+
+    fn caught_up(&mut self, changes: usize) {
+        let again = std::mem::replace(&mut self.was_live, true);
+        self.link = Link::Live;
+        if let Page::Incident(detail) = &self.page
+            && again
+        {
+            self.effects.push(Effect::Timeline(detail.id));
+        }
+        if again {
+            let words = match changes {
+                0 => "Live again. Nothing happened meanwhile.".to_owned(),
+                1 => "Live again. 1 change.".to_owned(),
+                many => format!("Live again. {many} changes."),
+            };
+            self.say(Tone::Good, words);
+        }
+    }
+
+    fn learn(&mut self, event: LiveEvent) {
+        let Some(event) = event.event else {
+            self.say(Tone::Bad, format!("Event {} is newer than this version.", event.seq));
+            return;
+        };
+        if self.calls(&event) {
+            if self.settings.notify {
+                let Event { incident, .. } = &event;
+                self.effects.push(Effect::Notify(format!("{} {}", incident.id, incident.title)));
+            }
+            self.ring();
+        }
+        self.board.take(event.incident.clone());
+        if let Page::Incident(detail) = &mut self.page
+            && detail.id == event.incident_id
+        {
+            detail.learn(event);
+            self.effects.push(Effect::Alerts(detail.id));
+        }
+    }
+
+    /// Is it news that somebody should answer, and not my own doing?
+    fn calls(&self, event: &Event) -> bool {
+        let mine = self.me.as_ref().is_some_and(|me| event.actor.user_id() == Some(me.id));
+        let fresh = match &event.change {
+            Change::Created => true,
+            Change::Updated(update) => update.status == Some(Status::Triggered),
+            Change::Reassigned { .. } => true,
+            _ => false,
+        };
+        fresh && !mine && event.incident.status == Status::Triggered
+    }
+
+    fn ring(&mut self) {
+        let quiet = self.bell.rung.is_some_and(|at| self.boot.saturating_sub(at) < BELL_EVERY);
+        if quiet || !matches!(self.link, Link::Live) {
+            self.bell.due = true;
+            return;
+        }
+        self.bell.rung = Some(self.boot);
+        self.effects.push(Effect::Bell);
+    }
+
+    /// What an effect came to.
+    pub fn report(&mut self, report: Report) {
+        match report {
+            Report::Acted(asked, results) => self.acted(&asked, results),
+            Report::Looked(id, Ok(incident)) => {
+                debug_assert_eq!(id, incident.id);
+                self.board.take(*incident);
+            }
+            // Not ours any more, or gone.
+            Report::Looked(id, Err(_)) => self.board.forget(id),
+            Report::Timeline(id, found) => self.with_detail(id, |detail| detail.tell(found)),
+            Report::Alerts(id, found) => self.with_detail(id, |detail| detail.list_alerts(found)),
+            Report::Hearing(hearing) => self.heard = hearing,
+            Report::Said(Ok(words)) => self.say(Tone::Plain, words),
+            Report::Said(Err(error)) => self.fail(&error),
+        }
+    }
+
+    fn with_detail(&mut self, id: IncidentId, then: impl FnOnce(&mut Detail) -> Option<Error>) {
+        let error = match &mut self.page {
+            Page::Incident(detail) if detail.id == id => then(detail),
+            _ => None,
+        };
+        if let Some(error) = error {
+            self.fail(&error);
+        }
+    }
+
+    /// Opens an incident.
+    pub(super) fn open(&mut self, id: IncidentId) {
+        if self.board.get(id).is_none() {
+            self.effects.push(Effect::Look(id));
+        }
+        self.page = Page::Incident(Box::new(Detail::of(id)));
+        self.effects.push(Effect::Timeline(id));
+        self.effects.push(Effect::Alerts(id));
+    }
+}

@@ -1,0 +1,506 @@
+//! The dashboard without a terminal: what is learnt and typed, and what the screen shows then.
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+use serde_json::{Value, json};
+
+use super::effect::{Asked, Effect, Report};
+use super::state::{Settings, State};
+use super::view::look::Look;
+use super::{Typed, view};
+use crate::api::incidents::Acted;
+use crate::client::live::{Live, LiveEvent};
+use crate::domain::{Action, Incident, IncidentId, Seq};
+use crate::error::{Error, Kind};
+
+const NOW: &str = "2026-11-23T03:14:07Z";
+
+fn now() -> Timestamp {
+    NOW.parse().expect("a time")
+}
+
+fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+/// An incident as the server would tell it; `more` overrides.
+fn incident(id: i64, minutes: i64, title: &str, more: &Value) -> Incident {
+    let mut value = json!({
+        "id": id, "title": title, "status": "triggered", "urgency": "high", "severity": "critical",
+        "team": {"id": 1, "slug": "payments", "name": "Payments"},
+        "service": {"id": 1, "slug": "checkout", "name": "Checkout"},
+        "createdAt": ago(minutes), "updatedAt": ago(minutes), "seq": id, "alertCount": 1,
+        "firingCount": 1, "url": format!("https://oncall.example.com/incidents/{id}"),
+    });
+    for (name, field) in more.as_object().expect("an object") {
+        value[name] = field.clone();
+    }
+    serde_json::from_value(value).expect("an incident")
+}
+
+fn person(id: i64, name: &str) -> Value {
+    json!({"id": id, "username": name, "name": name})
+}
+
+fn acked_by(name: &str, until: &str) -> Value {
+    json!({"status": "acknowledged", "assignees": [person(2, name)],
+        "acknowledgedBy": {"kind": "user", "id": 2, "name": name},
+        "acknowledgedAt": ago(1), "acknowledgedUntil": until})
+}
+
+/// The night of `look.md`.
+fn night() -> Vec<Incident> {
+    vec![
+        incident(39, 31, "Replica lag on db-2", &{
+            let mut acked = acked_by("bob", "2026-11-23T05:00:00Z");
+            acked["alertCount"] = json!(12);
+            acked
+        }),
+        incident(
+            40,
+            22,
+            "Backup slow",
+            &json!({"urgency": "low",
+            "service": {"id": 2, "slug": "backups", "name": "Backups"}}),
+        ),
+        incident(
+            42,
+            14,
+            "Disk full on db-3",
+            &json!({"alertCount": 3, "assignees": [person(1, "alice")],
+            "escalation": {"state": "pending", "nextAt": now() + SignedDuration::from_secs(72),
+                "nextTargets": ["bob"]}}),
+        ),
+        incident(
+            57,
+            2,
+            "Certificate for api.example.com expired",
+            &json!({"untold": true,
+            "service": {"id": 3, "slug": "edge", "name": "Edge"}}),
+        ),
+    ]
+}
+
+fn verbs(words: &[String], ids: &[IncidentId]) -> Result<Typed, Error> {
+    match words[0].as_str() {
+        "snooze" => {
+            let span = words[2].parse().map_err(|_| Error::usage("no time"))?;
+            Ok(Typed::Act(ids.to_vec(), Action::Snooze { span: Some(span), until: None }))
+        }
+        word => Err(Error::usage(format!("`{word}` is no command."))),
+    }
+}
+
+fn settings() -> Settings {
+    Settings { readonly: false, notify: true, zone: TimeZone::UTC, verbs }
+}
+
+/// A dashboard that alice has open, live.
+fn dashboard(incidents: Vec<Incident>) -> State {
+    let mut state = State::new(settings(), now(), Duration::from_secs(1_000));
+    state.resize(120, 30);
+    let alice = serde_json::from_value(person(1, "alice")).expect("a user");
+    state.apply(Live::Connected { user: Some(alice), now: now() });
+    state.apply(Live::Snapshot { head: Seq(100), incidents, more: false });
+    state.apply(Live::CaughtUp { changes: 0 });
+    state.arrange();
+    state
+}
+
+fn event(seq: i64, kind: &str, mut incident: Incident, more: &Value) -> Live {
+    incident.seq = Seq(seq);
+    let mut value = json!({"seq": seq, "prev": null, "at": now(), "type": format!("incident:{kind}"),
+        "actor": {"kind": "integration", "id": 1, "name": "prometheus"},
+        "incidentId": incident.id, "incident": incident});
+    for (name, field) in more.as_object().expect("an object") {
+        value[name] = field.clone();
+    }
+    let raw = serde_json::value::to_raw_value(&value).expect("JSON");
+    let event = serde_json::from_value(value).expect("an event");
+    Live::Event(Box::new(LiveEvent { seq: Seq(seq), raw, event: Some(event) }))
+}
+
+fn press(state: &mut State, keys: &str) {
+    for c in keys.chars() {
+        let code = match c {
+            '⏎' => KeyCode::Enter,
+            '⎋' => KeyCode::Esc,
+            '⇥' => KeyCode::Tab,
+            c => KeyCode::Char(c),
+        };
+        state.key(KeyEvent::from(code));
+    }
+    state.arrange();
+}
+
+fn drawn(state: &mut State, columns: u16, rows: u16, colour: bool) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a terminal");
+    state.resize(columns, rows);
+    state.arrange();
+    terminal.draw(|frame| view::draw(state, Look { colour }, frame)).expect("drawn");
+    terminal.backend().buffer().clone()
+}
+
+fn lines(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    (0..area.height)
+        .map(|y| {
+            let mut line = String::new();
+            let mut x = 0;
+            while x < area.width {
+                let symbol = buffer[(x, y)].symbol();
+                line.push_str(symbol);
+                x += u16::try_from(unicode_width::UnicodeWidthStr::width(symbol))
+                    .unwrap_or(1)
+                    .max(1);
+            }
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+fn screen(state: &mut State, columns: u16, rows: u16) -> Vec<String> {
+    lines(&drawn(state, columns, rows, true))
+}
+
+fn acts(state: &mut State) -> Vec<Asked> {
+    let asked = state.take_effects().into_iter().filter_map(|effect| match effect {
+        Effect::Act(asked) => Some(*asked),
+        _ => None,
+    });
+    asked.collect()
+}
+
+fn bells(state: &mut State) -> usize {
+    state.take_effects().iter().filter(|effect| matches!(effect, Effect::Bell)).count()
+}
+
+/// The server did it.
+fn done(state: &mut State, asked: Asked, after: Incident, message: &str) {
+    let acted = Acted { incident: after, changed: true, message: message.into() };
+    let id = acted.incident.id;
+    state.report(Report::Acted(Box::new(asked), vec![(id, Ok(acted))]));
+    state.arrange();
+}
+
+#[test]
+fn the_list_is_sorted_by_need_and_loses_columns_not_sense() {
+    let mut state = dashboard(night());
+    press(&mut state, "j");
+    let wide = screen(&mut state, 120, 30);
+    assert_eq!(
+        wide[..6],
+        [
+            " 3 UNANSWERED  1 low  1 acked     payments                                                               live  03:14:07",
+            "  STATUS   AGE    ID  TITLE                                                 SERVICE      WHO/NEXT              ALERTS",
+            "  UNTOLD    2m    57  Certificate for api.example.com expired               edge         nobody was told            1",
+            "> HIGH     14m    42  Disk full on db-3                                     checkout     alice, bob in 1:12         3",
+            "  LOW      22m    40  Backup slow                                           backups                                 1",
+            "  ACK      31m    39  Replica lag on db-2                                   checkout     bob until 05:00           12",
+        ]
+    );
+    assert!(
+        wide[29].starts_with(" a ack  r resolve  s snooze  n note  m reassign  / filter"),
+        "{}",
+        wide[29]
+    );
+    assert!(wide[29].ends_with("q quit"), "{}", wide[29]);
+    let middle = screen(&mut state, 80, 24);
+    assert_eq!(
+        middle[2],
+        "> HIGH     14m    42  Disk full on db-3                        alice, bob in 1:…"
+    );
+    let narrow = screen(&mut state, 58, 20);
+    assert_eq!(narrow[0], " 3 UNANSWERED  1 low  1 acked              live  03:14:07");
+    assert_eq!(narrow[2], "> HIGH     14m  Disk full on db-3");
+    assert_eq!(screen(&mut state, 10, 3)[0], "too small");
+}
+
+#[test]
+fn a_moving_list_never_makes_you_act_on_another() {
+    let mut state = dashboard(night());
+    press(&mut state, "j");
+    assert_eq!(state.board.selected(), Some(IncidentId(42)));
+    let line = |state: &mut State| {
+        screen(state, 120, 30).iter().position(|line| line.starts_with('>')).expect("selected")
+    };
+    assert_eq!(line(&mut state), 3);
+    let older = incident(12, 50, "Older and worse", &json!({"untold": true}));
+    state.apply(event(101, "created", older, &json!({})));
+    press(&mut state, "a");
+    let [asked] = &acts(&mut state)[..] else { panic!("one act") };
+    assert_eq!(asked.ids, [IncidentId(42)]);
+    assert!(screen(&mut state, 120, 30).iter().any(|line| line.starts_with("> HIGH…")), "pending");
+
+    let acked = incident(42, 14, "Disk full on db-3", &{
+        let mut acked = acked_by("alice", "2026-11-23T11:14:00Z");
+        acked["seq"] = json!(102);
+        acked
+    });
+    let at = line(&mut state);
+    done(&mut state, asked.clone(), acked, "Acknowledged 42.");
+    assert_eq!(line(&mut state), at, "what I acted on stays put");
+    assert!(screen(&mut state, 120, 30)[28].contains("Acknowledged 42. u undo"));
+    press(&mut state, "a");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)], "a second a hits nothing else");
+    press(&mut state, "j");
+    let ids: Vec<i64> = state.board.order().iter().map(|id| id.0).collect();
+    assert_eq!(ids, [12, 57, 40, 39, 42].map(i64::from), "left, it finds its place");
+
+    press(&mut state, "u");
+    let [undo] = &acts(&mut state)[..] else { panic!("an undo") };
+    assert_eq!(
+        (undo.ids.as_slice(), undo.actions.as_slice()),
+        ([IncidentId(42)].as_slice(), [Action::Unacknowledge {}].as_slice())
+    );
+}
+
+#[test]
+fn what_others_resolve_stays_under_the_cursor_until_it_is_left() {
+    let mut state = dashboard(night());
+    press(&mut state, "j");
+    let over = incident(
+        42,
+        14,
+        "Disk full on db-3",
+        &json!({"status": "resolved",
+        "resolvedBy": {"kind": "user", "id": 2, "name": "bob"}, "resolvedAt": now()}),
+    );
+    state.apply(event(101, "resolved", over, &json!({"reason": "manual", "note": null})));
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[3].starts_with("> RESOLVED 14m    42"), "{}", shown[3]);
+    assert!(shown[3].contains("resolved by bob"));
+    assert!(shown[0].starts_with(" 2 UNANSWERED"));
+    press(&mut state, "j");
+    assert_eq!(state.board.order().len(), 3);
+    assert_eq!(state.board.selected(), Some(IncidentId(40)));
+    let late = incident(42, 14, "Disk full on db-3", &json!({}));
+    state.apply(Live::Rest { incidents: vec![late], more: false });
+    state.arrange();
+    assert_eq!(state.board.order().len(), 3, "a late page brings nothing back");
+}
+
+#[test]
+fn the_status_line_tells_the_truth() {
+    let mut state = dashboard(night());
+    state.apply(Live::Lost {
+        why: "no sign of life".into(),
+        attempt: 1,
+        next_in: Duration::from_secs(4),
+        silent: Duration::from_secs(45),
+    });
+    let buffer = drawn(&mut state, 120, 30, true);
+    let shown = lines(&buffer);
+    assert!(
+        shown[0].ends_with("STALE, as of 03:13:22. Reconnecting: try 1 in 4 s"),
+        "{}",
+        shown[0]
+    );
+    assert!(shown[0].starts_with(" 3 UNANSWERED"), "what was known stays");
+    assert!((0..120).all(|x| buffer[(x, 0)].modifier.contains(Modifier::REVERSED)));
+    assert_eq!(state.title(), "(?) incidentd");
+    state.tick(now() + SignedDuration::from_secs(70), Duration::from_secs(1_070));
+    let shown = screen(&mut state, 58, 20);
+    assert!(shown[0].contains("as of 03:13:22, try 1 now"), "{}", shown[0]);
+    assert!(shown[1].contains("3m"), "ages run on");
+    let alice = serde_json::from_value(person(1, "alice")).expect("a user");
+    state.apply(Live::Connected { user: Some(alice), now: now() });
+    state.apply(event(101, "created", incident(60, 0, "Meanwhile", &json!({})), &json!({})));
+    state.apply(event(102, "created", incident(61, 0, "Also", &json!({})), &json!({})));
+    state.apply(Live::CaughtUp { changes: 2 });
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[28].contains("Live again. 2 changes."));
+    assert!(shown[0].contains("5 UNANSWERED") && shown[0].contains("live"));
+    assert_eq!(state.title(), "(5) incidentd");
+}
+
+#[test]
+fn the_bell_rings_for_what_is_new_and_not_too_often() {
+    let mut state = dashboard(night());
+    assert_eq!(bells(&mut state), 0, "none for the snapshot");
+    let fresh = |seq| event(seq, "created", incident(seq, 0, "New", &json!({})), &json!({}));
+    state.apply(fresh(101));
+    assert_eq!(bells(&mut state), 1);
+    state.apply(fresh(102));
+    state.apply(fresh(103));
+    assert_eq!(bells(&mut state), 0, "one in five seconds");
+    state.tick(now(), Duration::from_secs(1_006));
+    assert_eq!(bells(&mut state), 1, "and one for those that came meanwhile");
+    let lost =
+        Live::Lost { why: "x".into(), attempt: 1, next_in: Duration::ZERO, silent: Duration::ZERO };
+    state.apply(lost);
+    state.apply(Live::Connected { user: None, now: now() });
+    state.apply(fresh(104));
+    state.apply(fresh(105));
+    state.tick(now(), Duration::from_mins(17));
+    assert_eq!(bells(&mut state), 0);
+    state.apply(Live::CaughtUp { changes: 2 });
+    state.tick(now(), Duration::from_secs(1_021));
+    assert_eq!(bells(&mut state), 1, "one after a catch-up");
+    state.tick(now(), Duration::from_secs(1_040));
+    let mine = json!({"actor": {"kind": "user", "id": 1, "name": "alice"}});
+    let mut state = dashboard(night());
+    state.apply(event(106, "created", incident(106, 0, "By hand", &json!({})), &mine));
+    assert_eq!(bells(&mut state), 0, "not for what I did");
+}
+
+#[test]
+fn more_than_one_asks_with_its_count() {
+    let mut state = dashboard(night());
+    press(&mut state, "  a");
+    assert!(acts(&mut state).is_empty());
+    assert!(screen(&mut state, 120, 30)[28].contains("Acknowledge 2 incidents? [y/N]"));
+    press(&mut state, "n");
+    assert!(acts(&mut state).is_empty());
+    press(&mut state, "ay");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42), IncidentId(57)]);
+    press(&mut state, "⎋⎋a");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(40)], "esc lets go of the selection");
+}
+
+#[test]
+fn a_prompt_is_about_what_it_was_opened_for() {
+    let mut state = dashboard(night());
+    press(&mut state, "jrit is");
+    let worse = incident(99, 90, "Worse", &json!({"untold": true}));
+    state.apply(event(101, "created", worse, &json!({})));
+    assert!(screen(&mut state, 120, 30)[28].contains("Resolve 42, note (may be empty): it is"));
+    press(&mut state, " over⏎");
+    let [asked] = &acts(&mut state)[..] else { panic!("one act") };
+    assert_eq!(asked.ids, [IncidentId(42)]);
+    assert!(
+        matches!(&asked.actions[0], Action::Resolve { note: Some(note), .. } if note == "it is over")
+    );
+    press(&mut state, "r⎋s1h⏎");
+    let [asked] = &acts(&mut state)[..] else { panic!("one act") };
+    assert!(matches!(&asked.actions[0], Action::Snooze { span: Some(_), .. }));
+    press(&mut state, ":frobnicate⏎");
+    assert!(screen(&mut state, 120, 30)[28].contains("`frobnicate` is no command."));
+    state.paste("aaaa\nq");
+    assert!(state.take_effects().is_empty(), "what is pasted is no key");
+}
+
+#[test]
+fn the_filter_narrows_while_it_is_typed() {
+    let mut state = dashboard(night());
+    press(&mut state, "/db");
+    assert_eq!(state.board.order().len(), 2);
+    press(&mut state, "-3⏎");
+    assert_eq!(state.board.order(), [IncidentId(42)]);
+    assert_eq!(state.board.selected(), Some(IncidentId(42)));
+    assert!(screen(&mut state, 120, 30)[0].contains("/db-3 (1)"));
+    press(&mut state, "/zzz⏎");
+    assert!(screen(&mut state, 120, 30)[3].contains("Nothing matches `db-3zzz`."));
+    press(&mut state, "a");
+    assert!(acts(&mut state).is_empty(), "nothing is seen, nothing is hit");
+    press(&mut state, "⎋⎋");
+    assert_eq!(state.board.order().len(), 4);
+}
+
+#[test]
+fn failures_say_what_to_do_and_readonly_does_nothing() {
+    let mut state = dashboard(night());
+    press(&mut state, "a");
+    let asked = acts(&mut state).remove(0);
+    let error = Error::new(Kind::Unreachable, "x");
+    state.report(Report::Acted(Box::new(asked), vec![(IncidentId(57), Err(error))]));
+    assert!(screen(&mut state, 120, 30)[28].contains("No answer for 57. Trying again is safe."));
+    state.settings.readonly = true;
+    for keys in ["a", "r", "s", "n", "m", "u"] {
+        press(&mut state, keys);
+        assert!(state.prompt.is_none() && acts(&mut state).is_empty(), "{keys}");
+    }
+    assert!(!screen(&mut state, 120, 30)[29].contains("resolve"));
+}
+
+#[test]
+fn an_incident_shows_what_happened_and_grows() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let asked = state.take_effects();
+    assert!(asked.iter().any(|effect| matches!(effect, Effect::Timeline(IncidentId(42)))));
+    let Live::Event(opened) = event(42, "created", night().remove(2), &json!({})) else { panic!() };
+    state.report(Report::Timeline(IncidentId(42), Ok(vec![opened.event.expect("known")])));
+    let note = json!({"note": {"id": 101, "body": "Friday's snapshots can go", "at": now(),
+        "author": {"kind": "user", "id": 2, "name": "bob"}},
+        "actor": {"kind": "user", "id": 2, "name": "bob"}});
+    state.apply(event(101, "note_added", night().remove(2), &note));
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].starts_with(" HIGH  42  Disk full on db-3"), "{}", shown[0]);
+    assert!(shown[1].starts_with(" Unanswered 14m. alice, bob in 1:12."), "{}", shown[1]);
+    assert!(shown[1].ends_with("checkout  payments  critical"), "{}", shown[1]);
+    assert_eq!(shown[2].split_whitespace().next(), Some("TIMELINE"));
+    assert!(shown[3].starts_with(" 03:14:07  opened by prometheus"), "{}", shown[3]);
+    assert!(shown[4].starts_with(" 03:14:07  bob: Friday's snapshots can go"), "{}", shown[4]);
+    let narrow = screen(&mut state, 80, 24);
+    assert_eq!(narrow[2], " TIMELINE");
+    press(&mut state, "⇥");
+    assert!(screen(&mut state, 80, 24)[2].starts_with(" ALERTS"));
+    press(&mut state, "a");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
+    press(&mut state, "?⎋⎋");
+    assert!(screen(&mut state, 120, 30)[2].contains("UNTOLD"));
+}
+
+#[test]
+fn hostile_text_is_text_and_columns_stay_straight() {
+    let hostile =
+        "a\u{1b}]52;c;eHg=\u{7}\u{9b}2J\u{202e}x\u{200d}\u{200b}日本語🔥\u{fe0f}e\u{301}z";
+    let more = json!({"description": hostile, "labels": {"host": hostile}, "dedupKey": hostile,
+        "assignees": [person(1, hostile)], "service": {"id": 1, "slug": hostile, "name": hostile},
+        "links": [{"href": "http://x", "text": hostile}]});
+    let mut state =
+        dashboard(vec![incident(1, 3, hostile, &more), incident(2, 2, "plain", &json!({}))]);
+    for keys in ["", "⏎", "⇥"] {
+        press(&mut state, keys);
+        for (columns, rows) in [(120, 30), (80, 24), (58, 20), (20, 5)] {
+            let buffer = drawn(&mut state, columns, rows, true);
+            for cell in &buffer.content {
+                let raw = cell.symbol().chars().find(|c| crate::domain::text::is_hostile(*c));
+                assert_eq!(raw, None, "{:?}", cell.symbol());
+            }
+        }
+    }
+    press(&mut state, "⎋");
+    let shown = screen(&mut state, 120, 30);
+    let alerts = |line: &str| unicode_width::UnicodeWidthStr::width(line.trim_end());
+    assert_eq!(alerts(&shown[2]), alerts(&shown[3]), "{}\n{}", shown[2], shown[3]);
+}
+
+#[test]
+fn without_colour_nothing_is_coloured_and_everything_is_said() {
+    let mut state = dashboard(night());
+    for keys in ["", "⏎", "?"] {
+        press(&mut state, keys);
+        let buffer = drawn(&mut state, 120, 30, false);
+        assert!(
+            buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
+        );
+    }
+    press(&mut state, "⎋⎋");
+    let coloured = screen(&mut state, 120, 30);
+    assert_eq!(coloured, lines(&drawn(&mut state, 120, 30, false)));
+    let buffer = drawn(&mut state, 120, 30, true);
+    assert!(
+        buffer.content.iter().all(|cell| !matches!(cell.fg, Color::Rgb(..) | Color::Indexed(_)))
+    );
+}
+
+#[test]
+fn calm_is_proved() {
+    let mut state = dashboard(Vec::new());
+    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHearing)));
+    let last = Some((now() - SignedDuration::from_secs(12), "prometheus".into()));
+    state.report(Report::Hearing(Some(super::state::Hearing { integrations: 1, last })));
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[0].starts_with(" All calm"), "{}", shown[0]);
+    assert_eq!(shown[2], "  All calm. Last alert 12s ago, from prometheus.");
+    state.report(Report::Hearing(Some(super::state::Hearing { integrations: 1, last: None })));
+    assert!(screen(&mut state, 80, 24)[2].contains("No alert has ever arrived. Connect a sender."));
+}

@@ -1,0 +1,236 @@
+//! The list: does it need me, since when, what, where, who has it or is next.
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::look::{CURSOR, Look, MUTED, STRONG};
+use super::put;
+use super::text::{age, countdown, fit, fit_right, moment};
+use crate::domain::words::Standing;
+use crate::domain::{Incident, Status};
+use crate::tui::layout::{is_narrow, is_wide, list_top};
+use crate::tui::state::{Link, State};
+
+const STATUS: usize = 8;
+const AGE: usize = 4;
+const ID: usize = 6;
+const SERVICE: usize = 12;
+const WHO: usize = 22;
+/// Where there is less room.
+const WHO_SHORT: usize = 16;
+const ALERTS: usize = 6;
+
+pub fn draw(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
+    header(state, look, area, buffer);
+    let top = list_top(area.width);
+    let columns = Columns::of(area.width);
+    if top == 2 {
+        put(buffer, area, 0, 1, &columns.heading(), MUTED);
+    }
+    let board = &state.board;
+    if board.order().is_empty() {
+        for (y, line) in (top + 1..).zip(empty(state)) {
+            put(buffer, area, 2, y, &line, Style::new());
+        }
+        return;
+    }
+    for (y, id) in (top..area.height).zip(board.order().iter().skip(board.top)) {
+        let Some(row) = board.row(*id) else { continue };
+        let selected = board.selected() == Some(*id);
+        let marked = board.marked.contains(id);
+        columns.row(state, look, row.pending, (selected, marked), &row.incident, y, area, buffer);
+    }
+}
+
+/// How much needs me, whose it is, what it is narrowed to.
+fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
+    let counts = state.board.counts();
+    let mut x = 1;
+    if !state.loaded && counts.open == 0 {
+        return;
+    }
+    if counts.unanswered > 0 {
+        let style = if counts.unanswered > counts.low { look.fire() } else { STRONG };
+        x = put(buffer, area, x, 0, &format!("{} UNANSWERED", counts.unanswered), style);
+    } else {
+        x = put(buffer, area, x, 0, "All calm", STRONG);
+    }
+    for (count, word) in [(counts.low, "low"), (counts.acked, "acked")] {
+        if count > 0 {
+            x = put(buffer, area, x + 2, 0, &format!("{count} {word}"), Style::new());
+        }
+    }
+    if !state.board.marked.is_empty() {
+        let text = format!("{} selected", state.board.marked.len());
+        x = put(buffer, area, x + 2, 0, &text, STRONG);
+    }
+    let filter = state.board.filter();
+    if !filter.is_empty() {
+        let text = format!("/{} ({})", filter.text(), state.board.order().len());
+        x = put(buffer, area, x + 2, 0, &text, STRONG);
+    }
+    if is_narrow(area.width) {
+        return;
+    }
+    x += 4;
+    let teams = state.board.teams();
+    for team in &teams {
+        let active = teams.len() > 1 && state.board.team() == Some(team);
+        let (text, style) =
+            if active { (format!("[{team}]"), STRONG) } else { (team.clone(), MUTED) };
+        x = put(buffer, area, x + 1, 0, &text, style);
+    }
+}
+
+/// What an empty list says: proof that we hear, or the next step.
+fn empty(state: &State) -> Vec<String> {
+    let filter = state.board.filter();
+    let now = state.now();
+    if !filter.is_empty() && state.board.counts().open > 0 {
+        return vec![format!("Nothing matches `{}`. esc clears the filter.", filter.text())];
+    }
+    if !state.loaded {
+        return match &state.link {
+            Link::Lost { why, .. } => vec![format!("Not connected: {why}.")],
+            _ => Vec::new(),
+        };
+    }
+    let proof = match &state.heard {
+        Some(hearing) => match &hearing.last {
+            Some((at, from)) => format!("Last alert {} ago, from {from}.", age(*at, now)),
+            None if hearing.integrations == 0 => {
+                "There is no integration yet: incidentd integration add.".into()
+            }
+            None => "No alert has ever arrived. Connect a sender.".into(),
+        },
+        None => String::new(),
+    };
+    vec![format!("All calm. {proof}")]
+}
+
+/// What fits into a width.
+struct Columns {
+    id: bool,
+    who: usize,
+    all: bool,
+    title: usize,
+}
+
+impl Columns {
+    fn of(width: u16) -> Self {
+        let all = is_wide(width);
+        let id = !is_narrow(width);
+        let who = if all {
+            WHO
+        } else if id {
+            WHO_SHORT
+        } else {
+            0
+        };
+        let mut taken = 2 + STATUS + AGE + 2 + 1;
+        taken += if id { ID + 2 + who } else { 0 };
+        taken += if all { 2 + SERVICE + 1 + ALERTS } else { 0 };
+        Self { id, who, all, title: usize::from(width).saturating_sub(taken) }
+    }
+
+    fn heading(&self) -> String {
+        format!(
+            "  {}{}{}  {}  {} {}{}",
+            fit("STATUS", STATUS),
+            fit_right("AGE", AGE),
+            fit_right("ID", ID),
+            fit("TITLE", self.title),
+            fit("SERVICE", SERVICE),
+            fit("WHO/NEXT", self.who),
+            fit_right("ALERTS", ALERTS),
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row of one table")]
+    fn row(
+        &self,
+        state: &State,
+        look: Look,
+        pending: bool,
+        (selected, marked): (bool, bool),
+        incident: &Incident,
+        y: u16,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let standing = Standing::of(incident);
+        let row = if selected { CURSOR } else { Style::new() };
+        let sign = match (selected, marked) {
+            (true, true) => ">*",
+            (true, false) => "> ",
+            (false, true) => "* ",
+            (false, false) => "  ",
+        };
+        let mut x = put(buffer, area, 0, y, sign, row);
+        let word = if pending { format!("{}…", standing.word()) } else { standing.word().into() };
+        let mut badge = look.badge(standing);
+        if selected && !look.colour {
+            // Reversed in a reversed row would not be seen.
+            badge = badge.remove_modifier(Modifier::REVERSED).patch(row);
+        } else if selected && badge.bg.is_none() {
+            badge = badge.patch(row);
+        }
+        x = put(buffer, area, x, y, &word, badge);
+        let rest = fit("", usize::from((2 + 8u16).saturating_sub(x)));
+        x = put(buffer, area, x, y, &rest, row);
+        let now = state.now();
+        let mut text = fit_right(&age(incident.created_at, now), AGE);
+        if self.id {
+            text.push_str(&fit_right(&incident.id.to_string(), ID));
+        }
+        text.push_str("  ");
+        text.push_str(&fit(&incident.title, self.title));
+        if self.all {
+            let service = incident.service.as_ref().map_or("", |service| service.slug.as_str());
+            text.push_str("  ");
+            text.push_str(&fit(service, SERVICE));
+            text.push(' ');
+            text.push_str(&fit(&who(state, incident), self.who));
+            text.push_str(&fit_right(&incident.alert_count.to_string(), ALERTS));
+        } else if self.id {
+            text.push_str("  ");
+            text.push_str(&fit(&who(state, incident), self.who));
+        }
+        text.push(' ');
+        put(buffer, area, x, y, &text, row);
+    }
+}
+
+/// Who has it until when, or who is told next.
+pub fn who(state: &State, incident: &Incident) -> String {
+    let (now, zone) = (state.now(), &state.settings.zone);
+    let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
+    let names = names.join(", ");
+    let until = |at: Option<jiff::Timestamp>| {
+        at.map_or_else(String::new, |at| format!(" until {}", moment(at, now, zone, false)))
+    };
+    match incident.status {
+        Status::Resolved => match &incident.resolved_by {
+            Some(by) => format!("resolved by {}", by.name),
+            None => "resolved".into(),
+        },
+        Status::Acknowledged => {
+            let by = incident.acknowledged_by.as_ref().map_or("", |by| by.name.as_str());
+            let names = if names.is_empty() { by } else { names.as_str() };
+            format!("{names}{}", until(incident.snoozed_until.or(incident.acknowledged_until)))
+        }
+        Status::Triggered if incident.untold => "nobody was told".into(),
+        Status::Triggered => {
+            let escalation = &incident.escalation;
+            let next = match (escalation.next_at, escalation.next_targets.first()) {
+                (Some(at), Some(target)) => format!("{target} in {}", countdown(at, now)),
+                _ => String::new(),
+            };
+            match (names.is_empty(), next.is_empty()) {
+                (true, _) => next,
+                (false, true) => names,
+                (false, false) => format!("{names}, {next}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The screen, drawn from the state: a status line that is always true, the page, and two rows
+//! at the bottom, message and keys.
+mod detail;
+mod help;
+mod list;
+pub mod look;
+pub mod text;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
+
+use super::keys::{TABLE, Wish};
+use super::layout::{BOTTOM, is_narrow};
+use super::prompt::Prompt;
+use super::state::{Link, Page, State, Tone};
+use look::{Look, MUTED, STRONG};
+use text::{clean, cut, moment};
+
+/// Smaller ones say so.
+const SMALLEST: (u16, u16) = (20, 5);
+
+/// Draws all of it.
+pub fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let buffer = frame.buffer_mut();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        put(buffer, area, 0, 0, "too small", Style::new());
+        return;
+    }
+    let body = Rect { height: area.height - BOTTOM, ..area };
+    match &state.page {
+        Page::List => list::draw(state, look, body, buffer),
+        Page::Incident(detail) => detail::draw(state, detail, look, body, buffer),
+        Page::Help { top, .. } => help::draw(*top, body, buffer),
+    }
+    status(state, look, area, buffer);
+    keys(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
+    let bottom = Rect { y: area.bottom() - BOTTOM, height: 1, ..area };
+    if let Some(cursor) = message(state, look, bottom, buffer) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Writes clean text at a column of `area`, cut where it ends; returns the column after it.
+fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+    if y >= area.height || x >= area.width {
+        return x;
+    }
+    let room = usize::from(area.width - x);
+    let text = cut(&clean(text), room);
+    let (end, _) = buffer.set_stringn(area.x + x, area.y + y, &text, room, style);
+    end - area.x
+}
+
+/// The right end of the first row: the connection and the time; when it is lost, row 1 inverts.
+fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
+    let now = state.now();
+    let zone = &state.settings.zone;
+    let narrow = is_narrow(area.width);
+    let (text, style) = match &state.link {
+        Link::Live => (format!("live  {}", moment(now, now, zone, true)), look.live()),
+        Link::CatchingUp => ("catching up".to_owned(), STRONG),
+        Link::Connecting => ("connecting".to_owned(), STRONG),
+        Link::Lost { as_of, attempt, again_at, .. } => {
+            let left = again_at.saturating_sub(state.boot()).as_secs();
+            let next = if left == 0 { "now".into() } else { format!("in {left} s") };
+            let stale = as_of.map(|at| moment(at, now, zone, true));
+            let text = match stale {
+                Some(at) if narrow => format!("as of {at}, try {attempt} {next}"),
+                Some(at) => format!("STALE, as of {at}. Reconnecting: try {attempt} {next}"),
+                None => format!("not connected, try {attempt} {next}"),
+            };
+            (text, STRONG)
+        }
+    };
+    let width = u16::try_from(text.width()).unwrap_or(area.width).min(area.width - 1);
+    let x = area.width - width - 1;
+    // What stands there gives way: the truth about the connection comes first.
+    put(buffer, area, x.saturating_sub(2), 0, "  ", Style::new());
+    put(buffer, area, x, 0, &text, style);
+    put(buffer, area, area.width - 1, 0, " ", Style::new());
+    if matches!(state.link, Link::Lost { .. }) {
+        let row = Rect { height: 1, ..area };
+        buffer.set_style(row, Style::reset().add_modifier(Modifier::REVERSED));
+    }
+}
+
+/// The row above the keys: a prompt, else what happened. Returns where the cursor is.
+fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(prompt) = &state.prompt {
+        let label = prompt.label();
+        // A long question leaves room for the answer.
+        let room = usize::from(area.width).saturating_sub(2 + usize::from(area.width / 3));
+        let x = put(buffer, area, 1, 0, &cut(&clean(&label), room), STRONG);
+        let line = prompt.line()?;
+        let width = usize::from(area.width - x).saturating_sub(2).max(1);
+        let scroll = line.visual_scroll(width);
+        let seen = from_column(&clean(line.value()), scroll);
+        put(buffer, area, x, 0, &seen, Style::new());
+        let at = line.visual_cursor().saturating_sub(scroll).min(width);
+        let at = x.saturating_add(u16::try_from(at).unwrap_or(0));
+        return Some(Position::new(area.x + at.min(area.width - 1), area.y));
+    }
+    match (&state.message, &state.link) {
+        (Some(message), _) => {
+            let style = match message.tone {
+                Tone::Plain => Style::new(),
+                Tone::Good => look.live(),
+                Tone::Bad => look.bad(),
+            };
+            put(buffer, area, 1, 0, &message.text, style);
+        }
+        (None, Link::Lost { why, .. }) => {
+            put(
+                buffer,
+                area,
+                1,
+                0,
+                &format!("Connection lost: {why}. Keys still try."),
+                look.bad(),
+            );
+        }
+        _ => {}
+    }
+    None
+}
+
+/// What is left of a text from a column on.
+fn from_column(text: &str, column: usize) -> String {
+    let mut passed = String::new();
+    let mut rest = text.chars();
+    while passed.width() < column {
+        match rest.next() {
+            Some(c) => passed.push(c),
+            None => break,
+        }
+    }
+    rest.collect()
+}
+
+/// The help line: as many keys as fit; help and the way out always, at the right end.
+fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
+    match &state.prompt {
+        Some(Prompt::Confirm { .. }) => {
+            put(buffer, area, 1, 0, "y yes  n no", MUTED);
+            return;
+        }
+        Some(_) => {
+            put(buffer, area, 1, 0, "enter go on  esc leave it", MUTED);
+            return;
+        }
+        None => {}
+    }
+    let end = match state.page {
+        Page::List => "? help  q quit",
+        Page::Incident(_) => "? help  esc back",
+        Page::Help { .. } => "esc back",
+    };
+    let x = area.width.saturating_sub(u16::try_from(end.width()).unwrap_or(0) + 1);
+    let mut at = 1;
+    let shown = TABLE.iter().filter(|binding| !(binding.acts && state.settings.readonly));
+    for binding in shown.filter(|binding| !matches!(binding.wish, Wish::Quit | Wish::Help)) {
+        let Some(word) = binding.word else { continue };
+        let width = u16::try_from(binding.shown.width() + 1 + word.width()).unwrap_or(0);
+        if at + width + 2 > x {
+            break;
+        }
+        at = put(buffer, area, at, 0, binding.shown, STRONG);
+        at = put(buffer, area, at, 0, &format!(" {word}  "), MUTED);
+    }
+    put(buffer, area, x, 0, end, MUTED);
+}
