@@ -214,7 +214,7 @@ fn the_list_is_sorted_by_need_and_loses_columns_not_sense() {
     let middle = screen(&mut state, 80, 24);
     assert_eq!(
         middle[2],
-        "> HIGH     14m    42  Disk full on db-3                        alice, bob in 1:…"
+        "> HIGH     14m    42  Disk full on db-3                        bob in 1:12"
     );
     let narrow = screen(&mut state, 58, 20);
     assert_eq!(narrow[0], " 3 UNANSWERED  1 low  1 acked              live  03:14:07");

@@ -55,7 +55,7 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
 fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     let now = state.now();
     let zone = &state.settings.zone;
-    let who = who(state, incident);
+    let who = who(state, incident, false);
     let left = match incident.status {
         Status::Triggered => {
             let who = if who.is_empty() { String::new() } else { format!(" {who}.") };

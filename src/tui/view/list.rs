@@ -190,19 +190,19 @@ impl Columns {
             text.push_str("  ");
             text.push_str(&fit(service, SERVICE));
             text.push(' ');
-            text.push_str(&fit(&who(state, incident), self.who));
+            text.push_str(&fit(&who(state, incident, false), self.who));
             text.push_str(&fit_right(&incident.alert_count.to_string(), ALERTS));
         } else if self.id {
             text.push_str("  ");
-            text.push_str(&fit(&who(state, incident), self.who));
+            text.push_str(&fit(&who(state, incident, true), self.who));
         }
         text.push(' ');
         put(buffer, area, x, y, &text, row);
     }
 }
 
-/// Who has it until when, or who is told next.
-pub fn who(state: &State, incident: &Incident) -> String {
+/// Who has it until when, or who is told next; `brief`: not who was told already.
+pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     let (now, zone) = (state.now(), &state.settings.zone);
     let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
     let names = names.join(", ");
@@ -228,6 +228,7 @@ pub fn who(state: &State, incident: &Incident) -> String {
             };
             match (names.is_empty(), next.is_empty()) {
                 (true, _) => next,
+                (false, false) if brief => next,
                 (false, true) => names,
                 (false, false) => format!("{names}, {next}"),
             }
