@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::schedules::Rotation;
 use super::{Access, Method, Nothing, Route};
 use crate::domain::service::UrgencyRule;
 use crate::domain::{Role, Span};
@@ -44,9 +45,8 @@ pub struct Document {
     pub services: Vec<Service>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub integrations: Vec<Integration>,
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub schedules: Later,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<Schedule>,
     #[serde(skip_serializing)]
     #[schemars(skip)]
     pub escalation_policies: Later,
@@ -150,6 +150,25 @@ impl std::fmt::Debug for Integration {
     }
 }
 
+/// Who is on call when. Those who stand in are no part of the file: they stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AppliedSchedule")]
+pub struct Schedule {
+    pub slug: String,
+    /// The slug that it had before: those who stand in stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// The team whose schedule it is; it does not change.
+    pub team: String,
+    /// Such as `Europe/Paris`; for a new schedule left out: `UTC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// All count: together they are a union.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotations: Option<Vec<Rotation>>,
+}
+
 /// A secret, or where the command line finds it; a server is only sent the text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, { env = \"NAME\" } or { file = \"PATH\" }")]
@@ -180,8 +199,8 @@ pub struct Later;
 impl<'de> Deserialize<'de> for Later {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(serde::de::Error::custom(
-            "this version does not know it yet; it knows users, teams with members, services and \
-             integrations. Leave it out until then",
+            "this version does not know it yet; it knows users, teams with members, services, \
+             integrations and schedules. Leave it out until then",
         ))
     }
 }
@@ -201,7 +220,7 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub action: DifferenceAction,
-    /// `user`, `team`, `service` or `integration`.
+    /// `user`, `team`, `service`, `integration` or `schedule`.
     pub kind: String,
     pub name: String,
     pub fields: Vec<FieldChange>,
@@ -213,7 +232,7 @@ pub enum DifferenceAction {
     /// Made, or brought back.
     Add,
     Change,
-    /// A user is disabled, a team or service archived, an integration removed.
+    /// A user is disabled, a team or service archived, an integration or schedule removed.
     Remove,
 }
 

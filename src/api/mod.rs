@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod incidents;
 pub mod live;
 pub mod openapi;
+pub mod schedules;
 mod senders;
 pub mod services;
 pub mod sessions;
@@ -19,7 +20,7 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{IncidentId, IntegrationId, SessionId, TokenId};
+use crate::domain::{IncidentId, IntegrationId, OverrideId, SessionId, TokenId};
 use crate::error::{Error, FieldError, Kind};
 
 /// What all paths begin with.
@@ -137,6 +138,19 @@ impl Segments for (String, String) {
     fn read(values: &[&str]) -> Option<Self> {
         match values {
             [a, b] => Some(((*a).to_owned(), (*b).to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl Segments for (String, OverrideId) {
+    const KINDS: &'static [&'static str] = &["string", "integer"];
+    fn write(&self) -> Vec<String> {
+        vec![self.0.clone(), self.1.to_string()]
+    }
+    fn read(values: &[&str]) -> Option<Self> {
+        match values {
+            [a, b] => Some(((*a).to_owned(), b.parse().ok()?)),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@ use std::fmt::Display;
 
 use crate::api::configuration::FieldChange;
 use crate::domain::event::Record;
-use crate::domain::{Actor, text};
+use crate::domain::{Actor, Seq, text};
 use crate::error::Result;
 use crate::store::Write;
 
@@ -48,13 +48,18 @@ pub(super) struct Thing<'a> {
 
 impl Thing<'_> {
     pub(super) fn log(&self, w: &mut Write<'_>, change: &str, actor: &Actor) -> Result<()> {
+        self.record(w, change, actor).map(|_| ())
+    }
+
+    /// As `log`; says by which row.
+    pub(super) fn record(&self, w: &mut Write<'_>, change: &str, actor: &Actor) -> Result<Seq> {
         let record = Record::Config {
             what: self.what.into(),
             id: self.id,
             name: self.name.into(),
             change: text::cut(change, MAX_CHANGE),
         };
-        w.record(&record, actor).map(|_| ())
+        w.record(&record, actor)
     }
 
     /// Logs fields that changed, if any did.

@@ -212,7 +212,7 @@ fn matchers(given: &[String]) -> Result<Vec<Matcher>> {
 }
 
 /// `me` or a name.
-fn named(caller: &Caller, name: &str) -> Result<String> {
+pub(super) fn named(caller: &Caller, name: &str) -> Result<String> {
     match (name, caller.user()) {
         ("me", Some(user)) => Ok(user.username.clone()),
         ("me", None) => Err(Error::invalid("to", "`me` is nobody here; name a user")),
@@ -244,7 +244,7 @@ pub(super) fn assignable(
 }
 
 /// Platform admins know everybody, others themselves and those of their teams.
-fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
+pub(super) fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool> {
     let Some(me) = caller.user().filter(|_| !caller.is_platform_admin()) else {
         return Ok(true);
     };

@@ -233,6 +233,13 @@ pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor)
         let why = format!("Team `{}` still has services: {}.", team.slug, services.join(", "));
         return Err(Error::refused(why).hint("Remove them first: incidentd service remove …"));
     }
+    let mut schedules = w.schedules()?;
+    schedules.retain(|schedule| schedule.team.id == team.id);
+    if !schedules.is_empty() {
+        let slugs: Vec<String> = schedules.into_iter().map(|schedule| schedule.slug).collect();
+        let why = format!("Team `{}` still has schedules: {}.", team.slug, slugs.join(", "));
+        return Err(Error::refused(why).hint("Remove them first: incidentd schedule remove …"));
+    }
     refuse_open(&format!("Team `{}`", team.slug), &w.some_open_of_team(team.id)?)?;
     w.archive_team(team.id)?;
     thing(team.id, &team.slug).log(w, "archived", actor)

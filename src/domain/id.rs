@@ -29,7 +29,7 @@ macro_rules! ids {
 }
 
 ids! {
-    AlertId, IncidentId, IntegrationId, OverrideId, ServiceId, SessionId, TeamId, TokenId, UserId,
+    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, ServiceId, SessionId, TeamId, TokenId, UserId,
     /// Place in the log: strictly rising, never reused.
     Seq,
 }

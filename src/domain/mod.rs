@@ -22,8 +22,8 @@ pub use action::Action;
 pub use alert::{Alert, Key, Labels, Link, Severity, Signal, Urgency};
 pub use event::{Actor, Change, Event, ResolveReason, Update, UpdateReason};
 pub use id::{
-    AlertId, IncidentId, IntegrationId, OverrideId, Seq, ServiceId, SessionId, TeamId, TokenId,
-    UserId,
+    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, Seq, ServiceId, SessionId, TeamId,
+    TokenId, UserId,
 };
 pub use incident::{Incident, Status};
 pub use matcher::Matcher;

@@ -16,6 +16,7 @@ pub mod people;
 pub mod proxy;
 pub mod reply;
 pub mod routes;
+mod schedules;
 pub mod server;
 mod stream;
 pub mod tls;

@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
-use super::{Shared, assets, backup, configuration, health, ingest, metrics, people, reply};
+use super::{
+    Shared, assets, backup, configuration, health, ingest, metrics, people, reply, schedules,
+};
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
@@ -85,7 +87,7 @@ pub fn operations() -> Mounted {
             let (items, next) = s.app.audit(&c.caller, c.query, after, limit).await?;
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
-    configuration::operations(people::operations(mounted))
+    schedules::operations(configuration::operations(people::operations(mounted)))
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

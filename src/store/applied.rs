@@ -3,7 +3,7 @@ use jiff::Timestamp;
 
 use super::sql::{Read, Write, exists, ms, taken};
 use super::users::User;
-use crate::domain::{IntegrationId, ServiceId, TeamId, UserId};
+use crate::domain::{IntegrationId, ScheduleId, ServiceId, TeamId, UserId};
 use crate::error::Result;
 
 /// Something of the configuration.
@@ -13,6 +13,7 @@ pub enum Part {
     Team(TeamId),
     Service(ServiceId),
     Integration(IntegrationId),
+    Schedule(ScheduleId),
 }
 
 /// How far an apply answers for it; kept in columns `applied`.
@@ -33,6 +34,7 @@ impl Read<'_> {
             Part::Team(id) => ("select applied from teams where id = ?1", id.0),
             Part::Service(id) => ("select applied from services where id = ?1", id.0),
             Part::Integration(id) => ("select applied from integrations where id = ?1", id.0),
+            Part::Schedule(id) => ("select applied from schedules where id = ?1", id.0),
         };
         let applied = self.one(sql, [id], |row| row.get::<_, i64>(0))?;
         Ok(match applied {
@@ -69,6 +71,7 @@ impl Write<'_> {
             Part::Team(id) => ("update teams set applied = ?2 where id = ?1", id.0),
             Part::Service(id) => ("update services set applied = ?2 where id = ?1", id.0),
             Part::Integration(id) => ("update integrations set applied = ?2 where id = ?1", id.0),
+            Part::Schedule(id) => ("update schedules set applied = ?2 where id = ?1", id.0),
         };
         self.run(sql, (id, applied as i64)).map(|_| ())
     }

@@ -97,6 +97,7 @@ impl Read<'_> {
             "select t.id, t.slug, t.name from teams t where t.id = case ?1
                 when 'team' then ?2
                 when 'service' then (select team_id from services where id = ?2)
+                when 'schedule' then (select team_id from schedules where id = ?2)
                 when 'integration' then (select s.team_id from services s
                     join integrations n on n.service_id = s.id where n.id = ?2)
              end",

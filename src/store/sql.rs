@@ -4,7 +4,8 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
 
 use crate::domain::{
-    AlertId, IncidentId, IntegrationId, Seq, ServiceId, SessionId, TeamId, TokenId, UserId,
+    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, Seq, ServiceId, SessionId, TeamId,
+    TokenId, UserId,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -231,4 +232,7 @@ macro_rules! sql_ids {
         }
     )+};
 }
-sql_ids!(AlertId IncidentId IntegrationId Seq ServiceId SessionId TeamId TokenId UserId);
+sql_ids!(
+    AlertId IncidentId IntegrationId OverrideId ScheduleId Seq ServiceId SessionId TeamId TokenId
+    UserId
+);

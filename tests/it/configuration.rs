@@ -386,7 +386,7 @@ team = "empty"
 #[test]
 fn what_the_contract_keeps_for_later_is_told_so() {
     for document in [
-        "[[schedules]]\nslug = \"a\"",
+        "[[heartbeats]]\nslug = \"a\"",
         "[[escalation_policies]]\nslug = \"a\"",
         "[[users]]\nusername = \"a\"\ncontacts = []",
         "[[services]]\nslug = \"a\"\nteam = \"b\"\nescalation_policy = \"c\"",
@@ -407,6 +407,7 @@ fn random_document(random: &mut Random) -> Document {
     let names = ["ann", "ben", "cleo", "dan"];
     let words = ["", "\"quoted\"", "ünï\u{1F525}", "x'y", "a b # c", "[t]", "= 1", "\\n"];
     let (mut users, mut teams, mut services, mut integrations) = (vec![], vec![], vec![], vec![]);
+    let mut schedules = vec![];
     for name in names {
         if random.below(4) == 0 {
             continue;
@@ -436,6 +437,9 @@ fn random_document(random: &mut Random) -> Document {
             })
             .collect();
         teams.push(json!({"slug": slug, "members": members, "name": some(random, "T".into())}));
+        for schedule in 0..random.below(3) {
+            schedules.push(random_schedule(random, &format!("{slug}-{schedule}"), slug, &users));
+        }
         for service in 0..random.below(3) {
             let service = format!("{slug}-{service}");
             let mut entry = json!({
@@ -456,8 +460,37 @@ fn random_document(random: &mut Random) -> Document {
     }
     let document = json!({
         "users": users, "teams": teams, "services": services, "integrations": integrations,
+        "schedules": schedules,
     });
     serde_json::from_value(document).expect("a document")
+}
+
+fn random_schedule(random: &mut Random, slug: &str, team: &str, users: &[Value]) -> Value {
+    let mut schedule = json!({"slug": slug, "team": team});
+    if random.below(2) == 0 {
+        schedule["time_zone"] = json!(random.pick(&["Europe/Paris", "UTC", "Asia/Kathmandu"]));
+    }
+    let mut rotations = vec![];
+    for name in ["first", "second \u{1F525}"].iter().filter(|_| !users.is_empty()) {
+        let people: Vec<&Value> =
+            (0..=random.below(3)).map(|_| &random.pick(users)["username"]).collect();
+        let mut rotation = json!({
+            "name": name, "participants": people,
+            "every": random.pick(&["12h", "24h", "7d", "1mo", "10 d"]),
+            "handoff": random.pick(&["2026-01-05T09:00", "1999-12-31 23:59"]),
+        });
+        if random.below(2) == 0 {
+            rotation["restrict"] = json!([
+                {"from": "09:00", "to": "24:00"},
+                {"days": ["sat", "mon"], "from": "22:00", "to": "06:00"},
+            ]);
+        }
+        rotations.push(rotation);
+    }
+    if random.below(3) > 0 {
+        schedule["rotations"] = json!(rotations);
+    }
+    schedule
 }
 
 /// Whatever is applied after whatever: its export differs in nothing, survives TOML, and makes
@@ -568,8 +601,8 @@ fn a_wrong_file_is_told_by_line() {
         ("\n[[tems]]\nslug = \"a\"\n", "stdin: line 2, `[[tems]]`: unknown field `tems`"),
         ("[[teams]]\nslug = \"a\"\nslugs = 1\n", "stdin: line 3, `slugs`: unknown field `slugs`"),
         (
-            "[[schedules]]\nslug = \"a\"\n",
-            "line 1, `[[schedules]]`: this version does not know it yet",
+            "[[heartbeats]]\nslug = \"a\"\n",
+            "line 1, `[[heartbeats]]`: this version does not know it yet",
         ),
         (
             "[[services]]\nslug = \"a\"\nteam = \"b\"\nack_timeout = \"soon\"\n",
@@ -592,6 +625,7 @@ fn a_wrong_file_is_told_by_line() {
     let schema: Value = serde_json::from_slice(&schema.stdout).expect("JSON");
     assert!(
         schema["properties"]["teams"].is_object()
-            && schema["properties"].get("schedules").is_none()
+            && schema["properties"]["schedules"].is_object()
+            && schema["properties"].get("heartbeats").is_none()
     );
 }

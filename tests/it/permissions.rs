@@ -72,6 +72,7 @@ mod to {
 fn rows() -> Vec<Row> {
     let mut rows = incidents();
     rows.extend(configuration());
+    rows.extend(schedules());
     rows.extend(people());
     rows.extend(credentials());
     rows
@@ -173,6 +174,67 @@ fn configuration() -> Vec<Row> {
     ]
 }
 
+/// Schedule 1 is payments'; of its overrides bob is in 1.
+fn schedules() -> Vec<Row> {
+    use Method::{Delete, Get, Post, Put};
+    let none = Value::Null;
+    let primary = json!({"slug": "primary", "team": "payments"});
+    let weekly = json!({"rotations": [{"name": "weekly", "every": "1w",
+        "handoff": "2026-01-05T09:00", "participants": ["alice", "bob"]}]});
+    let stranger = json!({"rotations": [{"name": "weekly", "every": "1w",
+        "handoff": "2026-01-05T09:00", "participants": ["dave"]}]});
+    let (start, end) = ("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z");
+    let by = |user: &str| json!({"user": user, "start": start, "end": end});
+    let swap = json!({"user": "alice", "with": "bob", "start": start, "end": end});
+    vec![
+        (Get, "/on-call", "", none.clone(), to::ANY_CALLER),
+        (Get, "/on-call", "?team=payments", none.clone(), to::READERS),
+        (Get, "/on-call", "?schedule=1", none.clone(), to::READERS),
+        (Get, "/schedules", "", none.clone(), to::ANY_CALLER),
+        (Get, "/schedules", "?team=payments", none.clone(), to::READERS),
+        (Post, "/schedules", "", primary, to::but(to::MANAGERS, 409)),
+        (Get, "/schedules/{schedule}", "", none.clone(), to::READERS),
+        (Put, "/schedules/{schedule}", "", weekly.clone(), to::MANAGERS),
+        // Whom the caller does not know is nobody; only the platform's admins know all.
+        (
+            Post,
+            "/schedules/{schedule}/preview",
+            "",
+            stranger,
+            [404, 403, 403, 422, 200, 403, 403, 404, 422],
+        ),
+        (Post, "/schedules/{schedule}/preview", "", weekly, to::MANAGERS),
+        (Get, "/schedules/{schedule}/shifts", "", none.clone(), to::READERS),
+        (Get, "/schedules/{schedule}/overrides", "", none.clone(), to::READERS),
+        // A responder settles what concerns himself.
+        (
+            Post,
+            "/schedules/{schedule}/overrides",
+            "",
+            by("bob"),
+            [404, 403, 200, 200, 200, 403, 403, 404, 200],
+        ),
+        (
+            Post,
+            "/schedules/{schedule}/overrides",
+            "",
+            by("alice"),
+            [404, 403, 403, 200, 200, 403, 200, 404, 200],
+        ),
+        (Post, "/schedules/{schedule}/swap", "", swap, to::RESPONDERS),
+        (Post, "/schedules/{schedule}/take", "", json!({"for": "1h"}), to::RESPONDERS),
+        // Gone after the first.
+        (
+            Delete,
+            "/schedules/{schedule}/overrides/1",
+            "",
+            none.clone(),
+            [404, 403, 200, 404, 404, 403, 404, 404, 404],
+        ),
+        (Delete, "/schedules/{schedule}", "", none, to::but(to::MANAGERS, 409)),
+    ]
+}
+
 fn people() -> Vec<Row> {
     use Method::{Delete, Get, Patch, Post, Put};
     let none = Value::Null;
@@ -253,7 +315,8 @@ impl World {
         let mut server = TestServer::start().await;
         let app = server.server().app.clone();
         let more = "[[users]]\nusername = \"dave\"\n[[users]]\nusername = \"rita\"\n\
-                    [[users]]\nusername = \"gone\"";
+                    [[users]]\nusername = \"gone\"\n\
+                    [[schedules]]\nslug = \"primary\"\nteam = \"payments\"";
         let more = toml::from_str(more).expect("a document");
         app.apply(&Caller::host(), more).await.expect("applied");
         let alert = json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT",
@@ -307,6 +370,7 @@ impl World {
             .replace("{user}", "dave")
             .replace("{team}", "1")
             .replace("{service}", "1")
+            .replace("{schedule}", "1")
             .replace("{session}", &self.session.to_string())
             .replace("{token}", &self.token.to_string())
     }
@@ -359,9 +423,10 @@ async fn everybody_tries_everything() {
                 ));
             }
             let told = said.to_string();
-            let named = ["checkout", "prometheus"].iter().any(|name| told.contains(name))
-                && !query.contains("checkout")
-                && !body.to_string().contains("checkout");
+            let named =
+                ["checkout", "prometheus", "primary"].iter().any(|name| told.contains(name))
+                    && !query.contains("checkout")
+                    && !body.to_string().contains("checkout");
             let may_see = INSIDE.contains(&who) || *name == "token for the team";
             if !may_see && (told.contains("SECRET") || named) {
                 wrong.push(format!("{name}: {method:?} {path} tells: {said}"));
@@ -394,7 +459,7 @@ fn every_operation_has_a_row() {
     let template = |path: &str| {
         let stands_for = |part: &str| match part {
             "bob" | "nobody" | "me" => "{user}".to_owned(),
-            "777" | "{session}" | "{token}" => "{id}".to_owned(),
+            "1" | "777" | "{session}" | "{token}" => "{id}".to_owned(),
             part => part.to_owned(),
         };
         let root = path.split('/').nth(1).unwrap_or_default();
@@ -486,6 +551,15 @@ async fn what_is_hidden_is_not_there(server: &TestServer, who: &str, token: Opti
             "/teams/1/members/bob",
             "/teams/777/members/bob",
             [Value::Null, Value::Null],
+        ),
+        (Method::Get, "/schedules/1", "/schedules/777", [Value::Null, Value::Null]),
+        (Method::Get, "/schedules/1/shifts", "/schedules/777/shifts", [Value::Null, Value::Null]),
+        (Method::Get, "/on-call?schedule=1", "/on-call?schedule=777", [Value::Null, Value::Null]),
+        (
+            Method::Post,
+            "/schedules/1/take",
+            "/schedules/777/take",
+            [json!({"for": "1h"}), json!({"for": "1h"})],
         ),
         (Method::Delete, "/tokens/2", "/tokens/777", [Value::Null, Value::Null]),
         (

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 
 use super::Wrong;
-use crate::api::configuration::{Document, Integration, SecretText, Service, Team, User};
+use crate::api::configuration::{Document, Integration, Schedule, SecretText, Service, Team, User};
 use crate::api::services::ServiceChange;
 use crate::app::changes::check_name;
 use crate::app::integrations::check_key;
@@ -19,6 +19,7 @@ pub(super) fn document(document: &Document) -> Wrong {
     twice(&mut wrong, "services", document.services.iter().map(|service| service.slug.clone()));
     let label = |of: &Integration| format!("{}/{}", of.service, of.name);
     twice(&mut wrong, "integrations", document.integrations.iter().map(label));
+    twice(&mut wrong, "schedules", document.schedules.iter().map(|of| of.slug.clone()));
     for (n, entry) in document.users.iter().enumerate() {
         user(&mut wrong, &format!("users[{n}]"), entry);
     }
@@ -30,6 +31,9 @@ pub(super) fn document(document: &Document) -> Wrong {
     }
     for (n, entry) in document.integrations.iter().enumerate() {
         integration(&mut wrong, &format!("integrations[{n}]"), entry);
+    }
+    for (n, entry) in document.schedules.iter().enumerate() {
+        schedule(&mut wrong, &format!("schedules[{n}]"), entry);
     }
     wrong
 }
@@ -104,6 +108,16 @@ fn integration(wrong: &mut Wrong, at: &str, integration: &Integration) {
             format!("{at}.key"),
             "names where a secret lies; `incidentd apply` resolves that, a server does not",
         ),
+    }
+}
+
+fn schedule(wrong: &mut Wrong, at: &str, schedule: &Schedule) {
+    slug(wrong, at, &schedule.slug);
+    renamed(wrong, at, schedule.renamed_from.as_ref());
+    if check_time_zone(schedule.time_zone.as_deref()).is_err() {
+        let zone = schedule.time_zone.as_deref().unwrap_or_default();
+        wrong
+            .say(format!("{at}.time_zone"), format!("`{zone}` is not a zone such as Europe/Paris"));
     }
 }
 

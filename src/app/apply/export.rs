@@ -1,5 +1,6 @@
 //! The configuration as a document, in one order whatever made it.
-use crate::api::configuration::{Document, Integration, Service, Team, User};
+use crate::api::configuration::{Document, Integration, Schedule, Service, Team, User};
+use crate::app::schedules::by_name;
 use crate::app::{App, Caller};
 use crate::error::Result;
 use crate::store::Read;
@@ -50,11 +51,22 @@ fn document(r: &Read<'_>) -> Result<Document> {
     let integrations = r.integrations()?.into_iter();
     let integrations =
         integrations.map(|of| Integration { service: of.service.slug, name: of.name, key: None });
+    let mut schedules = Vec::new();
+    for row in r.schedules()? {
+        schedules.push(Schedule {
+            rotations: Some(by_name(r, &row.rotations)?),
+            slug: row.slug,
+            team: row.team.slug,
+            time_zone: Some(row.time_zone),
+            ..Schedule::default()
+        });
+    }
     Ok(Document {
         users: users.collect(),
         teams,
         services: services.collect(),
         integrations: integrations.collect(),
+        schedules,
         ..Document::default()
     })
 }

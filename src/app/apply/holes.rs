@@ -1,6 +1,9 @@
 //! What is missing for somebody to be told or to be heard. Said, never refused: a configuration
 //! grows step by step.
+use jiff::Timestamp;
+
 use crate::api::configuration::Document;
+use crate::app::schedules::{AHEAD, rules};
 use crate::domain::Role;
 use crate::error::Result;
 use crate::store::{User, Write};
@@ -38,6 +41,20 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
             let slug = &entry.slug;
             holes.push(format!("Service {slug} has no integration: nothing can send to it."));
         }
+    }
+    for entry in &document.schedules {
+        let Some(row) = w.find_schedule(&entry.slug)? else { continue };
+        let until = w.now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+        let gaps = rules(w, &row, w.now(), until)?.gaps(w.now(), until).items;
+        let Some(first) = gaps.first() else { continue };
+        let more = match gaps.len() {
+            1 => String::new(),
+            n => format!(" and {} times more within four weeks", n - 1),
+        };
+        holes.push(format!(
+            "Schedule {} has nobody on call from {} until {}{more}.",
+            entry.slug, first.start, first.end
+        ));
     }
     Ok(holes)
 }

@@ -4,6 +4,7 @@ mod export;
 mod holes;
 mod prune;
 mod run;
+mod schedules;
 
 use super::{App, Caller};
 use crate::api::configuration::{Applied, ApplyQuery, Document};

@@ -3,20 +3,24 @@
 //! keeps what it refers to.
 use std::collections::HashSet;
 
+use jiff::Timestamp;
+
 use super::Wrong;
 use super::run::Run;
 use crate::api::configuration::{DifferenceAction::Remove, Document};
 use crate::app::integrations::remove_integration;
+use crate::app::schedules::remove_schedule;
 use crate::app::services::archive_service;
 use crate::app::teams::archive_team;
 use crate::app::users::disable;
 use crate::error::{Kind, Result};
-use crate::store::{Applied as By, Part};
+use crate::store::{Applied as By, Part, User};
 
 /// # Errors
 /// `Refused`, naming all that cannot end.
 pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
     let mut refused = Wrong::default();
+    schedules(run, document, &mut refused)?;
     services(run, document, &mut refused)?;
     teams(run, document, &mut refused)?;
     users(run, document, &mut refused)?;
@@ -71,6 +75,34 @@ fn services(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> 
     Ok(())
 }
 
+fn schedules(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named: HashSet<&str> = document.schedules.iter().map(|of| of.slug.as_str()).collect();
+    for schedule in run.w.schedules()? {
+        let made = run.w.applied(Part::Schedule(schedule.id))? == By::Made;
+        if !made || named.contains(schedule.slug.as_str()) {
+            continue;
+        }
+        if kept(refused, remove_schedule(run.w, &schedule, &run.actor))? {
+            run.say(Remove, "schedule", &schedule.slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+/// Schedules that give somebody a turn, or let him stand in, now or later.
+fn turns(run: &Run<'_, '_>, user: &User) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for row in run.w.schedules()? {
+        let stands_in = run.w.overrides(row.id, run.w.now(), Timestamp::MAX)?;
+        if row.rotations.iter().any(|rotation| rotation.participants.contains(&user.id))
+            || stands_in.iter().any(|one| one.user == user.id)
+        {
+            found.push(row.slug);
+        }
+    }
+    Ok(found)
+}
+
 fn teams(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
     let named: HashSet<&str> = document.teams.iter().map(|of| of.slug.as_str()).collect();
     for team in run.w.teams()? {
@@ -110,6 +142,15 @@ fn users(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Res
         if !teams.is_empty() {
             let teams = teams.join(", ");
             let why = format!("User `{name}` still belongs to teams that stay: {teams}.");
+            refused.say("prune", why);
+            continue;
+        }
+        let turns = turns(run, &user)?;
+        if !turns.is_empty() {
+            let why = format!(
+                "User `{name}` still has turns in schedules that stay: {}.",
+                turns.join(", ")
+            );
             refused.say("prune", why);
             continue;
         }

@@ -25,7 +25,7 @@ pub(super) struct Run<'a, 'c> {
     pub caller: &'a Caller,
     pub actor: Actor,
     pub applied: Applied,
-    wrong: Wrong,
+    pub(super) wrong: Wrong,
 }
 
 impl<'a, 'c> Run<'a, 'c> {
@@ -56,6 +56,9 @@ impl<'a, 'c> Run<'a, 'c> {
             let named = document.services.iter().any(|of| of.slug == integration.service);
             self.integration(&format!("integrations[{n}]"), integration, spare, named)?;
         }
+        for (n, schedule) in document.schedules.iter().enumerate() {
+            self.schedule(&format!("schedules[{n}]"), schedule)?;
+        }
         std::mem::take(&mut self.wrong).into_result(Kind::Invalid)?;
         if prune {
             prune::prune(&mut self, document)?;
@@ -74,7 +77,7 @@ impl<'a, 'c> Run<'a, 'c> {
     }
 
     /// The entry that is called `new`, or was called `old`.
-    fn found<T>(
+    pub(super) fn found<T>(
         &mut self,
         at: &str,
         (new, old): (&str, Option<&String>),

@@ -128,6 +128,7 @@ impl JsonSchema for Every {
 // `P` is a user's id, or the name by which a file or a form has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Rotation")]
 pub struct Rotation<P = UserId> {
     pub name: String,
     pub every: Every,

@@ -1,0 +1,65 @@
+//! Makes a schedule as the document says. Those who stand in are agreed by people, and stay.
+use super::run::Run;
+use crate::api::configuration::{DifferenceAction as Action, Schedule};
+use crate::app::schedules::{add_schedule, change_schedule, faults, with_ids};
+use crate::domain::schedule::Rotation;
+use crate::error::Result;
+use crate::store::{Applied as By, Part, ScheduleRow};
+
+impl Run<'_, '_> {
+    pub(super) fn schedule(&mut self, at: &str, entry: &Schedule) -> Result<()> {
+        let team = self.w.find_team(&entry.team)?.filter(|team| team.archived_at.is_none());
+        let Some(team) = team else {
+            let why = format!("there is no team `{}`; add it under [[teams]]", entry.team);
+            self.wrong.say(format!("{at}.team"), why);
+            return Ok(());
+        };
+        let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
+        let errors = self.wrong.0.len();
+        let found = self.found(at, names, |w, slug| w.find_schedule(slug))?;
+        let rotations = self.rotations(at, entry)?;
+        if self.wrong.0.len() > errors {
+            return Ok(());
+        }
+        let Some(old) = found else {
+            let zone = entry.time_zone.as_deref().unwrap_or("UTC");
+            let rotations = rotations.unwrap_or_default();
+            let id = add_schedule(self.w, team.id, &entry.slug, zone, &rotations, &self.actor)?;
+            self.w.set_applied(Part::Schedule(id), By::Made)?;
+            self.say(Action::Add, "schedule", &entry.slug, Vec::new());
+            return Ok(());
+        };
+        if old.team.id != team.id {
+            let why = format!(
+                "schedule `{}` belongs to team `{}`; make a new one",
+                old.slug, old.team.slug
+            );
+            self.wrong.say(format!("{at}.team"), why);
+            return Ok(());
+        }
+        let new = ScheduleRow {
+            slug: entry.slug.clone(),
+            time_zone: entry.time_zone.clone().unwrap_or_else(|| old.time_zone.clone()),
+            rotations: rotations.unwrap_or_else(|| old.rotations.clone()),
+            ..old.clone()
+        };
+        let fields = change_schedule(self.w, &old, &new, &self.actor)?;
+        self.say(Action::Change, "schedule", &entry.slug, fields);
+        Ok(())
+    }
+
+    /// With people's ids; what is wrong is noted.
+    fn rotations(&mut self, at: &str, entry: &Schedule) -> Result<Option<Vec<Rotation>>> {
+        let Some(rotations) = &entry.rotations else { return Ok(None) };
+        let (rotations, nobody) = with_ids(self.w, rotations, |_| Ok(true))?;
+        let found = nobody.is_empty();
+        for wrong in nobody {
+            let why = format!("{}; add him under [[users]]", wrong.message);
+            self.wrong.say(format!("{at}.{}", wrong.field), why);
+        }
+        for wrong in faults(&rotations).unwrap_or_default() {
+            self.wrong.say(format!("{at}.{}", wrong.field), wrong.message);
+        }
+        Ok(Some(rotations).filter(|_| found))
+    }
+}
