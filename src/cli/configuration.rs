@@ -28,7 +28,7 @@ pub struct Apply {
     #[arg(long)]
     check: bool,
     /// Also end what an earlier apply made and the file does not name: users are disabled, teams
-    /// and services archived
+    /// and services archived, schedules removed
     #[arg(long)]
     prune: bool,
     /// Print the JSON Schema of the file, for editors

@@ -16,6 +16,7 @@ mod output;
 mod owner;
 mod people;
 mod prompt;
+mod schedules;
 mod serve;
 mod services;
 mod sessions;
@@ -136,6 +137,10 @@ enum Command {
     Integration(integrations::Integration),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
+    OnCall(schedules::OnCall),
+    /// Look at schedules, and let people stand in
+    #[command(subcommand)]
+    Schedule(schedules::Schedule),
     /// Show who did what to whom and when: incidents, access, configuration
     Audit(audit::Audit),
     /// Print the configuration as such a file, without secrets
@@ -160,6 +165,7 @@ Answer    incidentd list                     what is open
           incidentd resolve 42 --note TEXT   it is over
 Look      incidentd watch                    all of it, live
           incidentd show 42, timeline 42     what happened, who did what
+          incidentd on-call                  who is on call, and until when
           incidentd login, whoami            who I am
 Run       incidentd serve                    start the server
           incidentd user add NAME --admin --password-stdin --data-dir DIR
@@ -233,6 +239,8 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Team(team) => team.run(common).await,
         Command::Service(service) => service.run(common).await,
         Command::Integration(integration) => integration.run(common).await,
+        Command::OnCall(on_call) => on_call.run(common).await,
+        Command::Schedule(schedule) => schedule.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
         Command::Audit(audit) => audit.run(common).await,
         Command::Export(export) => export.run(common).await,

@@ -33,6 +33,7 @@ mod payloads;
 mod permissions;
 mod process;
 mod programs;
+mod schedules;
 mod services;
 mod settings;
 mod slow;

@@ -1,0 +1,296 @@
+//! `incidentd on-call` and `incidentd schedule …`: who is on call, and who stands in.
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+
+use super::connect::connect;
+use super::{Common, Format, output};
+use crate::api::Nothing;
+use crate::api::schedules::{
+    self as api, Back, NewOverride, OnCallQuery, Override, SchedulesQuery, Shifts, SpanQuery, Take,
+};
+use crate::client::{self, Client};
+use crate::domain::{OverrideId, Span};
+use crate::error::Result;
+
+/// Who is on call, in my teams' schedules
+#[derive(Args)]
+pub struct OnCall {
+    /// Only this team's
+    #[arg(long, value_name = "SLUG")]
+    team: Option<String>,
+    /// Only this schedule
+    #[arg(long, value_name = "SLUG")]
+    schedule: Option<String>,
+    /// At another moment: RFC 3339, `2026-12-01T09:00` here, or the next `09:00` here
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
+}
+
+#[derive(Subcommand)]
+pub enum Schedule {
+    /// List the schedules of my teams
+    List {
+        /// Of one team
+        #[arg(long, value_name = "SLUG")]
+        team: Option<String>,
+    },
+    /// Show who is on call when, and when nobody is, by the clocks of the schedule's zone
+    Show {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+        /// How far
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=104))]
+        weeks: u8,
+        /// Since when; left out: now
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Option<Timestamp>,
+    },
+    /// Let somebody stand in, for all who are on call or for one
+    ///
+    /// Of several the one made last counts. Responders settle what concerns themselves, a team's
+    /// admins all.
+    Override {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+        /// Who stands in: a username, or `me`
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// RFC 3339, `2026-12-01T09:00` here, or the next `09:00` here; left out: now
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Option<Timestamp>,
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Timestamp,
+        /// Whom; left out: all
+        #[arg(long, value_name = "USER")]
+        replacing: Option<String>,
+    },
+    /// Let two people stand in for each other, both or neither
+    Swap {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+        /// Who gives: a username, or `me`
+        #[arg(long, value_name = "USER", default_value = "me")]
+        user: String,
+        /// Who takes, and gives back
+        #[arg(long, value_name = "USER")]
+        with: String,
+        /// When `--user` is stood in for
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Timestamp,
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Timestamp,
+        /// When `--with` is; left out: at the same time, for people of two rotations
+        #[arg(long, value_name = "TIME", value_parser = moment, requires = "back_until")]
+        back_from: Option<Timestamp>,
+        #[arg(long, value_name = "TIME", value_parser = moment, requires = "back_from")]
+        back_until: Option<Timestamp>,
+    },
+    /// Be on call from now on, alone
+    Take {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+        /// Left out: until somebody else's turn, a day at most
+        #[arg(long = "for", value_name = "DURATION")]
+        span: Option<Span>,
+    },
+    /// End a standing in (its id stands in `schedule show`): what was stays
+    End {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+        #[arg(value_name = "ID")]
+        id: OverrideId,
+    },
+    /// Remove a schedule in which nobody stands in from now on
+    Remove {
+        #[arg(value_name = "NAME")]
+        schedule: String,
+    },
+}
+
+/// A moment; without a zone by the clock here.
+fn moment(text: &str) -> std::result::Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let wrong = || format!("`{text}` is no moment; write 2026-12-01T09:00, 09:00 or RFC 3339");
+    let here = |at: civil::DateTime| {
+        at.to_zoned(TimeZone::system()).map(|at| at.timestamp()).map_err(|_| wrong())
+    };
+    // A date alone would be read as its midnight.
+    if text.contains([':']) && text.contains('-') {
+        return here(text.parse().map_err(|_| wrong())?);
+    }
+    let time: civil::Time = text.parse().map_err(|_| wrong())?;
+    let now = super::now();
+    let today = now.to_zoned(TimeZone::system()).date();
+    let next = here(today.to_datetime(time))?;
+    if next > now {
+        Ok(next)
+    } else {
+        here(today.tomorrow().map_err(|_| wrong())?.to_datetime(time))
+    }
+}
+
+impl OnCall {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let client = connect(common)?;
+        let query = OnCallQuery { team: self.team, schedule: self.schedule, at: self.at };
+        let page = client.call(&api::ON_CALL, Nothing {}, &query, &Nothing {}).await?;
+        if common.output == Format::Json {
+            return output::json(&page.items);
+        }
+        if page.items.is_empty() {
+            output::say("There is no schedule. Next: [[schedules]] in a file for incidentd apply");
+        }
+        let row = |of: api::OnCall| {
+            let next: Vec<String> = of.next.into_iter().map(|user| user.username).collect();
+            vec![
+                of.schedule.slug,
+                of.team.slug,
+                somebody(of.user.map(|user| user.username)),
+                of.until.map_or_else(String::new, output::clock),
+                next.join(","),
+            ]
+        };
+        let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
+        output::table(&["SCHEDULE", "TEAM", "WHO", "UNTIL", "NEXT"], &rows);
+        Ok(())
+    }
+}
+
+/// For eyes a gap is a word; in a pipe it is empty, since anybody may be called `nobody`.
+fn somebody(username: Option<String>) -> String {
+    let gap = if std::io::stdout().is_terminal() { "NOBODY" } else { "" };
+    username.unwrap_or_else(|| gap.to_owned())
+}
+
+impl Schedule {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let client = connect(common)?;
+        match self {
+            Self::List { team } => list(common, &client, team).await,
+            Self::Show { schedule, weeks, from } => {
+                show(common, &client, schedule, weeks, from).await
+            }
+            Self::Override { schedule, user, from, until, replacing } => {
+                let start = from.unwrap_or_else(super::now);
+                let new = NewOverride { user, start, end: until, replacing };
+                let made = client.call_once(&api::CREATE_OVERRIDE, schedule, &new).await?;
+                told(common, &made, std::slice::from_ref(&made))
+            }
+            Self::Swap { schedule, user, with, from, until, back_from, back_until } => {
+                let back = back_from.zip(back_until).map(|(start, end)| Back { start, end });
+                let swap = api::Swap { user, with, start: from, end: until, back };
+                let made = client.call_once(&api::SWAP, schedule, &swap).await?.items;
+                told(common, &made, &made)
+            }
+            Self::Take { schedule, span } => {
+                let made = client.call_once(&api::TAKE, schedule, &Take { span }).await?;
+                told(common, &made, std::slice::from_ref(&made))
+            }
+            Self::End { schedule, id } => {
+                let path = (schedule, id);
+                client.call(&api::END_OVERRIDE, path, &Nothing {}, &Nothing {}).await?;
+                output::say(&format!("Override {id} is over."));
+                Ok(())
+            }
+            Self::Remove { schedule } => {
+                let path = schedule.clone();
+                client.call(&api::DELETE_SCHEDULE, path, &Nothing {}, &Nothing {}).await?;
+                output::say(&format!("Removed schedule {schedule}."));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn told(common: &Common, value: &impl serde::Serialize, made: &[Override]) -> Result<()> {
+    if common.output == Format::Json {
+        return output::json(value);
+    }
+    for one in made {
+        let whom = one.replacing.as_ref().map_or("everybody", |user| user.username.as_str());
+        output::say(&format!(
+            "{} stands in for {whom} from {} until {} (override {}).",
+            one.user.username,
+            output::clock(one.start),
+            output::clock(one.end),
+            one.id
+        ));
+    }
+    Ok(())
+}
+
+async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<()> {
+    let items = client::all(|cursor| {
+        let query = SchedulesQuery { team: team.clone(), cursor, ..SchedulesQuery::default() };
+        async move { client.call(&api::SCHEDULES, Nothing {}, &query, &Nothing {}).await }
+    })
+    .await?;
+    if common.output == Format::Json {
+        return output::json(&items);
+    }
+    let row = |of: api::Schedule| {
+        let rotations: Vec<String> = of.rotations.into_iter().map(|it| it.name).collect();
+        vec![of.slug, of.team.slug, of.time_zone, rotations.join(",")]
+    };
+    let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
+    output::table(&["SCHEDULE", "TEAM", "TIME ZONE", "ROTATIONS"], &rows);
+    Ok(())
+}
+
+async fn show(
+    common: &Common,
+    client: &Client,
+    name: String,
+    weeks: u8,
+    from: Option<Timestamp>,
+) -> Result<()> {
+    let found = client.call(&api::SCHEDULE, name.clone(), &Nothing {}, &Nothing {}).await?;
+    let from = from.unwrap_or_else(super::now);
+    let length = SignedDuration::from_hours(i64::from(weeks) * 7 * 24);
+    let until = from.saturating_add(length).unwrap_or(Timestamp::MAX);
+    let span = SpanQuery { from: Some(from), until: Some(until) };
+    let shifts = client.call(&api::SHIFTS, name, &span, &Nothing {}).await?;
+    if common.output == Format::Json {
+        return output::json(&serde_json::json!({"schedule": found, "shifts": shifts}));
+    }
+    if std::io::stdout().is_terminal() {
+        output::say(&format!("{} of {}, {}", found.slug, found.team.slug, found.time_zone));
+    }
+    let rows = calendar(&shifts, &TimeZone::get(&found.time_zone).unwrap_or(TimeZone::UTC));
+    output::table(&["FROM", "UNTIL", "HOURS", "WHO", "WHY"], &rows);
+    if shifts.until < until {
+        output::say(&format!("There is more after {}: --from.", output::clock(shifts.until)));
+    }
+    Ok(())
+}
+
+/// Shifts and gaps as they follow each other, on a terminal by the clocks of `zone`.
+fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
+    let clock = |at: Timestamp| {
+        if !std::io::stdout().is_terminal() {
+            return at.to_string();
+        }
+        at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string()
+    };
+    let row = |start: Timestamp, end: Timestamp, who: Option<String>, why: String| {
+        let length = end.duration_since(start).as_mins();
+        let hours = format!("{}:{:02}", length / 60, length % 60);
+        (start, vec![clock(start), clock(end), hours, somebody(who), why])
+    };
+    let mut rows = Vec::new();
+    for shift in &shifts.items {
+        let stood = shift.stand_in.map(|id| format!("override {id}"));
+        let why = stood.or_else(|| shift.rotation.clone()).unwrap_or_default();
+        rows.push(row(shift.start, shift.end, Some(shift.user.username.clone()), why));
+    }
+    for gap in &shifts.gaps {
+        rows.push(row(gap.start, gap.end, None, "gap".into()));
+    }
+    rows.sort_by_key(|(start, _)| *start);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
