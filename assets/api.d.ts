@@ -384,6 +384,202 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/on-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on call, now or at a moment: one entry a person, one without a person for a gap
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getOnCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the schedules of my teams
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSchedules"];
+        put?: never;
+        /**
+         * Add a schedule
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postSchedules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a schedule
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSchedulesSchedule"];
+        /**
+         * Set the rotations of a schedule; those who stand in go on to
+         * @description Needs a credential of scope `admin`.
+         */
+        put: operations["putSchedulesSchedule"];
+        post?: never;
+        /**
+         * Remove a schedule in which nobody stands in from now on
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteSchedulesSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List those who stand in; now and later, unless asked otherwise
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSchedulesScheduleOverrides"];
+        put?: never;
+        /**
+         * Let somebody stand in for all or for one; of several the one made last counts
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postSchedulesScheduleOverrides"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/overrides/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a standing in: what was stays, what is to come does not
+         * @description Needs a credential of scope `respond`.
+         */
+        delete: operations["deleteSchedulesScheduleOverridesId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say who would gain and lose what if the rotations were these; changes nothing
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postSchedulesSchedulePreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on call when, and when nobody is
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSchedulesScheduleShifts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/swap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let two people stand in for each other, both or neither
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postSchedulesScheduleSwap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Be on call from now on, alone
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postSchedulesScheduleTake"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -1076,6 +1272,36 @@ export interface components {
             /** @description What is missing for somebody to be told or to be heard; no error. */
             warnings: string[];
         };
+        /** @description Who is on call when. Those who stand in are no part of the file: they stay. */
+        AppliedSchedule: {
+            /** @description The slug that it had before: those who stand in stay. */
+            renamed_from?: string | null;
+            /** @description All count: together they are a union. */
+            rotations?: components["schemas"]["Rotation"][] | null;
+            slug: string;
+            /** @description The team whose schedule it is; it does not change. */
+            team: string;
+            /** @description Such as `Europe/Paris`; for a new schedule left out: `UTC`. */
+            time_zone?: string | null;
+        };
+        /** @description Who is on call when. Those who stand in are no part of the file: they stay. */
+        AppliedScheduleInput: {
+            /** @description The slug that it had before: those who stand in stay. */
+            renamed_from?: string | null;
+            /** @description All count: together they are a union. */
+            rotations?: components["schemas"]["RotationInput"][] | null;
+            slug: string;
+            /** @description The team whose schedule it is; it does not change. */
+            team: string;
+            /** @description Such as `Europe/Paris`; for a new schedule left out: `UTC`. */
+            time_zone?: string | null;
+        };
+        Back: {
+            /** Format: date-time */
+            end: string;
+            /** Format: date-time */
+            start: string;
+        };
         /** @description One result an id, in the order given. */
         Bulk: {
             results: components["schemas"]["BulkResult"][];
@@ -1157,18 +1383,30 @@ export interface components {
         };
         /** @description What proved who calls. */
         Credential: ("session" | "token") | "host";
+        /** @enum {string} */
+        Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
         /** @description One entry of the configuration that becomes another. */
         Difference: {
             action: components["schemas"]["DifferenceAction"];
             fields: components["schemas"]["FieldChange"][];
-            /** @description `user`, `team`, `service` or `integration`. */
+            /** @description `user`, `team`, `service`, `integration` or `schedule`. */
             kind: string;
             name: string;
+        };
+        /** @description What somebody gains or loses. */
+        Difference2: {
+            /** Format: date-time */
+            end: string;
+            gains: boolean;
+            /** Format: date-time */
+            start: string;
+            user: components["schemas"]["UserRef"];
         };
         DifferenceAction: "change" | "add" | "remove";
         /** @description The configuration: what of it is left out stays as it is. */
         Document: {
             integrations?: components["schemas"]["Integration"][];
+            schedules?: components["schemas"]["AppliedSchedule"][];
             services?: components["schemas"]["Service"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["User2"][];
@@ -1176,6 +1414,7 @@ export interface components {
         /** @description The configuration: what of it is left out stays as it is. */
         DocumentInput: {
             integrations?: components["schemas"]["Integration"][];
+            schedules?: components["schemas"]["AppliedScheduleInput"][];
             services?: components["schemas"]["Service"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["UserInput"][];
@@ -1307,6 +1546,14 @@ export interface components {
             /** @default false */
             reset: boolean;
         };
+        /**
+         * @description How long a shift lasts on the wall clock, from `1h` to `1y`.
+         * @example 12h
+         * @example 1d
+         * @example 1w
+         * @example 1mo
+         */
+        Every: string;
         /** @description One field that became another; of a secret neither is told. */
         FieldChange: {
             field: string;
@@ -1325,6 +1572,13 @@ export interface components {
         /** @description The content of a file, without the white space around it; beside the document unless absolute. */
         FromFile: {
             file: string;
+        };
+        /** @description Nobody is on call. */
+        Gap: {
+            /** Format: date-time */
+            end: string;
+            /** Format: date-time */
+            start: string;
         };
         /** @description An incident as every client reads it. */
         Incident: {
@@ -1616,6 +1870,28 @@ export interface components {
             role: components["schemas"]["Role"];
             team: string;
         };
+        NewOverride: {
+            /**
+             * Format: date-time
+             * @description Not included; at most a year later.
+             */
+            end: string;
+            /** @description Whom; left out: all who are on call. */
+            replacing?: string | null;
+            /** Format: date-time */
+            start: string;
+            /** @description A username, or `me`. */
+            user: string;
+        };
+        NewSchedule: {
+            /** @default [] */
+            rotations: components["schemas"]["RotationInput"][];
+            slug: string;
+            /** @description It does not change. */
+            team: string;
+            /** @description Such as `Europe/Paris`; its clocks say when shifts begin. Left out: `UTC`. */
+            timeZone?: string | null;
+        };
         NewService: {
             ackTimeout?: components["schemas"]["Span"] | null;
             groupBy?: string[] | null;
@@ -1675,6 +1951,25 @@ export interface components {
         };
         /** @description No path parameters, no query, no body or no reply. */
         Nothing: Record<string, never>;
+        /** @description Somebody who is on call, or a gap. */
+        OnCall: {
+            /** @description Who is on call then. */
+            next: components["schemas"]["UserRef"][];
+            schedule: components["schemas"]["ScheduleRef"];
+            team: components["schemas"]["TeamRef"];
+            /**
+             * Format: date-time
+             * @description When that ends; null: not within two years.
+             */
+            until: string | null;
+            /** @description Null: nobody is. */
+            user: components["schemas"]["UserRef"] | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        OnCallPage: {
+            items: components["schemas"]["OnCall"][];
+            nextCursor: string | null;
+        };
         Order: "need" | "new";
         /** @description What became of an alert. */
         Outcome: {
@@ -1686,6 +1981,26 @@ export interface components {
             status: components["schemas"]["OutcomeStatus"];
         };
         OutcomeStatus: ("triggered" | "acknowledged" | "resolved") | "ignored";
+        /** @description Somebody stands in. */
+        Override: {
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Null: all. */
+            replacing: components["schemas"]["UserRef"] | null;
+            /** Format: date-time */
+            start: string;
+            user: components["schemas"]["UserRef"];
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        OverridePage: {
+            items: components["schemas"]["Override"][];
+            nextCursor: string | null;
+        };
         Password: {
             password: string;
         };
@@ -1704,6 +2019,24 @@ export interface components {
             items: components["schemas"]["Payload"][];
             nextCursor: string | null;
         };
+        /** @description All that decides who is on call, but for those who stand in. */
+        Plan: {
+            /** @description All count: together they are a union. */
+            rotations: components["schemas"]["RotationInput"][];
+            /** @description A new slug; left out: as it is. */
+            slug?: string | null;
+            /** @description Left out: as it is. */
+            timeZone?: string | null;
+        };
+        /** @description What would become of it; whole up to `until`. */
+        Preview: {
+            /** Format: date-time */
+            from: string;
+            gaps: components["schemas"]["Gap"][];
+            items: components["schemas"]["Difference2"][];
+            /** Format: date-time */
+            until: string;
+        };
         /** @description An error as `application/problem+json` (RFC 9457). */
         Problem: {
             /** @default  */
@@ -1720,6 +2053,47 @@ export interface components {
         ResolveReason: "unknown" | "manual" | "source" | "expired" | "merged";
         /** @description A member's role in a team; the greater one may all that the lesser may. */
         Role: "observer" | "responder" | "admin";
+        /** @description People in a recurring order. */
+        Rotation: {
+            every: components["schemas"]["Every"];
+            /** @description When the first shift starts, by the wall clock of the schedule: `2026-01-05T09:00`. */
+            handoff: string;
+            name: string;
+            /** @description In the order of their turns; who is named twice has two. */
+            participants: string[];
+            /** @description When it counts; left out: always. Turns go on outside of it, with nobody on call. */
+            restrict?: components["schemas"]["Window"][];
+        };
+        /** @description People in a recurring order. */
+        RotationInput: {
+            every: components["schemas"]["Every"];
+            /** @description When the first shift starts, by the wall clock of the schedule: `2026-01-05T09:00`. */
+            handoff: string;
+            name: string;
+            /** @description In the order of their turns; who is named twice has two. */
+            participants: string[];
+            /** @description When it counts; left out: always. Turns go on outside of it, with nobody on call. */
+            restrict?: components["schemas"]["WindowInput"][];
+        };
+        Schedule: {
+            /** Format: int64 */
+            id: number;
+            rotations: components["schemas"]["Rotation"][];
+            slug: string;
+            team: components["schemas"]["TeamRef"];
+            timeZone: string;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        SchedulePage: {
+            items: components["schemas"]["Schedule"][];
+            nextCursor: string | null;
+        };
+        /** @description A schedule, as named inside other things. */
+        ScheduleRef: {
+            /** Format: int64 */
+            id: number;
+            slug: string;
+        };
         /**
          * @description What a token may at most do, whatever its user may.
          * @enum {string}
@@ -1845,6 +2219,27 @@ export interface components {
          * @enum {string}
          */
         Severity: "critical" | "error" | "warning" | "info";
+        /** @description One person's span on call; the cause is a rotation or somebody who stands in. */
+        Shift: {
+            /** Format: date-time */
+            end: string;
+            /** Format: int64 */
+            override: number | null;
+            /** @description The rotation's name. */
+            rotation: string | null;
+            /** Format: date-time */
+            start: string;
+            user: components["schemas"]["UserRef"];
+        };
+        /** @description Both lists are whole up to `until`, which is earlier than asked if that was too much. */
+        Shifts: {
+            /** Format: date-time */
+            from: string;
+            gaps: components["schemas"]["Gap"][];
+            items: components["schemas"]["Shift"][];
+            /** Format: date-time */
+            until: string;
+        };
         /**
          * @description A length of time: `90s`, `30m`, `2h`, `3d`; at most ten years.
          * @example 30m
@@ -1854,6 +2249,25 @@ export interface components {
         Status: "triggered" | "acknowledged" | "resolved";
         /** @enum {string} */
         StatusFilter: "triggered" | "acknowledged" | "resolved" | "open" | "all";
+        /** @description `with` stands in for `user` in one span, and `user` for `with` in another. */
+        Swap: {
+            /** @description When `with` is; left out: at the same time, for people of two rotations. */
+            back?: components["schemas"]["Back"] | null;
+            /** Format: date-time */
+            end: string;
+            /**
+             * Format: date-time
+             * @description When `user` is stood in for.
+             */
+            start: string;
+            /** @description A username, or `me`. */
+            user: string;
+            with: string;
+        };
+        Take: {
+            /** @description Left out: until somebody else's turn, a day at most. */
+            for?: components["schemas"]["Span"] | null;
+        };
         Team: {
             /** @description Everybody who belongs to it; who is not named here leaves. */
             members?: {
@@ -2039,6 +2453,44 @@ export interface components {
             secret: string;
             /** @default null */
             timeZone: string | null;
+        };
+        /** @description Hours of some days, by the wall clock of the schedule. */
+        Window: {
+            /**
+             * @description The days on which it begins; left out: every day.
+             * @default [
+             *       "mon",
+             *       "tue",
+             *       "wed",
+             *       "thu",
+             *       "fri",
+             *       "sat",
+             *       "sun"
+             *     ]
+             */
+            days: components["schemas"]["Day"][];
+            from: string;
+            /** @description Not included. At or before `from` it is the next day's. */
+            to: string;
+        };
+        /** @description Hours of some days, by the wall clock of the schedule. */
+        WindowInput: {
+            /**
+             * @description The days on which it begins; left out: every day.
+             * @default [
+             *       "mon",
+             *       "tue",
+             *       "wed",
+             *       "thu",
+             *       "fri",
+             *       "sat",
+             *       "sun"
+             *     ]
+             */
+            days: components["schemas"]["Day"][];
+            from: string;
+            /** @description Not included. At or before `from` it is the next day's. */
+            to: string;
         };
     };
     responses: {
@@ -2822,6 +3274,461 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getOnCall: {
+        parameters: {
+            query?: {
+                /** @description Left out: now. */
+                at?: string;
+                schedule?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSchedules: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSchedules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSchedulesSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    putSchedulesSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Plan"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteSchedulesSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSchedulesScheduleOverrides: {
+        parameters: {
+            query?: {
+                /** @description Left out: now. */
+                from?: string;
+                /** @description Left out: four weeks later; two years at most. */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridePage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSchedulesScheduleOverrides: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOverride"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Override"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteSchedulesScheduleOverridesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSchedulesSchedulePreview: {
+        parameters: {
+            query?: {
+                /** @description Left out: now. */
+                from?: string;
+                /** @description Left out: four weeks later; two years at most. */
+                until?: string;
+            };
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Plan"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSchedulesScheduleShifts: {
+        parameters: {
+            query?: {
+                /** @description Left out: now. */
+                from?: string;
+                /** @description Left out: four weeks later; two years at most. */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shifts"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSchedulesScheduleSwap: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Swap"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridePage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSchedulesScheduleTake: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Take"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Override"];
                 };
             };
             400: components["responses"]["Problem"];

@@ -13,6 +13,7 @@ use super::chosen::list;
 use super::connect::connect;
 use super::{Cli, output};
 use crate::api::incidents::{ListQuery, StatusFilter};
+use crate::api::schedules::{SCHEDULES, SchedulesQuery};
 use crate::api::services::{SERVICES, ServicesQuery};
 use crate::api::teams::{TEAMS, TeamsQuery};
 use crate::api::users::USERS;
@@ -94,7 +95,8 @@ fn taught(command: Command, depth: usize) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         "team" => offer(arg, teams),
         "service" => offer(arg, services),
-        "user" | "username" | "to" | "assignee" => offer(arg, people),
+        "schedule" => offer(arg, schedules),
+        "user" | "username" | "to" | "assignee" | "with" | "replacing" => offer(arg, people),
         "ids" if reopens => offer(arg, resolved),
         "id" | "ids" | "into" if depth == 1 => offer(arg, open),
         _ => arg,
@@ -141,6 +143,14 @@ fn services() -> Vec<CompletionCandidate> {
     asked(async |client| {
         let page = client.call(&SERVICES, Nothing {}, &query, &Nothing {}).await?;
         Ok(page.items.iter().map(|service| candidate(&service.slug, &service.name)).collect())
+    })
+}
+
+fn schedules() -> Vec<CompletionCandidate> {
+    let query = SchedulesQuery { limit: Some(MAX_PAGE), ..SchedulesQuery::default() };
+    asked(async |client| {
+        let page = client.call(&SCHEDULES, Nothing {}, &query, &Nothing {}).await?;
+        Ok(page.items.iter().map(|found| candidate(&found.slug, &found.team.name)).collect())
     })
 }
 

@@ -491,6 +491,7 @@ async fn nobody_learns_what_exists() {
     for who in ["stranger", "token for another team"] {
         let place = WHO.iter().position(|name| *name == who).expect("a column");
         let token = tokens[place].as_deref();
+        what_is_hidden_cannot_be_read(server, who, token).await;
         what_is_hidden_is_not_there(server, who, token).await;
         lists_tell_nothing(server, who, token).await;
         sockets_tell_nothing(server, token).await;
@@ -498,18 +499,25 @@ async fn nobody_learns_what_exists() {
     assert_eq!(server.incident(1).await.status, incidentd::domain::Status::Triggered);
 }
 
+/// Places that are read alone.
+async fn what_is_hidden_cannot_be_read(server: &TestServer, who: &str, token: Option<&str>) {
+    for place in ["incidents/1", "incidents/1/timeline", "incidents/1/alerts", "schedules/1"]
+        .into_iter()
+        .chain(["schedules/1/shifts", "schedules/1/overrides"])
+    {
+        let other = place.replace('1', "777");
+        let (status, said) =
+            call(server, Method::Get, &format!("/{place}"), token, &Value::Null).await;
+        let unknown = call(server, Method::Get, &format!("/{other}"), token, &Value::Null).await;
+        assert_eq!((status, plain(&said)), (unknown.0, plain(&unknown.1)), "{who} {place}");
+        assert_eq!(status, 404, "{who} {place}: {said}");
+    }
+}
+
 async fn what_is_hidden_is_not_there(server: &TestServer, who: &str, token: Option<&str>) {
     let note = json!({"action": "addNote", "body": "x"});
     let to = |name: &str| json!({"action": "reassign", "to": name});
     for (method, there, not_there, bodies) in [
-        (Method::Get, "/incidents/1", "/incidents/777", [Value::Null, Value::Null]),
-        (
-            Method::Get,
-            "/incidents/1/timeline",
-            "/incidents/777/timeline",
-            [Value::Null, Value::Null],
-        ),
-        (Method::Get, "/incidents/1/alerts", "/incidents/777/alerts", [Value::Null, Value::Null]),
         (Method::Post, "/incidents/1/actions", "/incidents/777/actions", [note.clone(), note]),
         (Method::Post, "/incidents/3/actions", "/incidents/3/actions", [to("alice"), to("nobody")]),
         (Method::Post, "/incidents/3/actions", "/incidents/3/actions", [to("carol"), to("nobody")]),
@@ -552,8 +560,6 @@ async fn what_is_hidden_is_not_there(server: &TestServer, who: &str, token: Opti
             "/teams/777/members/bob",
             [Value::Null, Value::Null],
         ),
-        (Method::Get, "/schedules/1", "/schedules/777", [Value::Null, Value::Null]),
-        (Method::Get, "/schedules/1/shifts", "/schedules/777/shifts", [Value::Null, Value::Null]),
         (Method::Get, "/on-call?schedule=1", "/on-call?schedule=777", [Value::Null, Value::Null]),
         (
             Method::Post,
