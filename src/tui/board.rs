@@ -118,12 +118,12 @@ impl Board {
         for incident in incidents {
             self.take(incident);
         }
-        let (id, row) = selected?;
-        if self.rows.contains_key(&id) {
-            return None;
-        }
-        self.rows.insert(id, row);
-        Some(id)
+        let gone = selected.filter(|(id, _)| !self.rows.contains_key(id)).map(|(id, row)| {
+            self.rows.insert(id, row);
+            id
+        });
+        self.marked.retain(|id| self.rows.contains_key(id));
+        gone
     }
 
     pub fn forget(&mut self, id: IncidentId) {

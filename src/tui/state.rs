@@ -13,7 +13,7 @@ use super::undo::Undo;
 use super::{Verbs, layout};
 use crate::client::live::{Live, LiveEvent};
 use crate::domain::user::UserRef;
-use crate::domain::{Change, Event, IncidentId, Status};
+use crate::domain::{Change, Event, Incident, IncidentId, Status};
 use crate::error::Error;
 
 /// One bell in this time, however much happens.
@@ -81,6 +81,8 @@ pub struct State {
     /// A snapshot has come, whole.
     pub loaded: bool,
     was_live: bool,
+    /// A snapshot came since the last catch-up.
+    began_anew: bool,
     size: (u16, u16),
     local: Timestamp,
     boot: Duration,
@@ -121,6 +123,7 @@ impl State {
             me: None,
             loaded: false,
             was_live: false,
+            began_anew: false,
             size: (80, 24),
             local: now,
             boot,
@@ -214,12 +217,7 @@ impl State {
                 self.ahead = now.duration_since(self.local);
                 self.link = Link::CatchingUp;
             }
-            Live::Snapshot { incidents, more, .. } => {
-                if let Some(gone) = self.board.replace(incidents) {
-                    self.effects.push(Effect::Look(gone));
-                }
-                self.loaded = !more;
-            }
+            Live::Snapshot { incidents, more, .. } => self.begin_anew(incidents, more),
             Live::Rest { incidents, more } => {
                 for incident in incidents {
                     self.board.take(incident);
@@ -248,8 +246,25 @@ impl State {
         }
     }
 
+    /// What is open, in place of all that was known.
+    fn begin_anew(&mut self, incidents: Vec<Incident>, more: bool) {
+        let news = incidents
+            .iter()
+            .any(|it| it.status == Status::Triggered && self.board.get(it.id).is_none());
+        self.bell.due |= self.was_live && news;
+        self.began_anew = true;
+        self.effects.extend(self.board.replace(incidents).map(Effect::Look));
+        if let Page::Incident(detail) = &self.page
+            && self.board.get(detail.id).is_none()
+        {
+            self.effects.push(Effect::Look(detail.id));
+        }
+        self.loaded = !more;
+    }
+
     fn caught_up(&mut self, changes: usize) {
         let again = std::mem::replace(&mut self.was_live, true);
+        let anew = std::mem::take(&mut self.began_anew);
         self.link = Link::Live;
         if let Page::Incident(detail) = &self.page
             && again
@@ -258,6 +273,7 @@ impl State {
         }
         if again {
             let words = match changes {
+                _ if anew => "Live again. Too much happened to tell: this is what is open.".into(),
                 0 => "Live again. Nothing happened meanwhile.".to_owned(),
                 1 => "Live again. 1 change.".to_owned(),
                 many => format!("Live again. {many} changes."),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use incidentd::client::Client;
 use incidentd::client::live::{Live, LiveEvent, Lives, Wanted, follow};
 use incidentd::clock::{Clock, ManualClock};
@@ -14,6 +15,8 @@ use incidentd::secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{PATIENCE, START, TestServer};
 
@@ -218,6 +221,63 @@ async fn a_silent_line_and_a_machine_that_slept_are_noticed() {
     line.lead_to(&server.url);
     assert_eq!(title(&bob.event().await), "unheard");
     assert_eq!(bob.caught_up().await, 1);
+}
+
+async fn say(stream: &mut WebSocketStream<TcpStream>, packets: Vec<String>) {
+    for packet in packets {
+        stream.send(Message::text(packet)).await.expect("sent");
+    }
+}
+
+async fn hear(stream: &mut WebSocketStream<TcpStream>) -> String {
+    loop {
+        if let Message::Text(text) = stream.next().await.expect("it goes on").expect("a message") {
+            return text.to_string();
+        }
+    }
+}
+
+/// A server that forgets to send an event, as none of ours does.
+async fn forgetful(listener: TcpListener) -> (Value, WebSocketStream<TcpStream>) {
+    let (tcp, _) = listener.accept().await.expect("a client");
+    let mut stream = tokio_tungstenite::accept_async(tcp).await.expect("a websocket");
+    let event = |seq: i64, prev: i64| {
+        let incident = json!({"id": seq, "title": format!("alert {seq}"), "status": "triggered",
+            "urgency": "high", "severity": "error", "createdAt": START, "updatedAt": START,
+            "team": {"id": 1, "slug": "payments", "name": "Payments"}, "seq": seq});
+        json!({"seq": seq, "prev": prev, "at": START, "type": "incident:created", "incidentId": seq,
+            "actor": {"kind": "system", "id": null, "name": "x"}, "incident": incident})
+    };
+    let open = json!({"sid": "x", "pingInterval": 25_000, "pingTimeout": 20_000});
+    say(&mut stream, vec![format!("0{open}")]).await;
+    hear(&mut stream).await;
+    let hello = json!(["authenticated", {"user": null, "now": START}]);
+    say(&mut stream, vec!["40{}".into(), format!("42{hello}")]).await;
+    hear(&mut stream).await;
+    let joined =
+        json!([{"ok": true, "rooms": ["team:1"], "head": 10, "events": [], "more": false}]);
+    let live = |seq, prev| format!("42{}", json!(["incident:created", event(seq, prev)]));
+    say(&mut stream, vec![format!("430{joined}"), live(11, 10), live(13, 12)]).await;
+    let again = hear(&mut stream).await;
+    let events = [event(12, 11), event(13, 12)];
+    let told =
+        json!([{"ok": true, "rooms": ["team:1"], "head": 13, "events": events, "more": false}]);
+    say(&mut stream, vec![live(13, 12), format!("431{told}"), live(14, 13)]).await;
+    let asked = serde_json::from_str(again.trim_start_matches("421")).expect("a message");
+    (asked, stream)
+}
+
+#[tokio::test]
+async fn a_gap_is_noticed_and_filled() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = tokio::spawn(forgetful(listener));
+    let mut bob = Watcher::of(&url, "token", Wanted { teams: Vec::new(), after: Some(Seq(10)) });
+    for seq in 11..=14 {
+        assert_eq!(bob.event().await.seq, Seq(seq));
+    }
+    let (asked, _stream) = server.await.expect("served");
+    assert_eq!(asked, json!(["subscribe:incidents", {"after": 11}]));
 }
 
 #[tokio::test]

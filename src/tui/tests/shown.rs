@@ -1,0 +1,162 @@
+//! What the screen shows, at the sizes and in the states that people have.
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use ratatui::style::{Color, Modifier};
+use serde_json::json;
+
+use super::*;
+use crate::tui::state::Hearing;
+
+#[test]
+fn the_list_is_sorted_by_need_and_loses_columns_not_sense() {
+    let mut state = dashboard(night());
+    press(&mut state, "j");
+    let wide = screen(&mut state, 120, 30);
+    assert_eq!(
+        wide[..6],
+        [
+            " 3 UNANSWERED  1 low  1 acked     payments                                                               live  03:14:07",
+            "  STATUS   AGE    ID  TITLE                                                 SERVICE      WHO/NEXT              ALERTS",
+            "  UNTOLD    2m    57  Certificate for api.example.com expired               edge         nobody was told            1",
+            "> HIGH     14m    42  Disk full on db-3                                     checkout     alice, bob in 1:12         3",
+            "  LOW      22m    40  Backup slow                                           backups                                 1",
+            "  ACK      31m    39  Replica lag on db-2                                   checkout     bob until 05:00           12",
+        ]
+    );
+    assert!(
+        wide[29].starts_with(" a ack  r resolve  s snooze  n note  m reassign  / filter"),
+        "{}",
+        wide[29]
+    );
+    assert!(wide[29].ends_with("q quit"), "{}", wide[29]);
+    let middle = screen(&mut state, 80, 24);
+    assert_eq!(
+        middle[2],
+        "> HIGH     14m    42  Disk full on db-3                        bob in 1:12"
+    );
+    let narrow = screen(&mut state, 58, 20);
+    assert_eq!(narrow[0], " 3 UNANSWERED  1 low  1 acked              live  03:14:07");
+    assert_eq!(narrow[2], "> HIGH     14m  Disk full on db-3");
+    assert_eq!(screen(&mut state, 10, 3)[0], "too small");
+}
+
+#[test]
+fn the_status_line_tells_the_truth() {
+    let mut state = dashboard(night());
+    state.apply(Live::Lost {
+        why: "no sign of life".into(),
+        attempt: 1,
+        next_in: Duration::from_secs(4),
+        silent: Duration::from_secs(45),
+    });
+    let buffer = drawn(&mut state, 120, 30, true);
+    let shown = lines(&buffer);
+    assert!(
+        shown[0].ends_with("STALE, as of 03:13:22. Reconnecting: try 1 in 4 s"),
+        "{}",
+        shown[0]
+    );
+    assert!(shown[0].starts_with(" 3 UNANSWERED"), "what was known stays");
+    assert!((0..120).all(|x| buffer[(x, 0)].modifier.contains(Modifier::REVERSED)));
+    assert_eq!(state.title(), "(?) incidentd");
+    state.tick(now() + SignedDuration::from_secs(70), Duration::from_secs(1_070));
+    let shown = screen(&mut state, 58, 20);
+    assert!(shown[0].contains("as of 03:13:22, try 1 now"), "{}", shown[0]);
+    assert!(shown[1].contains("3m"), "ages run on");
+    let alice = serde_json::from_value(person(1, "alice")).expect("a user");
+    state.apply(Live::Connected { user: Some(alice), now: now() });
+    state.apply(event(101, "created", incident(60, 0, "Meanwhile", &json!({})), &json!({})));
+    state.apply(event(102, "created", incident(61, 0, "Also", &json!({})), &json!({})));
+    state.apply(Live::CaughtUp { changes: 2 });
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[28].contains("Live again. 2 changes."));
+    assert!(shown[0].contains("5 UNANSWERED") && shown[0].contains("live"));
+    assert_eq!(state.title(), "(5) incidentd");
+}
+
+#[test]
+fn an_incident_shows_what_happened_and_grows() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let asked = state.take_effects();
+    assert!(asked.iter().any(|effect| matches!(effect, Effect::Timeline(IncidentId(42)))));
+    let Live::Event(opened) = event(42, "created", night().remove(2), &json!({})) else { panic!() };
+    state.report(Report::Timeline(IncidentId(42), Ok(vec![opened.event.expect("known")])));
+    let note = json!({"note": {"id": 101, "body": "Friday's snapshots can go", "at": now(),
+        "author": {"kind": "user", "id": 2, "name": "bob"}},
+        "actor": {"kind": "user", "id": 2, "name": "bob"}});
+    state.apply(event(101, "note_added", night().remove(2), &note));
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].starts_with(" HIGH  42  Disk full on db-3"), "{}", shown[0]);
+    assert!(shown[1].starts_with(" Unanswered 14m. alice, bob in 1:12."), "{}", shown[1]);
+    assert!(shown[1].ends_with("checkout  payments  critical"), "{}", shown[1]);
+    assert_eq!(shown[2].split_whitespace().next(), Some("TIMELINE"));
+    assert!(shown[3].starts_with(" 03:14:07  opened by prometheus"), "{}", shown[3]);
+    assert!(shown[4].starts_with(" 03:14:07  bob: Friday's snapshots can go"), "{}", shown[4]);
+    let narrow = screen(&mut state, 80, 24);
+    assert_eq!(narrow[2], " TIMELINE");
+    press(&mut state, "⇥");
+    assert!(screen(&mut state, 80, 24)[2].starts_with(" ALERTS"));
+    press(&mut state, "a");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
+    press(&mut state, "?⎋⎋");
+    assert!(screen(&mut state, 120, 30)[2].contains("UNTOLD"));
+}
+
+#[test]
+fn hostile_text_is_text_and_columns_stay_straight() {
+    let hostile =
+        "a\u{1b}]52;c;eHg=\u{7}\u{9b}2J\u{202e}x\u{200d}\u{200b}日本語🔥\u{fe0f}e\u{301}z";
+    let more = json!({"description": hostile, "labels": {"host": hostile}, "dedupKey": hostile,
+        "assignees": [person(1, hostile)], "service": {"id": 1, "slug": hostile, "name": hostile},
+        "links": [{"href": "http://x", "text": hostile}]});
+    let mut state =
+        dashboard(vec![incident(1, 3, hostile, &more), incident(2, 2, "plain", &json!({}))]);
+    for keys in ["", "⏎", "⇥"] {
+        press(&mut state, keys);
+        for (columns, rows) in [(120, 30), (80, 24), (58, 20), (20, 5)] {
+            let buffer = drawn(&mut state, columns, rows, true);
+            for cell in &buffer.content {
+                let raw = cell.symbol().chars().find(|c| crate::domain::text::is_hostile(*c));
+                assert_eq!(raw, None, "{:?}", cell.symbol());
+            }
+        }
+    }
+    press(&mut state, "⎋");
+    let shown = screen(&mut state, 120, 30);
+    let alerts = |line: &str| unicode_width::UnicodeWidthStr::width(line.trim_end());
+    assert_eq!(alerts(&shown[2]), alerts(&shown[3]), "{}\n{}", shown[2], shown[3]);
+}
+
+#[test]
+fn without_colour_nothing_is_coloured_and_everything_is_said() {
+    let mut state = dashboard(night());
+    for keys in ["", "⏎", "?"] {
+        press(&mut state, keys);
+        let buffer = drawn(&mut state, 120, 30, false);
+        assert!(
+            buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
+        );
+    }
+    press(&mut state, "⎋⎋");
+    let coloured = screen(&mut state, 120, 30);
+    assert_eq!(coloured, lines(&drawn(&mut state, 120, 30, false)));
+    let buffer = drawn(&mut state, 120, 30, true);
+    assert!(
+        buffer.content.iter().all(|cell| !matches!(cell.fg, Color::Rgb(..) | Color::Indexed(_)))
+    );
+}
+
+#[test]
+fn calm_is_proved() {
+    let mut state = dashboard(Vec::new());
+    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHearing)));
+    let last = Some((now() - SignedDuration::from_secs(12), "prometheus".into()));
+    state.report(Report::Hearing(Some(Hearing { integrations: 1, last })));
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[0].starts_with(" All calm"), "{}", shown[0]);
+    assert_eq!(shown[2], "  All calm. Last alert 12s ago, from prometheus.");
+    state.report(Report::Hearing(Some(Hearing { integrations: 1, last: None })));
+    assert!(screen(&mut state, 80, 24)[2].contains("No alert has ever arrived. Connect a sender."));
+}
