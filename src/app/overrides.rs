@@ -204,7 +204,7 @@ fn add(
             return Err(Error::invalid("end", "is over; what was stays as it was"));
         }
         let (id, made) = (OverrideId::default(), Seq::default());
-        let start = start.max(now);
+        let (start, end) = (whole(start.max(now)), whole(end));
         new.push(schedule::Override { id, made, start, end, user: user.id, replacing: replaced });
     }
     check(w, row, &new)?;
@@ -239,6 +239,11 @@ fn check(r: &Write<'_>, row: &ScheduleRow, new: &[schedule::Override]) -> Result
         }
         None => Ok(()),
     }
+}
+
+/// Without the parts of a second, which nobody says.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn only(mut made: Vec<Override>) -> Result<Override> {

@@ -300,11 +300,11 @@ fn on_call_in(r: &Read<'_>, row: &ScheduleRow, at: Timestamp) -> Result<Vec<OnCa
             next,
         })
     };
-    let now = rules.on_call_at(at);
+    let now = rules.untils(at);
     if now.is_empty() {
         return Ok(vec![entry(None, rules.next_change(at))?]);
     }
-    now.into_iter().map(|user| entry(Some(user), rules.until(user, at))).collect()
+    now.into_iter().map(|(user, until)| entry(Some(user), until)).collect()
 }
 
 /// Outside the team only those whom the caller can see anyway may be named.

@@ -134,6 +134,11 @@ fn moment(text: &str) -> std::result::Result<Timestamp, String> {
     }
 }
 
+/// Without the parts of a second, which nobody says.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 impl OnCall {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
@@ -152,7 +157,7 @@ impl OnCall {
                 of.team.slug,
                 somebody(of.user.map(|user| user.username)),
                 of.until.map_or_else(String::new, output::clock),
-                next.join(","),
+                if next.is_empty() && of.until.is_some() { somebody(None) } else { next.join(",") },
             ]
         };
         let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
@@ -176,7 +181,7 @@ impl Schedule {
                 show(common, &client, schedule, weeks, from).await
             }
             Self::Override { schedule, user, from, until, replacing } => {
-                let start = from.unwrap_or_else(super::now);
+                let start = from.unwrap_or_else(|| whole(super::now()));
                 let new = NewOverride { user, start, end: until, replacing };
                 let made = client.call_once(&api::CREATE_OVERRIDE, schedule, &new).await?;
                 told(common, &made, std::slice::from_ref(&made))
@@ -250,7 +255,7 @@ async fn show(
     from: Option<Timestamp>,
 ) -> Result<()> {
     let found = client.call(&api::SCHEDULE, name.clone(), &Nothing {}, &Nothing {}).await?;
-    let from = from.unwrap_or_else(super::now);
+    let from = from.unwrap_or_else(|| whole(super::now()));
     let length = SignedDuration::from_hours(i64::from(weeks) * 7 * 24);
     let until = from.saturating_add(length).unwrap_or(Timestamp::MAX);
     let span = SpanQuery { from: Some(from), until: Some(until) };

@@ -51,9 +51,10 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
             1 => String::new(),
             n => format!(" and {} times more within four weeks", n - 1),
         };
+        let start = if first.start > w.now() { first.start.to_string() } else { "now".to_owned() };
         holes.push(format!(
-            "Schedule {} has nobody on call from {} until {}{more}.",
-            entry.slug, first.start, first.end
+            "Schedule {} has nobody on call from {start} until {}{more}.",
+            entry.slug, first.end
         ));
     }
     Ok(holes)

@@ -184,6 +184,25 @@ impl Schedule {
         self.edges(at).find(|&edge| !self.on_call_at(edge).contains(&user))
     }
 
+    /// The same for everybody who is on call, in one walk.
+    #[must_use]
+    pub fn untils(&self, at: Timestamp) -> BTreeMap<UserId, Option<Timestamp>> {
+        let mut found: BTreeMap<_, _> =
+            self.on_call_at(at).into_iter().map(|user| (user, None)).collect();
+        for edge in self.edges(at) {
+            if found.values().all(Option::is_some) {
+                break;
+            }
+            let then = self.on_call_at(edge);
+            for (user, until) in &mut found {
+                if until.is_none() && !then.contains(user) {
+                    *until = Some(edge);
+                }
+            }
+        }
+        found
+    }
+
     fn edges(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         let horizon = after.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
         std::iter::successors(self.next_edge(after), |&edge| self.next_edge(edge))

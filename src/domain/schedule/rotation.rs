@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::wall::{DAY, HOUR, WEEK, Wall, month};
 use super::window::Restrict;
 use crate::domain::id::UserId;
+use crate::domain::text;
 
 /// How long a shift lasts on the wall clock: `12h`, `1d`, `2w`, `1mo`, `1y`. A day is from a time
 /// of day to the same the next day, however long the night is; so is an hour.
@@ -163,8 +164,11 @@ impl<P> Rotation<P> {
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         let mut fault = |field: &str, message: String| faults.push((field.to_owned(), message));
+        let unfit = |c: char| c.is_control() || text::is_hostile(c);
         if self.name.trim().is_empty() || self.name.chars().count() > Self::MAX_NAME {
             fault("name", format!("needs 1 to {} characters", Self::MAX_NAME));
+        } else if self.name.contains(unfit) {
+            fault("name", "may hold no control or direction character".into());
         }
         if !(1970..=2100).contains(&self.handoff.year()) {
             fault("handoff", "needs a year from 1970 to 2100".into());
