@@ -110,6 +110,9 @@ impl App {
     /// # Errors
     /// `Refused` for a link that is no longer good, `Invalid` naming the field.
     pub async fn set_up(&self, visitor: &Visitor, new: SetUp) -> Result<Opened> {
+        if let Some(opened) = self.opened_before(visitor).await? {
+            return Ok(opened);
+        }
         let secret = Secret::new(new.secret.clone());
         if self.look_at_link(visitor, &secret).await?.user.is_some() {
             return Err(no_longer_good());
@@ -137,6 +140,9 @@ impl App {
     /// # Errors
     /// As `set_up`.
     pub async fn welcome(&self, visitor: &Visitor, new: Welcome) -> Result<Opened> {
+        if let Some(opened) = self.opened_before(visitor).await? {
+            return Ok(opened);
+        }
         let secret = Secret::new(new.secret.clone());
         let Some(user) = self.look_at_link(visitor, &secret).await?.user else {
             return Err(no_longer_good());

@@ -1,10 +1,11 @@
 //! A request that is repeated counts once: its `Idempotency-Key` travels with the caller, and the
 //! write that does the work keeps the answer.
-use super::{App, Caller};
+use super::{App, Caller, Visitor};
 use crate::error::Result;
 use crate::store::{Idempotency, Write};
 
-/// The caller's own key for one request, and the hash of what it asks.
+/// The caller's own key for one request, and the hash of that key with what it asks: of the
+/// request alone it would be a fast way to guess a password in it.
 #[derive(Clone, Debug)]
 pub struct RequestKey {
     pub key: String,
@@ -26,6 +27,16 @@ impl Caller {
     pub(super) fn idempotency(&self) -> Option<Idempotency> {
         let RequestKey { key, request } = self.request.clone()?;
         let scope = self.user().map_or_else(|| "host".to_owned(), |u| format!("user:{}", u.id));
+        Some(Idempotency { scope, key, request })
+    }
+}
+
+impl Visitor {
+    /// Who proved nothing shares a key with nobody who asks something else.
+    pub(super) fn idempotency(&self) -> Option<Idempotency> {
+        let RequestKey { key, request } = self.request.clone()?;
+        let scope =
+            request[..8].iter().fold("open:".to_owned(), |s, byte| s + &format!("{byte:02x}"));
         Some(Idempotency { scope, key, request })
     }
 }

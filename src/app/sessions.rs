@@ -104,8 +104,26 @@ impl App {
     where
         F: Fn(&mut Write<'_>, &Opening) -> Result<()> + Send + 'static,
     {
-        let secret = opening.secret.clone();
-        self.write(move |w| write(w, &opening)).await?;
+        let once = opening.visitor.idempotency();
+        let open = move |w: &mut Write<'_>| {
+            write(w, &opening)?;
+            Ok(opening.secret.expose().to_owned())
+        };
+        let secret: String = self.write(move |w| w.once(once.as_ref(), &open)).await?;
+        self.opened(secret).await
+    }
+
+    /// The session that this very request opened already: its answer was lost.
+    pub(super) async fn opened_before(&self, visitor: &Visitor) -> Result<Option<Opened>> {
+        let Some(once) = visitor.idempotency() else { return Ok(None) };
+        match self.0.store.read(move |r| r.reply(&once)).await? {
+            Some(secret) => self.opened(secret).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn opened(&self, secret: String) -> Result<Opened> {
+        let secret = Secret::new(secret);
         let caller = self.authenticate(&secret).await?;
         Ok(Opened { secret, caller })
     }

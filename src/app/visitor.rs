@@ -1,6 +1,8 @@
 //! Where a request comes from, as sessions remember it and limits count it.
 use std::net::IpAddr;
 
+use super::RequestKey;
+
 /// Longest name of a client that is kept, in characters.
 const MAX_CLIENT: usize = 200;
 
@@ -13,12 +15,19 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// Whom limits for one address count; neither this host nor a proxy.
     pub counted: Option<IpAddr>,
+    /// The `Idempotency-Key` of what is asked now.
+    pub request: Option<RequestKey>,
 }
 
 impl Visitor {
     #[must_use]
     pub fn new(client: &str, address: Option<IpAddr>, counted: Option<IpAddr>) -> Self {
-        Self { client: crate::domain::text::line(client, MAX_CLIENT), address, counted }
+        Self {
+            client: crate::domain::text::line(client, MAX_CLIENT),
+            address,
+            counted,
+            request: None,
+        }
     }
 
     /// The address as text; empty where there is none.

@@ -89,7 +89,7 @@ pub fn error(error: &Error, as_json: bool) {
         }});
         words(&escaped(&value.to_string()));
     } else {
-        say(&format!("incidentd: {} {hint}", error.detail));
+        say(&format!("incidentd: {}", error.clone().hint(hint)));
     }
 }
 

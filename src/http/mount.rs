@@ -120,7 +120,8 @@ impl Mounted {
                     let (limit, limits) = (config.limits.api_body, &config.limits);
                     let bytes = body::read(&parts.headers, stream, limit, limits).await?;
                     let body = body::parse(&parts.headers, &bytes)?;
-                    let visitor = auth::visitor(&parts);
+                    let mut visitor = auth::visitor(&parts);
+                    visitor.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
                     Ok(respond(handler(shared, OpenCall { visitor, body }).await?.into()))
                 };
                 answer.await.unwrap_or_else(|error: Error| error.into_response())
@@ -193,7 +194,8 @@ pub fn query<Q: DeserializeOwned>(query: Option<&str>) -> Result<Q> {
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();
-    if key.is_empty() || key.len() > MAX_KEY {
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if key.is_empty() || key.len() > MAX_KEY || !visible {
         let why = format!("needs 1 to {MAX_KEY} visible ASCII characters");
         return Err(Error::invalid("Idempotency-Key", why));
     }
@@ -201,6 +203,8 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 }
 
 fn request_key(headers: &HeaderMap, path: &str, body: &[u8]) -> Result<Option<RequestKey>> {
-    let request = || hash(&[path.as_bytes(), b"\n", body].concat());
-    Ok(idempotency_key(headers)?.map(|key| RequestKey { key, request: request() }))
+    Ok(idempotency_key(headers)?.map(|key| {
+        let request = hash(&[key.as_bytes(), b"\n", path.as_bytes(), b"\n", body].concat());
+        RequestKey { key, request }
+    }))
 }

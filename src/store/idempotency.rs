@@ -31,6 +31,20 @@ impl Read<'_> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
+
+    /// The answer that was given before, in the same form.
+    ///
+    /// # Errors
+    /// `Invalid` when the key was used for another request.
+    pub fn reply<T: serde::de::DeserializeOwned>(&self, key: &Idempotency) -> Result<Option<T>> {
+        let Some((request, reply)) = self.find_reply(key)? else { return Ok(None) };
+        if request != key.request {
+            return Err(Error::invalid("Idempotency-Key", "was used for another request")
+                .hint("Use a new key for a new request."));
+        }
+        let reply = unseal(&key.seal(), &reply)?;
+        serde_json::from_slice(&reply).map(Some).map_err(Error::internal)
+    }
 }
 
 impl Write<'_> {
@@ -47,13 +61,8 @@ impl Write<'_> {
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
         let Some(key) = key else { return work(self) };
-        if let Some((request, reply)) = self.find_reply(key)? {
-            if request != key.request {
-                return Err(Error::invalid("Idempotency-Key", "was used for another request")
-                    .hint("Use a new key for a new request."));
-            }
-            let reply = unseal(&key.seal(), &reply)?;
-            return serde_json::from_slice(&reply).map_err(Error::internal);
+        if let Some(reply) = self.reply(key)? {
+            return Ok(reply);
         }
         let reply = work(self)?;
         let sealed = seal(&key.seal(), to_json(&reply)?.as_bytes())?;

@@ -52,3 +52,25 @@ async fn pagerdutys_events_too() {
     assert_eq!(send().await, first, "the dedup key that was made is told again");
     assert_eq!(server.incident(1).await.alert_count, 1);
 }
+
+#[tokio::test]
+async fn opening_a_session_too() {
+    let server = TestServer::start().await;
+    let (_, link) = post(&server, "/users/bob/links", "l1", &json!({})).await;
+    let secret = link["url"].as_str().and_then(|url| url.split_once('#')).expect("a link").1;
+    let open = |path: &'static str, key: &'static str, body: Value| {
+        let request = server.http().post(format!("{}/api/v1{path}", server.url));
+        answer(request.header("idempotency-key", key).json(&body))
+    };
+    let welcome = json!({"secret": secret, "password": "correct horse battery"});
+    let first = open("/welcome", "w1", welcome.clone()).await;
+    assert_eq!(first.0, 200, "{first:?}");
+    assert_eq!(open("/welcome", "w1", welcome.clone()).await, first, "its answer was lost");
+    assert_eq!(open("/welcome", "w2", welcome).await.0, 409, "another who has the link");
+
+    let log_in = json!({"username": "bob", "password": "correct horse battery"});
+    let first = open("/sessions", "s1", log_in.clone()).await;
+    assert_eq!(open("/sessions", "s1", log_in).await, first);
+    let wrong = json!({"username": "bob", "password": "wrong horse battery"});
+    assert_eq!(open("/sessions", "s1", wrong).await.0, 401, "a key opens nothing");
+}
