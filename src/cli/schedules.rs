@@ -266,7 +266,13 @@ async fn show(
     if std::io::stdout().is_terminal() {
         output::say(&format!("{} of {}, {}", found.slug, found.team.slug, found.time_zone));
     }
-    let rows = calendar(&shifts, &TimeZone::get(&found.time_zone).unwrap_or(TimeZone::UTC));
+    let zone = TimeZone::get(&found.time_zone).unwrap_or(TimeZone::UTC);
+    if std::io::stdout().is_terminal() {
+        let days = ["WEEK OF", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+        output::table(&days, &calendar(&shifts, &zone));
+        output::data("\n");
+    }
+    let rows = in_order(&shifts, &zone);
     output::table(&["FROM", "UNTIL", "HOURS", "WHO", "WHY"], &rows);
     if shifts.until < until {
         output::say(&format!("There is more after {}: --from.", output::clock(shifts.until)));
@@ -275,7 +281,7 @@ async fn show(
 }
 
 /// Shifts and gaps as they follow each other, on a terminal by the clocks of `zone`.
-fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
+fn in_order(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
     let clock = |at: Timestamp| {
         if !std::io::stdout().is_terminal() {
             return at.to_string();
@@ -298,4 +304,69 @@ fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
     }
     rows.sort_by_key(|(start, _)| *start);
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A row for each week, from Monday on: who is on call on each day, one after the other, `-` where
+/// nobody is.
+fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let people = shifts.items.iter().map(|one| (one.start, one.end, one.user.username.as_str()));
+    let mut spans: Vec<_> =
+        people.chain(shifts.gaps.iter().map(|gap| (gap.start, gap.end, "-"))).collect();
+    spans.sort_unstable();
+    let (from, until) = (day(shifts.from), day(shifts.until));
+    let of_day = |date: civil::Date| {
+        let bounds = |date: civil::Date| date.to_zoned(zone.clone()).map(|at| at.timestamp());
+        let (Ok(start), Ok(end)) = (bounds(date), date.tomorrow().and_then(bounds)) else {
+            return String::new();
+        };
+        let there = spans.iter().filter(|(from, until, _)| *from < end && *until > start);
+        let mut names: Vec<&str> = there.map(|(.., who)| *who).collect();
+        names.dedup();
+        names.join(">")
+    };
+    let back = i64::from(from.weekday().to_monday_zero_offset());
+    let mut monday = from.saturating_sub(jiff::Span::new().days(back));
+    let mut rows = Vec::new();
+    while monday <= until {
+        let next = monday.saturating_add(jiff::Span::new().days(7));
+        let days = monday.series(jiff::Span::new().days(1)).take(7).map(of_day);
+        rows.push(std::iter::once(monday.strftime("%d %b").to_string()).chain(days).collect());
+        if next <= monday {
+            break;
+        }
+        monday = next;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calendar_has_a_row_for_each_week_and_shows_handoffs_and_gaps() {
+        let user = |name: &str| serde_json::json!({"id": 1, "username": name, "name": name});
+        let shifts: Shifts = serde_json::from_value(serde_json::json!({
+            "from": "2026-11-25T08:00:00Z", "until": "2026-12-01T08:00:00Z",
+            "items": [
+                {"start": "2026-11-25T08:00:00Z", "end": "2026-11-26T22:00:00Z",
+                 "user": user("alice"), "rotation": "a", "override": null},
+                {"start": "2026-11-27T23:00:00Z", "end": "2026-11-30T08:00:00Z",
+                 "user": user("alice"), "rotation": "a", "override": null},
+                {"start": "2026-11-30T08:00:00Z", "end": "2026-12-01T08:00:00Z",
+                 "user": user("bob"), "rotation": "a", "override": null},
+            ],
+            "gaps": [{"start": "2026-11-26T22:00:00Z", "end": "2026-11-27T23:00:00Z"}],
+        }))
+        .expect("shifts");
+        let zone = TimeZone::get("Europe/Paris").expect("a zone");
+        assert_eq!(
+            calendar(&shifts, &zone),
+            [
+                ["23 Nov", "", "", "alice", "alice>-", "-", "alice", "alice"],
+                ["30 Nov", "alice>bob", "bob", "", "", "", "", ""],
+            ]
+        );
+    }
 }
