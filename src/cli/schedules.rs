@@ -323,7 +323,7 @@ fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
         let there = spans.iter().filter(|(from, until, _)| *from < end && *until > start);
         let mut names: Vec<&str> = there.map(|(.., who)| *who).collect();
         names.dedup();
-        names.join(">")
+        names.join(" ")
     };
     let back = i64::from(from.weekday().to_monday_zero_offset());
     let mut monday = from.saturating_sub(jiff::Span::new().days(back));
@@ -364,8 +364,8 @@ mod tests {
         assert_eq!(
             calendar(&shifts, &zone),
             [
-                ["23 Nov", "", "", "alice", "alice>-", "-", "alice", "alice"],
-                ["30 Nov", "alice>bob", "bob", "", "", "", "", ""],
+                ["23 Nov", "", "", "alice", "alice -", "-", "alice", "alice"],
+                ["30 Nov", "alice bob", "bob", "", "", "", "", ""],
             ]
         );
     }
