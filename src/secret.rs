@@ -133,7 +133,11 @@ pub fn chance() -> f64 {
     random().map_or(0.5, |bytes| f64::from(u32::from_be_bytes(bytes)) / 2_f64.powi(32))
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+/// Random bytes.
+///
+/// # Errors
+/// `Internal` when the system has no randomness.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     ring::rand::SystemRandom::new()
         .fill(&mut bytes)

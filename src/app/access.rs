@@ -8,6 +8,7 @@ use crate::clock::shift;
 use crate::domain::user::UserRef;
 use crate::domain::{Actor, Incident, Role, Scope, Seq, SessionId, TeamId, TokenId, UserId};
 use crate::error::{Error, Result};
+use crate::secret::hash;
 use crate::store::{Concern, Interest, Read};
 
 /// Whoever was assigned or paged may read and act this long after the resolve.
@@ -79,6 +80,39 @@ impl Caller {
             as_of: Seq(0),
             request: None,
         }
+    }
+
+    /// Is he still who he was when the request began? Its body may have taken its time, and his
+    /// password its turn to be hashed.
+    ///
+    /// # Errors
+    /// `Unauthenticated` once the credential has ended, its user is disabled or his standing changed.
+    pub(super) fn check_still(&self, r: &Read<'_>, now: Timestamp) -> Result<()> {
+        let Who::User { admin, token, session, .. } = &self.who else { return Ok(()) };
+        let credential = match (token, session) {
+            (Some(token), _) => r.find_token(*token)?,
+            (None, Some(session)) => r.find_session_by_id(*session)?,
+            (None, None) => None,
+        };
+        let same = credential.is_some_and(|it| {
+            let over = it.expires_at.is_some_and(|at| at <= now);
+            it.ended_at.is_none()
+                && !over
+                && it.user.disabled_at.is_none()
+                && it.user.admin == *admin
+        });
+        if same { Ok(()) } else { Err(super::sessions::ended()) }
+    }
+
+    /// What the caller may, as a few bytes: other rights, another answer.
+    pub(super) fn rights(&self, r: &Read<'_>) -> Result<[u8; 32]> {
+        let teams = match self.user() {
+            Some(user) => r.memberships(user.id)?,
+            None => Vec::new(),
+        };
+        let teams: Vec<_> = teams.iter().map(|member| (member.team, member.role)).collect();
+        let rights = (self.scope, self.team, self.is_platform_admin(), teams);
+        Ok(hash(format!("{rights:?}").as_bytes()))
     }
 
     #[must_use]

@@ -21,11 +21,10 @@ impl App {
     pub async fn act(&self, caller: &Caller, id: IncidentId, action: Action) -> Result<Acted> {
         action.check()?;
         let caller = caller.clone();
-        let once = caller.idempotency();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             // Before a stored answer, too: who lost his access is told nothing.
             answerable(w, &caller, id)?;
-            w.once(once.as_ref(), |w| act(w, &caller, id, &action))
+            w.once(caller.idempotency(w)?.as_ref(), |w| act(w, &caller, id, &action))
         })
         .await
     }

@@ -92,7 +92,7 @@ impl App {
         let name = change.name.as_deref();
         name.map_or(Ok(()), check_name).map_err(|why| Error::invalid("name", why))?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_integration(w, &caller, Need::Manage, id)?;
             let name = change.name.as_ref().unwrap_or(&found.name);
             let mut fields = Vec::new();
@@ -152,7 +152,7 @@ impl App {
     /// `NotFound` for strangers, `Forbidden` for who does not manage the team.
     pub async fn remove_integration(&self, caller: &Caller, id: IntegrationId) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_integration(w, &caller, Need::Manage, id)?;
             remove_integration(w, &found, &caller.actor())
         })

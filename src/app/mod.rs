@@ -46,7 +46,7 @@ pub use intake::{Delivery, Sent};
 pub use live::Joining;
 pub use once::RequestKey;
 pub use sessions::Opened;
-pub use visitor::Visitor;
+pub use visitor::{Visitor, household};
 
 /// The application, shared by everything that serves.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 //! write that does the work keeps the answer.
 use super::{App, Caller, Visitor};
 use crate::error::Result;
-use crate::store::{Idempotency, Write};
+use crate::store::{Idempotency, Read, Write};
 
 /// The caller's own key for one request, and the hash of that key with what it asks: of the
 /// request alone it would be a fast way to guess a password in it.
@@ -10,6 +10,11 @@ use crate::store::{Idempotency, Write};
 pub struct RequestKey {
     pub key: String,
     pub request: [u8; 32],
+}
+
+/// Enough of a hash to tell apart.
+fn short(hash: &[u8; 32]) -> String {
+    hash[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 impl Caller {
@@ -24,10 +29,12 @@ impl Caller {
         caller
     }
 
-    pub(super) fn idempotency(&self) -> Option<Idempotency> {
-        let RequestKey { key, request } = self.request.clone()?;
-        let scope = self.user().map_or_else(|| "host".to_owned(), |u| format!("user:{}", u.id));
-        Some(Idempotency { scope, key, request })
+    /// Of who may less or more than then, it is another request, to be allowed anew.
+    pub(super) fn idempotency(&self, r: &Read<'_>) -> Result<Option<Idempotency>> {
+        let Some(RequestKey { key, request }) = self.request.clone() else { return Ok(None) };
+        let who = self.user().map_or_else(|| "host".to_owned(), |user| format!("user:{}", user.id));
+        let scope = format!("{who}:{}", short(&self.rights(r)?));
+        Ok(Some(Idempotency { scope, key, request }))
     }
 }
 
@@ -35,20 +42,31 @@ impl Visitor {
     /// Who proved nothing shares a key with nobody who asks something else.
     pub(super) fn idempotency(&self) -> Option<Idempotency> {
         let RequestKey { key, request } = self.request.clone()?;
-        let scope =
-            request[..8].iter().fold("open:".to_owned(), |s, byte| s + &format!("{byte:02x}"));
-        Some(Idempotency { scope, key, request })
+        Some(Idempotency { scope: format!("open:{}", short(&request)), key, request })
     }
 }
 
 impl App {
-    /// As `write`, once for each key of the caller: what every POST does.
+    /// As `write`, for a caller who still may when it is his turn: what all do that people ask.
+    pub(super) async fn write_as<T, F>(&self, caller: Caller, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
+    {
+        self.write(move |w| {
+            caller.check_still(w, w.now())?;
+            write(w)
+        })
+        .await
+    }
+
+    /// As `write_as`, once for each key of the caller: what every POST does.
     pub(super) async fn write_once<T, F>(&self, caller: &Caller, write: F) -> Result<T>
     where
         T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
         F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        let once = caller.idempotency();
-        self.write(move |w| w.once(once.as_ref(), &write)).await
+        let by = caller.clone();
+        self.write_as(caller.clone(), move |w| w.once(by.idempotency(w)?.as_ref(), &write)).await
     }
 }

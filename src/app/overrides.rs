@@ -132,7 +132,7 @@ impl App {
         id: OverrideId,
     ) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let row = seen_schedule(w, &caller, Need::Respond, &schedule)?;
             let none = || Error::not_found(format_args!("Override {id} of `{}`", row.slug));
             let found = w.find_override(row.id, id)?.ok_or_else(none)?;

@@ -113,7 +113,7 @@ impl App {
         let slug = plan.slug.as_deref();
         slug.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("slug", why))?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_schedule(w, &caller, Need::Manage, &schedule)?;
             let new = planned(w, &caller, &found, &plan)?;
             change_schedule(w, &found, &new, &caller.actor())?;
@@ -126,7 +126,7 @@ impl App {
     /// `Refused` while somebody stands in or will.
     pub async fn delete_schedule(&self, caller: &Caller, schedule: String) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_schedule(w, &caller, Need::Manage, &schedule)?;
             remove_schedule(w, &found, &caller.actor())
         })

@@ -77,7 +77,7 @@ impl App {
     ) -> Result<Service> {
         check(change.slug.as_deref(), &change)?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = live_service(w, &caller, Need::Manage, &service)?;
             change_service(w, &found, &change, &caller.actor())?;
             w.service_by_id(found.id).map(shown)
@@ -91,7 +91,7 @@ impl App {
     /// `Refused` while it has open incidents.
     pub async fn archive_service(&self, caller: &Caller, service: String) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_service(w, &caller, Need::Manage, &service)?;
             if found.archived {
                 return Ok(());

@@ -60,7 +60,7 @@ impl Opening {
 }
 
 /// Why a credential was not accepted.
-fn ended() -> Error {
+pub(super) fn ended() -> Error {
     Error::new(Kind::Unauthenticated, "Session expired")
         .hint("Log in again: incidentd login; or make a new token: incidentd token create")
 }
@@ -75,14 +75,11 @@ impl App {
         username: String,
         password: Secret,
     ) -> Result<Opened> {
-        let (name, place) = (username.clone(), visitor.place());
-        let (stored, known) = self
-            .0
-            .store
-            .read(move |r| Ok((r.password_hash(&name)?, r.was_seen_at(&name, &place)?)))
-            .await?;
+        let name = username.clone();
+        let (stored, known) =
+            self.0.store.read(move |r| Ok((r.password_hash(&name)?, r.places(&name)?))).await?;
         let (user, hash) = stored.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
-        let guess = Guess::new(&username, visitor, known);
+        let guess = Guess::new(&username, visitor, visitor.is_at_home(&known));
         let right = self.verify_password(password, hash, &guess).await?;
         let (true, Some(user)) = (right, user) else {
             return Err(Error::new(
@@ -134,7 +131,7 @@ impl App {
     /// `Invalid` where there is none to end.
     pub async fn log_out(&self, caller: &Caller) -> Result<()> {
         let (actor, who) = (caller.actor(), caller.who.clone());
-        self.write(move |w| match who {
+        self.write_as(caller.clone(), move |w| match who {
             Who::User { session: Some(session), .. } => end_session(w, session, false, &actor),
             Who::User { token: Some(token), .. } => end_token(w, token, false, &actor).map(|_| ()),
             _ => Err(Error::refused("There is no session to end.")),
@@ -181,7 +178,7 @@ impl App {
     /// `NotFound` for what is not the caller's, unless he is a platform admin.
     pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let owner = w.user_of_session(id)?;
             let mine = caller.themself().map(|user| user.id).ok();
             if owner.is_none() || owner != mine && caller.must_be_platform_admin().is_err() {
@@ -198,7 +195,7 @@ impl App {
     /// As `sessions`.
     pub async fn end_sessions(&self, caller: &Caller, username: Option<String>) -> Result<Ended> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let user = match &username {
                 Some(username) => caller.administered(w, username)?,
                 None => caller.themself()?.id,

@@ -64,7 +64,7 @@ impl App {
     ) -> Result<Team> {
         check(change.slug.as_deref(), change.name.as_deref())?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = live_team(w, &caller, Need::Manage, &team)?;
             if change.slug.as_ref().is_some_and(|slug| *slug != found.slug) {
                 caller.must_be_platform_admin()?;
@@ -82,7 +82,7 @@ impl App {
     pub async fn archive_team(&self, caller: &Caller, team: String) -> Result<()> {
         caller.must_be_platform_admin()?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = seen_team(w, &caller, Need::Manage, &team)?;
             if found.archived_at.is_some() {
                 return Ok(());
@@ -119,7 +119,7 @@ impl App {
         role: Role,
     ) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = live_team(w, &caller, Need::Manage, &team)?;
             let user = w.username(&username)?;
             if user.disabled_at.is_some() {
@@ -139,7 +139,7 @@ impl App {
         username: String,
     ) -> Result<()> {
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let found = live_team(w, &caller, Need::Manage, &team)?;
             let user = w.username(&username)?;
             remove_member(w, found.id, user.id, &caller.actor())

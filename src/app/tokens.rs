@@ -36,7 +36,10 @@ impl App {
             return Err(Error::invalid("expires", "must be above 0"));
         }
         let scope = new.scope.unwrap_or(Scope::Admin);
-        let expires_at = new.expires.map(|span| shift(self.now(), span.duration()));
+        let asked = new.expires.map(|span| shift(self.now(), span.duration()));
+        // A token makes none that outlives it.
+        let own_end = caller.expires_at.filter(|_| caller.session().is_none());
+        let expires_at = asked.into_iter().chain(own_end).min();
         let random = Secret::random()?;
         let (by, name) = (caller.clone(), new.name.clone());
         self.write_once(caller, move |w| {
@@ -96,7 +99,7 @@ impl App {
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
         caller.must_have(Need::Manage)?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let owner = w.user_of_token(id)?;
             let within = caller.team.is_none()
                 || w.find_token(id)?.is_some_and(|token| token.team == caller.team);

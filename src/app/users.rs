@@ -140,7 +140,7 @@ impl App {
             );
         }
         let actor = caller.actor();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let user = w.username(&username)?;
             let admins = w.admins()?;
             disable(w, &user, &actor)?;
@@ -190,7 +190,7 @@ impl App {
         check_profile(change.name.as_deref(), email)?;
         check_time_zone(change.time_zone.as_ref().and_then(Option::as_deref))?;
         let caller = caller.clone();
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let mut user = seen(w, &caller, &username)?;
             if change.admin.is_some() || caller.themself().map(|me| me.id).ok() != Some(user.id) {
                 caller.must_be_platform_admin()?;
@@ -225,7 +225,7 @@ impl App {
         caller.must_be_platform_admin()?;
         let hash = self.hash_password(password).await?;
         let (actor, name) = (caller.actor(), username.clone());
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let user = w.username(&name)?;
             new_password(w, &user, &hash, None, &actor)
         })
@@ -256,7 +256,7 @@ impl App {
         }
         let hash = self.hash_password(password).await?;
         let (actor, kept) = (caller.actor(), caller.session());
-        self.write(move |w| {
+        self.write_as(caller.clone(), move |w| {
             let user = w.username(&user.username)?;
             new_password(w, &user, &hash, kept, &actor)
         })

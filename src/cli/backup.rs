@@ -127,12 +127,15 @@ impl Part {
         })?;
         let path = target.with_file_name(format!(".{}.part", name.to_string_lossy()));
         let open = || {
-            let mut options = OpenOptions::new();
-            let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path)?;
             // Whoever writes it goes on; what nobody writes was left by one that was killed.
+            if let Ok(old) = File::open(&path) {
+                old.try_lock()?;
+                fs::remove_file(&path)?;
+            }
+            // Never one that somebody prepared, to read it or to have another file overwritten.
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             file.try_lock()?;
-            file.set_len(0)?;
-            Ok(file)
+            Ok::<_, io::Error>(file)
         };
         let file = open().map_err(|error| unwritten(&path, &error))?;
         Ok(Self { path, file })

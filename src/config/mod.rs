@@ -1,6 +1,7 @@
 //! What the server is told: defaults, then a TOML file, then `INCIDENTD_…`, then flags. `Config`
 //! is the one place where a key is written: from its name, type, comment and default follow the
 //! file, the flag, the variable, the example and the reference (`keys`).
+#![allow(rustdoc::bare_urls, reason = "the comments are the help text, too")]
 mod address;
 mod check;
 mod keys;

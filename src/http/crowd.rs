@@ -1,21 +1,10 @@
 //! How many connections there are, in all and from one address.
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use crate::app::household;
 use crate::config::Limits;
-
-/// The bits of an IPv6 address that one customer has.
-const SITE: u128 = !0 << 64;
-
-/// As far as limits go: IPv4 in IPv6 is IPv4, and an IPv6 network of 64 bits is one.
-#[must_use]
-pub const fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & SITE)),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
 
 #[derive(Clone, Default)]
 pub struct Crowd(Arc<Mutex<Count>>);

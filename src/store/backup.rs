@@ -178,6 +178,16 @@ pub fn check(path: &Path, name: &str) -> Result<Summary> {
     if !migrate::has_our_schema(&conn).map_err(damaged)? {
         return Err(unfit(name, "has tables, indexes or triggers that incidentd did not make"));
     }
+    // Everybody reads the log: one row that is none would stop them all.
+    let unreadable: Option<i64> = conn
+        .query_row("select seq from events where not json_valid(json) limit 1", [], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(damaged)?;
+    if let Some(seq) = unreadable {
+        return Err(unfit(name, format_args!("is damaged: event {seq} cannot be read")));
+    }
     let newest = conn
         .query_row(
             "select seq, json_extract(json, '$.at') from events order by seq desc limit 1",

@@ -1,5 +1,6 @@
 //! Sessions: secrets only as hashes, with where and when they were last used.
 use jiff::Timestamp;
+use rusqlite::Row;
 
 use super::sql::{Read, Write, ms, time, time_or_null};
 use super::tokens::Credential;
@@ -27,29 +28,35 @@ pub struct NewSession<'a> {
     pub expires_at: Timestamp,
 }
 
+const CREDENTIAL: &str = "e.id, e.secret_hash, e.expires_at, e.ended_at,
+        coalesce(e.last_used_at, e.created_at)
+     from sessions e join users u on u.id = e.user_id";
+
+fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+    Ok(Credential {
+        user: user(row)?,
+        token: None,
+        session: row.get(8)?,
+        scope: Scope::Admin,
+        team: None,
+        secret_hash: row.get(9)?,
+        expires_at: time_or_null(row, 10)?,
+        ended_at: time_or_null(row, 11)?,
+        last_used_at: time_or_null(row, 12)?,
+    })
+}
+
 impl Read<'_> {
     pub fn find_session(&self, secret_hash: &[u8; 32]) -> Result<Option<Credential>> {
         self.one(
-            &format!(
-                "select {USER}, e.id, e.secret_hash, e.expires_at, e.ended_at,
-                    coalesce(e.last_used_at, e.created_at)
-                 from sessions e join users u on u.id = e.user_id where e.secret_hash = ?1"
-            ),
+            &format!("select {USER}, {CREDENTIAL} where e.secret_hash = ?1"),
             [secret_hash.as_slice()],
-            |row| {
-                Ok(Credential {
-                    user: user(row)?,
-                    token: None,
-                    session: row.get(8)?,
-                    scope: Scope::Admin,
-                    team: None,
-                    secret_hash: row.get(9)?,
-                    expires_at: time_or_null(row, 10)?,
-                    ended_at: time_or_null(row, 11)?,
-                    last_used_at: time_or_null(row, 12)?,
-                })
-            },
+            credential,
         )
+    }
+
+    pub fn find_session_by_id(&self, id: SessionId) -> Result<Option<Credential>> {
+        self.one(&format!("select {USER}, {CREDENTIAL} where e.id = ?1"), [id], credential)
     }
 
     /// Sessions that did not end, the one used last first.
@@ -76,15 +83,14 @@ impl Read<'_> {
         self.one("select user_id from sessions where id = ?1", [id], |row| row.get(0))
     }
 
-    /// Did this person ever have a session that was seen at `address`?
-    pub fn was_seen_at(&self, username: &str, address: &str) -> Result<bool> {
-        self.one(
-            "select 1 from sessions e join users u on u.id = e.user_id
-             where u.username = ?1 and e.address = ?2 limit 1",
-            (username, address),
-            |_| Ok(()),
+    /// Addresses from which somebody was logged in, ever.
+    pub fn places(&self, username: &str) -> Result<Vec<String>> {
+        self.all(
+            "select distinct e.address from sessions e join users u on u.id = e.user_id
+             where u.username = ?1",
+            [username],
+            |row| row.get(0),
         )
-        .map(|found| found.is_some())
     }
 }
 

@@ -568,3 +568,51 @@ async fn sockets_count_what_they_try_and_say_always_the_same() {
     let refused = Socket::connect(&server.url, &json!({"token": ended})).await.err();
     assert_eq!(refused.as_deref(), Some("Session expired"));
 }
+
+#[tokio::test]
+async fn who_was_sent_away_while_his_request_came_in_does_nothing() {
+    use incidentd::api::tokens::NewToken;
+    use incidentd::api::users::NewUser;
+    let server = TestServer::start().await;
+    let app = &server.server().app;
+    let backdoor = || NewUser { username: "backdoor".into(), admin: true, ..NewUser::default() };
+    let caller = app.authenticate(&Secret::new(server.token("root"))).await.expect("root");
+    // Another admin, so that root can be sent away.
+    let other = NewUser { username: "other".into(), admin: true, ..NewUser::default() };
+    app.create_user(&Caller::host(), other).await.expect("added");
+    app.disable_user(&Caller::host(), "root".into()).await.expect("disabled");
+    let refused = app.create_user(&caller, backdoor()).await.expect_err("disabled meanwhile");
+    assert_eq!(refused.kind, incidentd::error::Kind::Unauthenticated);
+    assert!(
+        app.set_password(&caller, "alice".into(), Secret::new("correct horse battery"))
+            .await
+            .is_err()
+    );
+
+    let alice = app.authenticate(&Secret::new(server.token("alice"))).await.expect("alice");
+    app.revoke_token(&alice, alice_token(&alice)).await.expect("revoked");
+    assert!(app.create_token(&alice, NewToken::default()).await.is_err(), "revoked meanwhile");
+}
+
+fn alice_token(caller: &Caller) -> incidentd::domain::TokenId {
+    match &caller.who {
+        incidentd::app::Who::User { token: Some(token), .. } => *token,
+        _ => panic!("a token"),
+    }
+}
+
+#[tokio::test]
+async fn a_token_makes_none_that_outlives_it() {
+    use incidentd::api::tokens::NewToken;
+    let server = TestServer::start().await;
+    let app = &server.server().app;
+    let short = NewToken {
+        user: Some("alice".into()),
+        expires: Some("1h".parse().expect("a span")),
+        ..NewToken::default()
+    };
+    let short = app.create_token(&Caller::host(), short).await.expect("made");
+    let caller = app.authenticate(&Secret::new(&short.token)).await.expect("alice");
+    let child = app.create_token(&caller, NewToken::default()).await.expect("made");
+    assert_eq!(child.expires_at, short.expires_at);
+}

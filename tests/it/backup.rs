@@ -123,6 +123,26 @@ async fn a_backup_of_the_running_server_comes_back_with_everything_but_no_number
     assert_eq!(number(Path::new(aside.expect("named")), TITLES), 2, "the old one is whole");
 }
 
+#[test]
+fn a_file_that_somebody_prepared_is_not_written_into() {
+    let dir = tempfile::tempdir().expect("a folder");
+    world(&dir.path().join("data"));
+    let (target, bait) = (dir.path().join("b.db"), dir.path().join("victim"));
+    let part = dir.path().join(".b.db.part");
+    fs::write(&bait, "precious").expect("written");
+    std::os::unix::fs::symlink(&bait, &part).expect("linked");
+    backup(&dir.path().join("data"), &target);
+    assert_eq!(fs::read_to_string(&bait).expect("read"), "precious");
+    let meta = fs::symlink_metadata(&target).expect("there");
+    assert!(meta.is_file());
+    assert_eq!(meta.permissions().mode() & 0o077, 0);
+
+    fs::write(&part, "").expect("written");
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).expect("set");
+    backup(&dir.path().join("data"), &target);
+    assert_eq!(fs::metadata(&target).expect("there").permissions().mode() & 0o077, 0);
+}
+
 #[tokio::test]
 async fn over_http_it_takes_a_platform_admin() {
     let (dir, to) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));

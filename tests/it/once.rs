@@ -74,3 +74,17 @@ async fn opening_a_session_too() {
     let wrong = json!({"username": "bob", "password": "wrong horse battery"});
     assert_eq!(open("/sessions", "s1", wrong).await.0, 401, "a key opens nothing");
 }
+
+#[tokio::test]
+async fn a_key_gives_nobody_more_than_he_may() {
+    let server = TestServer::start().await;
+    let team_only = json!({"name": "one team's", "team": "payments"});
+    let narrow = post(&server, "/tokens", "k0", &team_only).await.1;
+    let new = json!({"name": "everything"});
+    let first = post(&server, "/tokens", "k1", &new).await;
+    assert_eq!(first.0, 200, "{first:?}");
+    let request = server.http().post(format!("{}/api/v1/tokens", server.url));
+    let request = request.bearer_auth(narrow["token"].as_str().expect("a token"));
+    let again = answer(request.header("idempotency-key", "k1").json(&new)).await;
+    assert_ne!(again.1["token"], first.1["token"], "{again:?}");
+}

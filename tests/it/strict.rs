@@ -31,7 +31,8 @@ async fn the_api_takes_json_and_only_json() {
     for route in &routes {
         for (name, body) in unreadable() {
             // Where nothing is needed, nothing is no fault.
-            if body.is_empty() && (route.ends_with("/rotate") || route.ends_with("/test")) {
+            let needless = ["/rotate", "/test", "/take"];
+            if body.is_empty() && needless.iter().any(|end| route.ends_with(end)) {
                 continue;
             }
             // Nothing at all is an empty object here, and lacks what is needed.
@@ -189,7 +190,8 @@ async fn idempotency_keys_that_are_none() {
         answer(request.bearer_auth(server.token("bob")).header("idempotency-key", value))
     };
     let generic = path("generic", KEY);
-    for key in [b"".to_vec(), vec![b'k'; 256], b"caf\xc3\xa9".to_vec(), b"\xff".to_vec()] {
+    for key in [b"".as_slice(), &[b'k'; 256], b"caf\xc3\xa9", b"\xff", b"two words"] {
+        let key = key.to_vec();
         let (status, answer) = post(generic.clone(), key.clone(), json!({"title": "x"})).await;
         assert_eq!(status, 422, "{key:?}: {answer}");
         let body = json!({"service": "checkout", "title": "x"});
@@ -197,7 +199,7 @@ async fn idempotency_keys_that_are_none() {
         assert_eq!((status, &answer["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
     }
     assert_eq!(incidents(&server).await, Vec::<Value>::new());
-    let key = b"'; drop table idempotency; --".to_vec();
+    let key = b"';drop/**/table/**/idempotency;--".to_vec();
     for _ in 0..2 {
         let (status, answer) = post(generic.clone(), key.clone(), json!({"title": "x"})).await;
         assert_eq!((status, &answer["new"]), (202, &json!(true)), "the first answer again");

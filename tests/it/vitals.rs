@@ -41,7 +41,11 @@ async fn metrics_count_what_happens_and_name_nobody() {
         "incidentd_emitter_lag 0",
         "incidentd_timers_late 0",
         "incidentd_writer_failed_commits_total 0",
-        "incidentd_build_info{version=\"0.1.0\",schema=\"2\"} 1",
+        &format!(
+            "incidentd_build_info{{version=\"{}\",schema=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION"),
+            std::fs::read_dir("migrations").expect("here").count()
+        ),
     ] {
         let found = text.lines().any(|one| one.strip_suffix(".0").unwrap_or(one) == line);
         assert!(found, "{line} is not in\n{text}");

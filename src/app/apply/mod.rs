@@ -37,15 +37,15 @@ impl App {
         let wrong = check::document(&document);
         let spare = document.integrations.iter().map(|_| Secret::random_key());
         let spare = spare.collect::<Result<Vec<_>>>()?;
-        let caller = caller.clone();
+        let (asking, caller) = (caller.clone(), caller.clone());
         let work = move |w: &mut Write<'_>| {
             let run = Run::new(w, &caller, wrong.clone());
             run.all(&document, &spare, how.prune)
         };
         if !how.dry_run {
-            return self.write(work).await;
+            return self.write_as(asking, work).await;
         }
-        let mut applied = self.write(move |w| w.rehearse(&work)).await?;
+        let mut applied = self.write_as(asking, move |w| w.rehearse(&work)).await?;
         // They were made for the rehearsal alone.
         applied.keys.clear();
         Ok(applied)
