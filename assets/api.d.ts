@@ -404,6 +404,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on call, what nobody covers in the next four weeks, when a sender was last heard
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -2001,6 +2021,21 @@ export interface components {
             items: components["schemas"]["Override"][];
             nextCursor: string | null;
         };
+        Overview: {
+            /** @description The soonest first. */
+            gaps: components["schemas"]["Uncovered"][];
+            /**
+             * Format: date-time
+             * @description When any sender of these teams last sent something.
+             */
+            lastAlertAt: string | null;
+            onCall: components["schemas"]["OnCall"][];
+            /**
+             * Format: uint64
+             * @description Open incidents of which nobody could be told.
+             */
+            untold: number;
+        };
         Password: {
             password: string;
         };
@@ -2363,6 +2398,14 @@ export interface components {
         };
         /** @enum {string} */
         TriggerStatus: "firing" | "resolved";
+        /** @description A time in which nobody is on call. */
+        Uncovered: {
+            /** Format: date-time */
+            end: string;
+            schedule: components["schemas"]["ScheduleRef"];
+            /** Format: date-time */
+            start: string;
+        };
         /** @description The detail of `incident:updated`; what is absent did not change. */
         Update: {
             alert?: components["schemas"]["AlertRef"] | null;
@@ -3309,6 +3352,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OnCallPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: {
+                /** @description Left out: all teams that I may see. */
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
             400: components["responses"]["Problem"];

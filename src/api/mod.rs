@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod incidents;
 pub mod live;
 pub mod openapi;
+pub mod overview;
 pub mod schedules;
 mod senders;
 pub mod services;

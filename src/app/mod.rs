@@ -15,6 +15,7 @@ mod live;
 mod members;
 mod once;
 mod overrides;
+mod overview;
 mod passwords;
 mod retention;
 mod schedules;

@@ -238,7 +238,7 @@ pub(super) fn seen_schedule(
     Ok(schedule)
 }
 
-fn seen_schedules(
+pub(super) fn seen_schedules(
     r: &Read<'_>,
     caller: &Caller,
     team: Option<&str>,
@@ -286,7 +286,7 @@ pub(super) fn rules(
     })
 }
 
-fn on_call_in(r: &Read<'_>, row: &ScheduleRow, at: Timestamp) -> Result<Vec<OnCall>> {
+pub(super) fn on_call_in(r: &Read<'_>, row: &ScheduleRow, at: Timestamp) -> Result<Vec<OnCall>> {
     let rules = rules(r, row, at, Timestamp::MAX)?;
     let mut people = People::default();
     let mut entry = |user: Option<UserId>, until: Option<Timestamp>| -> Result<OnCall> {

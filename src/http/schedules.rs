@@ -1,6 +1,7 @@
 //! Operations on schedules and on those who stand in.
 use super::mount::Mounted;
 use crate::api::Nothing;
+use crate::api::overview::OVERVIEW;
 use crate::api::schedules as api;
 
 /// The typed operations.
@@ -8,6 +9,7 @@ use crate::api::schedules as api;
 pub fn operations(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
     let mounted = mounted
+        .mount(&OVERVIEW, |s, c| async move { s.app.overview(&c.caller, c.query).await })
         .mount(&api::ON_CALL, |s, c| async move { s.app.on_call(&c.caller, c.query).await })
         .mount(&api::SCHEDULES, |s, c| async move { s.app.schedules(&c.caller, c.query).await })
         .mount(&api::CREATE_SCHEDULE, |s, c| async move {

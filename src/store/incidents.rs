@@ -166,6 +166,16 @@ impl Read<'_> {
         )
     }
 
+    /// Open incidents of a team of which nobody could be told.
+    pub fn untold(&self, team: TeamId) -> Result<u64> {
+        self.one(
+            "select count(*) from incidents where team_id = ?1 and need = 0 and status < 2",
+            [team],
+            |row| row.get(0),
+        )
+        .map(Option::unwrap_or_default)
+    }
+
     /// How many incidents are open, by team, status and urgency.
     pub fn open_counts(&self) -> Result<Vec<Open>> {
         self.all(

@@ -6,7 +6,7 @@ use super::incidents::team_ref;
 use super::sql::{Read, Write, exists, json, ms, taken, time, time_or_null};
 use crate::domain::service::ServiceRef;
 use crate::domain::user::TeamRef;
-use crate::domain::{IncidentId, IntegrationId, Service, ServiceId};
+use crate::domain::{IncidentId, IntegrationId, Service, ServiceId, TeamId};
 use crate::error::{Error, Result};
 
 /// An integration with its service: everything that intake asks before it decides.
@@ -76,6 +76,17 @@ fn integration(row: &Row<'_>) -> rusqlite::Result<IntegrationRow> {
 }
 
 impl Read<'_> {
+    /// When a sender of this team last sent something.
+    pub fn last_heard(&self, team: TeamId) -> Result<Option<Timestamp>> {
+        self.one(
+            "select max(n.last_received_at) from integrations n
+             join services s on s.id = n.service_id where s.team_id = ?1",
+            [team],
+            |row| time_or_null(row, 0),
+        )
+        .map(Option::flatten)
+    }
+
     /// The keys of an archived service are dead.
     pub fn find_source(&self, key_hash: &[u8; 32]) -> Result<Option<IncidentSource>> {
         self.one(

@@ -187,6 +187,8 @@ fn schedules() -> Vec<Row> {
     let by = |user: &str| json!({"user": user, "start": start, "end": end});
     let swap = json!({"user": "alice", "with": "bob", "start": start, "end": end});
     vec![
+        (Get, "/overview", "", none.clone(), to::ANY_CALLER),
+        (Get, "/overview", "?team=payments", none.clone(), to::READERS),
         (Get, "/on-call", "", none.clone(), to::ANY_CALLER),
         (Get, "/on-call", "?team=payments", none.clone(), to::READERS),
         (Get, "/on-call", "?schedule=1", none.clone(), to::READERS),

@@ -1,6 +1,7 @@
 //! Who is on call: schedules as people have them. The rules themselves are told in the domain.
 use incidentd::api::Nothing;
 use incidentd::api::configuration::{ApplyQuery, Document};
+use incidentd::api::overview::{OVERVIEW, OverviewQuery};
 use incidentd::api::schedules::{
     CREATE_OVERRIDE, CREATE_SCHEDULE, DELETE_SCHEDULE, END_OVERRIDE, NewOverride, NewSchedule,
     ON_CALL, OVERRIDES, OnCallQuery, Override, PREVIEW, Plan, SET_SCHEDULE, SHIFTS, SWAP,
@@ -92,6 +93,31 @@ async fn a_week_passes_from_hand_to_hand() {
     let strangers = OnCallQuery::default();
     let page = server.call("mallory", &ON_CALL, Nothing {}, &strangers, NONE).await;
     assert!(page.expect("a page").items.is_empty(), "of another team");
+}
+
+#[tokio::test]
+async fn at_a_glance() {
+    let server = with("1w", &["alice", "bob"]).await;
+    let look = |who: &'static str, team: Option<&str>| {
+        let query = OverviewQuery { team: team.map(str::to_owned) };
+        let server = &server;
+        async move { server.call(who, &OVERVIEW, Nothing {}, &query, NONE).await }
+    };
+    let calm = look("carol", None).await.expect("seen");
+    assert_eq!((calm.last_alert_at, calm.untold, calm.gaps.len()), (None, 0, 0));
+    assert_eq!(calm.on_call[0].user.as_ref().expect("somebody").username, "bob");
+
+    server.alert(json!({"title": "disk full"})).await;
+    let now = server.server().app.now();
+    assert_eq!(look("carol", Some("payments")).await.expect("seen").last_alert_at, Some(now));
+    let strange = look("mallory", None).await.expect("her own");
+    assert!(strange.on_call.is_empty() && strange.last_alert_at.is_none());
+    assert_eq!(look("mallory", Some("payments")).await.expect_err("hidden").kind, Kind::NotFound);
+
+    let disabled = server.server().app.disable_user(&Caller::host(), "alice".into()).await;
+    disabled.expect("disabled");
+    let gap = look("carol", None).await.expect("seen").gaps.remove(0).gap;
+    assert_eq!(gap.start, at("2026-11-23T08:00:00Z"), "alice's turn is nobody's");
 }
 
 #[tokio::test]

@@ -1,0 +1,44 @@
+//! What a dashboard says above its list: who is on call, what nobody covers, when a sender was
+//! last heard.
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schedules::{OnCall, ScheduleRef};
+use super::{Access, Method, Nothing, Route};
+use crate::domain::schedule::Gap;
+
+pub const OVERVIEW: Route<Nothing, OverviewQuery, Nothing, Overview> = Route::new(
+    Method::Get,
+    "/overview",
+    Access::Read,
+    "Who is on call, what nobody covers in the next four weeks, when a sender was last heard",
+);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverviewQuery {
+    /// Left out: all teams that I may see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    pub on_call: Vec<OnCall>,
+    /// The soonest first.
+    pub gaps: Vec<Uncovered>,
+    /// When any sender of these teams last sent something.
+    pub last_alert_at: Option<Timestamp>,
+    /// Open incidents of which nobody could be told.
+    pub untold: u64,
+}
+
+/// A time in which nobody is on call.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Uncovered {
+    pub schedule: ScheduleRef,
+    #[serde(flatten)]
+    pub gap: Gap,
+}
