@@ -21,6 +21,7 @@
 //! | [`ingest`] | one pure parser a source: bytes in, alerts out |
 //! | [`app`] | permission, rule, one transaction: everything that can be asked |
 //! | [`engine`] | what happens unasked: supervised loops, timers |
+//! | [`notify`] | messages to people: one file a channel |
 //! | [`http`] | the front door, who calls, routes, health |
 //! | [`live`] | Socket.IO: handshake, messages, and the emitter, which alone sends |
 //! | [`client`] | the typed HTTP client, and the live one: what happens, through lost connections |
@@ -34,8 +35,8 @@
 //! [`error`], [`clock`], [`config`], [`metrics`] and [`secret`] serve all.
 //!
 //! Arrows, kept by `tests/it/house.rs`: `cli → tui, server, client, app` · `tui → client, api` · `server → live, http,
-//! engine, app, store` · `live → http` · `http, live → app, api` · `http → ingest` ·
-//! `engine → app` · `app → store, api` · `client → api` · all but `client` and `cli` may use
+//! engine, notify, app, store` · `live → http` · `http, live → app, api` · `http → ingest` ·
+//! `engine → app, notify` · `app → store, api` · `client → api` · all but `client` and `cli` may use
 //! `domain` as they do.
 //!
 //! ## Four journeys
@@ -77,6 +78,7 @@ pub mod http;
 pub mod ingest;
 pub mod live;
 pub mod metrics;
+pub mod notify;
 pub mod secret;
 pub mod server;
 pub mod store;

@@ -29,7 +29,8 @@ macro_rules! ids {
 }
 
 ids! {
-    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, ServiceId, SessionId, TeamId, TokenId, UserId,
+    AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId, OverrideId,
+    PolicyId, ScheduleId, ServiceId, SessionId, SilenceId, TeamId, TokenId, UserId, WebhookId,
     /// Place in the log: strictly rising, never reused.
     Seq,
 }

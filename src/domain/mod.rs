@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no SQL, no HTTP, no clock. What happens at night is decided here.
 pub mod action;
 pub mod alert;
+pub mod contact;
 pub mod escalation;
 pub mod event;
 pub mod id;
@@ -10,6 +11,7 @@ pub mod matcher;
 pub mod member;
 mod merge;
 pub mod payload;
+pub mod policy;
 pub mod schedule;
 pub mod service;
 pub mod span;
@@ -22,8 +24,9 @@ pub use action::Action;
 pub use alert::{Alert, Key, Labels, Link, Severity, Signal, Urgency};
 pub use event::{Actor, Change, Event, ResolveReason, Update, UpdateReason};
 pub use id::{
-    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, Seq, ServiceId, SessionId, TeamId,
-    TokenId, UserId,
+    AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId,
+    OverrideId, PolicyId, ScheduleId, Seq, ServiceId, SessionId, SilenceId, TeamId, TokenId,
+    UserId, WebhookId,
 };
 pub use incident::{Incident, Status};
 pub use matcher::Matcher;

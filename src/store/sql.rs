@@ -4,8 +4,9 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
 
 use crate::domain::{
-    AlertId, IncidentId, IntegrationId, OverrideId, ScheduleId, Seq, ServiceId, SessionId, TeamId,
-    TokenId, UserId,
+    AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId,
+    OverrideId, PolicyId, ScheduleId, Seq, ServiceId, SessionId, SilenceId, TeamId, TokenId,
+    UserId, WebhookId,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -233,6 +234,6 @@ macro_rules! sql_ids {
     )+};
 }
 sql_ids!(
-    AlertId IncidentId IntegrationId OverrideId ScheduleId Seq ServiceId SessionId TeamId TokenId
-    UserId
+    AlertId ChannelId ContactId DeliveryId FeedId HeartbeatId IncidentId IntegrationId OverrideId
+    PolicyId ScheduleId Seq ServiceId SessionId SilenceId TeamId TokenId UserId WebhookId
 );

@@ -10,13 +10,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["domain"]),
     ("ingest", &["domain"]),
     ("app", &["store", "api", "domain"]),
-    ("engine", &["app", "domain"]),
+    ("notify", &["domain"]),
+    ("engine", &["app", "notify", "domain"]),
     ("http", &["app", "ingest", "api", "domain"]),
     ("live", &["http", "app", "api", "domain"]),
     // What people look at knows what any client could know: never the store, never the rules' room.
     ("client", &["api", "domain"]),
     ("tui", &["client", "api", "domain"]),
-    ("server", &["live", "http", "engine", "app", "store"]),
+    ("server", &["live", "http", "engine", "notify", "app", "store"]),
     ("cli", &["tui", "server", "client", "app", "api", "domain"]),
 ];
 const SERVE_ALL: &[&str] = &["error", "clock", "config", "metrics", "secret"];

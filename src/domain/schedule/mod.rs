@@ -2,7 +2,7 @@
 //! for one instant (at night) or for a span (calendars, previews); both see the same places.
 mod rotation;
 mod wall;
-mod window;
+pub(in crate::domain) mod window;
 
 #[cfg(test)]
 mod reference;

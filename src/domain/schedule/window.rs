@@ -122,7 +122,7 @@ impl From<Restrict> for Vec<Window> {
 }
 
 /// `09:00`; `24:00` is the midnight at a day's end.
-mod clock {
+pub(in crate::domain) mod clock {
     use jiff::civil::Time;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

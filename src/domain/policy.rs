@@ -1,0 +1,268 @@
+//! Escalation policies: who is told when, until somebody answers. Where a ladder stands and what
+//! comes next is decided here; whom a target means tonight is looked up by who asks.
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::id::{ChannelId, ScheduleId, TeamId, UserId};
+use super::span::Span;
+
+/// From the last step of a round to the start of the next, and to the last resort.
+pub const ROUND_PAUSE: Duration = Duration::from_mins(5);
+/// After the last resort, until somebody answers.
+pub const REMIND_EVERY: Duration = Duration::from_hours(1);
+/// A reassigned incident that nobody answers for this long climbs the ladder.
+pub const ASSIGNEE_ALONE: Duration = Duration::from_mins(5);
+/// Rounds after the first, where nothing else is said.
+pub const REPEAT: u32 = 2;
+pub const MAX_REPEAT: u32 = 10;
+pub const MAX_STEPS: usize = 20;
+pub const MAX_TARGETS: usize = 20;
+
+/// Whom a step tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    User(UserId),
+    /// Whoever is on call then.
+    Schedule(ScheduleId),
+    /// Whoever is on call after those.
+    Next(ScheduleId),
+    /// All responders and admins.
+    Team(TeamId),
+    /// A place that a whole team reads.
+    Channel(ChannelId),
+}
+
+/// A target as people write it: `user:alice`, `schedule:primary` (who is on call then),
+/// `schedule:primary/next` (who is after them), `team:payments`, `channel:payments-chat`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetName {
+    User(String),
+    Schedule(String),
+    Next(String),
+    Team(String),
+    Channel(String),
+}
+
+impl FromStr for TargetName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no target; write user:NAME, schedule:SLUG, schedule:SLUG/next, \
+                 team:SLUG or channel:SLUG"
+            )
+        };
+        let (kind, name) = text.trim().split_once(':').ok_or_else(wrong)?;
+        let checked = |name: &str| {
+            super::user::check_slug(name).map(|()| name.to_owned()).map_err(|_| wrong())
+        };
+        match (kind, name.strip_suffix("/next")) {
+            ("schedule", Some(slug)) => checked(slug).map(Self::Next),
+            ("schedule", None) => checked(name).map(Self::Schedule),
+            ("user", _) => checked(name).map(Self::User),
+            ("team", _) => checked(name).map(Self::Team),
+            ("channel", _) => checked(name).map(Self::Channel),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "user:{name}"),
+            Self::Schedule(slug) => write!(f, "schedule:{slug}"),
+            Self::Next(slug) => write!(f, "schedule:{slug}/next"),
+            Self::Team(slug) => write!(f, "team:{slug}"),
+            Self::Channel(slug) => write!(f, "channel:{slug}"),
+        }
+    }
+}
+
+impl Serialize for TargetName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for TargetName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Target".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "`user:NAME`, `schedule:SLUG` (who is on call then), \
+                `schedule:SLUG/next` (who is after them), `team:SLUG` (its responders and \
+                admins) or `channel:SLUG`.",
+            "pattern": "^(user|schedule|team|channel):.+$",
+        })
+    }
+}
+
+/// One rung of the ladder; targets by id in the database, by name for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PolicyStep")]
+pub struct Step<T> {
+    /// From the start of the round.
+    pub after: Span,
+    pub targets: Vec<T>,
+}
+
+/// A ladder: its steps, repeated, then the last resort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy<T> {
+    pub slug: String,
+    /// Rounds after the first.
+    pub repeat: u32,
+    /// By `after`.
+    pub steps: Vec<Step<T>>,
+    /// None: the team's admins, then the platform's.
+    pub last_resort: Option<Vec<T>>,
+}
+
+/// Where a ladder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The person to whom it was given, before any step.
+    Assignee,
+    /// Both from 1.
+    Step {
+        round: u32,
+        step: u32,
+    },
+    LastResort,
+}
+
+impl<T> Policy<T> {
+    /// The targets of a step.
+    #[must_use]
+    pub fn targets(&self, step: u32) -> &[T] {
+        self.index(step).map_or(&[], |index| &self.steps[index].targets)
+    }
+
+    fn index(&self, step: u32) -> Option<usize> {
+        usize::try_from(step).ok()?.checked_sub(1).filter(|index| *index < self.steps.len())
+    }
+
+    fn after(&self, step: u32) -> Duration {
+        self.index(step).map_or(Duration::ZERO, |index| self.steps[index].after.duration())
+    }
+
+    /// The rung after `rung`, and how long after it that is due. The time between two steps is
+    /// kept even if the first was late or brought forward, so that no two come at one moment.
+    #[must_use]
+    pub fn next(&self, rung: Rung) -> (Rung, Duration) {
+        let first = |round, pause: Duration| {
+            if self.steps.is_empty() {
+                return (Rung::LastResort, pause);
+            }
+            (Rung::Step { round, step: 1 }, pause + self.after(1))
+        };
+        match rung {
+            Rung::Assignee => first(1, ASSIGNEE_ALONE),
+            Rung::LastResort => (Rung::LastResort, REMIND_EVERY),
+            Rung::Step { round, step } if self.index(step + 1).is_some() => {
+                let wait = self.after(step + 1).saturating_sub(self.after(step));
+                (Rung::Step { round, step: step + 1 }, wait)
+            }
+            Rung::Step { round, .. } if round <= self.repeat => first(round + 1, ROUND_PAUSE),
+            Rung::Step { .. } => (Rung::LastResort, ROUND_PAUSE),
+        }
+    }
+
+    /// The first rung, and how long after the start it is due.
+    #[must_use]
+    pub fn first(&self) -> (Rung, Duration) {
+        if self.steps.is_empty() {
+            return (Rung::LastResort, Duration::ZERO);
+        }
+        (Rung::Step { round: 1, step: 1 }, self.after(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(repeat: u32, after: &[u32]) -> Policy<TargetName> {
+        let target = || "team:payments".parse().expect("a target");
+        let step = |secs: &u32| Step { after: Span::secs(*secs), targets: vec![target()] };
+        let steps = after.iter().map(step).collect();
+        Policy { slug: "p".into(), repeat, steps, last_resort: None }
+    }
+
+    fn walk(policy: &Policy<TargetName>, rungs: usize) -> Vec<(Rung, u64)> {
+        let (mut rung, mut wait) = policy.first();
+        let mut at = Duration::ZERO;
+        (0..rungs)
+            .map(|_| {
+                at += wait;
+                let now = (rung, at.as_secs());
+                (rung, wait) = policy.next(rung);
+                now
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rounds_repeat_five_minutes_after_their_last_step_then_comes_the_last_resort() {
+        let step = |round, step| Rung::Step { round, step };
+        let expected = [
+            (step(1, 1), 0),
+            (step(1, 2), 300),
+            (step(2, 1), 600),
+            (step(2, 2), 900),
+            (Rung::LastResort, 1_200),
+            (Rung::LastResort, 4_800),
+        ];
+        assert_eq!(walk(&policy(1, &[0, 300]), 6), expected);
+    }
+
+    #[test]
+    fn a_policy_without_steps_goes_to_the_last_resort_at_once() {
+        assert_eq!(walk(&policy(2, &[]), 2), [(Rung::LastResort, 0), (Rung::LastResort, 3_600)]);
+    }
+
+    #[test]
+    fn the_assignee_has_five_minutes_of_his_own() {
+        let next = policy(0, &[60]).next(Rung::Assignee);
+        assert_eq!(next, (Rung::Step { round: 1, step: 1 }, Duration::from_mins(6)));
+    }
+
+    #[test]
+    fn steps_that_were_taken_away_end_the_round() {
+        let next = policy(0, &[0]).next(Rung::Step { round: 1, step: 7 });
+        assert_eq!(next, (Rung::LastResort, ROUND_PAUSE));
+        assert!(policy(0, &[0]).targets(7).is_empty());
+    }
+
+    #[test]
+    fn targets_read_as_they_are_written() {
+        let words =
+            ["user:alice", "schedule:primary", "schedule:primary/next", "team:x", "channel:chat"];
+        for word in words {
+            assert_eq!(word.parse::<TargetName>().expect("a target").to_string(), word);
+        }
+        for wrong in
+            ["alice", "user:", "user:A B", "person:x", "team:x/next", ":x", "schedule:/next"]
+        {
+            assert!(wrong.parse::<TargetName>().is_err(), "{wrong}");
+        }
+    }
+}
