@@ -3,7 +3,7 @@
 //! The page is open to anybody: it holds nothing, and a link to it keeps its place over a login.
 use std::collections::HashMap;
 use std::io::Write;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use include_dir::{Dir, include_dir};
@@ -27,10 +28,12 @@ static SITE: LazyLock<Site> = LazyLock::new(Site::read);
 /// What the files write where their hash will stand.
 const MARK: &str = "/assets/@/";
 /// The page serves every address of its own; which of them it shows is its own affair.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "/",
     "/incidents",
     "/incidents/{id}",
+    "/on-call",
+    "/on-call/{schedule}",
     "/services",
     "/services/{service}",
     "/teams",
@@ -93,9 +96,12 @@ struct Site {
 struct File {
     kind: &'static str,
     plain: Bytes,
-    /// Where that is shorter.
-    gzip: Option<Bytes>,
+    brotli: Packed,
+    gzip: Packed,
 }
+
+/// Packed when first asked for, for good; empty where that makes it no smaller.
+type Packed = OnceLock<Bytes>;
 
 impl Site {
     fn read() -> Self {
@@ -153,38 +159,67 @@ impl File {
             }
             _ => Bytes::from_static(bytes),
         };
-        let gzip = gzip(&plain).filter(|gzip| gzip.len() < plain.len());
-        Self { kind, plain, gzip }
+        Self { kind, plain, brotli: Packed::new(), gzip: Packed::new() }
     }
 
     fn answer(&self, headers: &HeaderMap, cache: &'static str) -> Response {
-        let accepts = headers
-            .get_all(header::ACCEPT_ENCODING)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|coding| coding.split(';').next().is_some_and(|name| name.trim() == "gzip"));
-        let gzip = self.gzip.as_ref().filter(|_| accepts);
-        let mut response = gzip.unwrap_or(&self.plain).clone().into_response();
+        let (coding, bytes) = self.packed(headers);
+        let mut response = bytes.clone().into_response();
         let answer = response.headers_mut();
         answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
         answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         answer.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if gzip.is_some() {
-            answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = coding {
+            answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         response
     }
+
+    /// As small as the other side can read it. Browsers take brotli over https and from localhost
+    /// only: on the way there are proxies that would spoil it.
+    fn packed(&self, headers: &HeaderMap) -> (Option<&'static str>, &Bytes) {
+        let codings = headers.get_all(header::ACCEPT_ENCODING);
+        let codings = codings.iter().filter_map(|value| value.to_str().ok());
+        let accepted: Vec<&str> = codings
+            .flat_map(|value| value.split(','))
+            .filter_map(|coding| coding.split(';').next().map(str::trim))
+            .collect();
+        let ways: [(_, &Packed, fn(&[u8]) -> Vec<u8>); 2] =
+            [("br", &self.brotli, brotli), ("gzip", &self.gzip, gzip)];
+        for (coding, kept, pack) in ways {
+            if accepted.contains(&coding) {
+                let packed = kept.get_or_init(|| {
+                    let packed = pack(&self.plain);
+                    if packed.len() < self.plain.len() { packed.into() } else { Bytes::new() }
+                });
+                if !packed.is_empty() {
+                    return (Some(coding), packed);
+                }
+            }
+        }
+        (None, &self.plain)
+    }
 }
 
-fn gzip(bytes: &[u8]) -> Option<Bytes> {
+/// Writing into memory does not fail; if it did, the file would go as it is.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok().map(Bytes::from)
+    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    packed.unwrap_or_else(|_| bytes.to_vec())
 }
 
-/// Our modules without the lines that are comments only, and without indentation: a browser
-/// reads neither. Lines keep their numbers.
+fn brotli(mut bytes: &[u8]) -> Vec<u8> {
+    let plain = bytes;
+    let params = BrotliEncoderParams { size_hint: bytes.len(), ..BrotliEncoderParams::default() };
+    let mut packed = Vec::new();
+    match brotli::BrotliCompress(&mut bytes, &mut packed, &params) {
+        Ok(_) => packed,
+        Err(_) => plain.to_vec(),
+    }
+}
+
+/// Our modules without what a browser does not read: the lines that are comments only, types
+/// amid the code, indentation. Lines keep their numbers.
 fn without_comments(script: &str) -> String {
     let mut block = false;
     let mut text = String::with_capacity(script.len());
@@ -192,12 +227,20 @@ fn without_comments(script: &str) -> String {
         let begins = line.starts_with("/**");
         let ends = line.ends_with("*/");
         if !(block || begins && ends || begins && !line.contains("*/") || line.starts_with("//")) {
-            text.push_str(line);
+            push_without_types(&mut text, line);
         }
         block = (block || begins && !line.contains("*/")) && !ends;
         text.push('\n');
     }
     text
+}
+
+fn push_without_types(text: &mut String, mut line: &str) {
+    while let Some((before, rest)) = line.split_once("/** @type ") {
+        text.push_str(before);
+        line = rest.split_once("*/").map_or("", |(_, after)| after.trim_start());
+    }
+    text.push_str(line);
 }
 
 #[cfg(test)]
@@ -208,19 +251,24 @@ mod tests {
     fn comments_stay_at_home_and_lines_keep_their_numbers() {
         let script = "// What it is for.\n/** @param {x} y\n * @returns {z} */\nconst a = 1; // here\n  \
                       const b = /** @type {T} */ (c);\n  /** @type {T} */ (d).e();\n";
-        let lean = "\n\n\nconst a = 1; // here\nconst b = /** @type {T} */ (c);\n\
-                    /** @type {T} */ (d).e();\n";
+        let lean = "\n\n\nconst a = 1; // here\nconst b = (c);\n(d).e();\n";
         assert_eq!(without_comments(script), lean);
     }
 
     /// What is promised to a phone on a slow line.
     #[test]
     fn the_dashboard_is_small() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
         let size = |of: &dyn Fn(&str) -> bool| -> usize {
             let files = SITE.files.iter().filter(|(path, _)| of(path));
-            files.map(|(_, file)| file.gzip.as_ref().unwrap_or(&file.plain).len()).sum()
+            files.map(|(_, file)| file.packed(&headers).1.len()).sum()
         };
+        let page = SITE.files.get("index.html").expect("the page");
+        let page = std::str::from_utf8(&page.plain).expect("text");
         let all = size(&|_| true);
+        let first = size(&|path| page.contains(path) && path.ends_with(".js"));
+        assert!(first < 60_000, "JavaScript of the first page has {first} bytes");
         assert!(all < 200_000, "all assets have {all} bytes compressed");
     }
 

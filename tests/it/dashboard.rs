@@ -93,11 +93,16 @@ async fn compressed_for_those_who_can_read_it() {
     let plain = get(&server, &path, None).await;
     assert_eq!(said(&plain, header::CONTENT_ENCODING), "");
     let plain = plain.bytes().await.expect("bytes");
-    let request = server.http().get(format!("{}{path}", server.url));
-    let packed = request.header(header::ACCEPT_ENCODING, "br, gzip;q=0.8").send().await;
-    let packed = packed.expect("an answer");
-    assert_eq!(said(&packed, header::CONTENT_ENCODING), "gzip");
-    assert_eq!(said(&packed, header::VARY), "accept-encoding");
-    let packed = packed.bytes().await.expect("bytes");
-    assert!(packed.len() < plain.len() && packed.starts_with(&[0x1f, 0x8b]));
+    for (accepted, coding) in
+        [("br;q=0.9, gzip;q=0.8", "br"), ("gzip, deflate", "gzip"), ("zstd, br", "br")]
+    {
+        let request = server.http().get(format!("{}{path}", server.url));
+        let packed = request.header(header::ACCEPT_ENCODING, accepted).send().await;
+        let packed = packed.expect("an answer");
+        assert_eq!(said(&packed, header::CONTENT_ENCODING), coding);
+        assert_eq!(said(&packed, header::VARY), "accept-encoding");
+        let packed = packed.bytes().await.expect("bytes");
+        assert!(packed.len() < plain.len());
+        assert_eq!(packed.starts_with(&[0x1f, 0x8b]), coding == "gzip");
+    }
 }
