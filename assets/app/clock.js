@@ -54,13 +54,17 @@ const fullFormat = new Intl.DateTimeFormat("en-GB", {
 export const clockTime = (at) => clockFormat.format(new Date(at));
 /** @param {string | number} at */
 export const day = (at) => dayFormat.format(new Date(at));
+const weekdayFormat = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
+/** @param {string | number} at */
+const weekday = (at) => weekdayFormat.format(new Date(at));
 /** @param {string | number} at */
 export const full = (at) => fullFormat.format(new Date(at));
 
-/** "05:00" if that is less than a day ahead, else "Thu 5 Mar 05:00". @param {string | null | undefined} at */
+/** "05:00" if that is less than a day ahead, "Mon 09:00" if less than six, else "Thu 5 Mar 05:00". @param {string | null | undefined} at */
 export function until(at) {
   if (!at) return "";
   const ahead = Date.parse(at) - now();
   const time = minuteFormat.format(new Date(at));
-  return ahead > -60_000 && ahead < 86_400_000 ? time : `${day(at)} ${time}`;
+  if (ahead > -60_000 && ahead < 86_400_000) return time;
+  return `${ahead > 0 && ahead < 6 * 86_400_000 ? weekday(at) : day(at)} ${time}`;
 }

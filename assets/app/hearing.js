@@ -1,5 +1,5 @@
-// Do we hear? When the last alert came, and from whom.
-import { all } from "./http.js";
+// Do we hear, and who would? When the last alert came and from whom, who is on call, what nobody covers.
+import { all, call } from "./http.js";
 import { heard } from "./live.js";
 import { changed, state } from "./state.js";
 
@@ -8,9 +8,9 @@ const EVERY = 60_000;
 export async function listen() {
   if (state.session !== "in") return;
   try {
-    const integrations = await all("/integrations");
+    const [integrations, overview] = await Promise.all([all("/integrations"), call("GET", "/overview")]);
     const last = integrations.filter((one) => one.lastReceivedAt).sort((a, b) => b.lastReceivedAt.localeCompare(a.lastReceivedAt))[0];
-    state.hearing = { at: last?.lastReceivedAt ?? null, from: last?.name ?? "", integrations: integrations.length };
+    state.hearing = { at: last?.lastReceivedAt ?? null, from: last?.name ?? "", integrations: integrations.length, onCall: overview.onCall, gaps: overview.gaps };
     changed();
   } catch {
     // Nothing is claimed that is not known.
@@ -22,7 +22,7 @@ export function start() {
   heard((event, live) => {
     const by = event.actor;
     if (!live || by.kind !== "integration") return;
-    state.hearing = { at: event.at, from: by.name, integrations: Math.max(1, state.hearing?.integrations ?? 1) };
+    if (state.hearing) state.hearing = { ...state.hearing, at: event.at, from: by.name, integrations: Math.max(1, state.hearing.integrations) };
   });
   setInterval(() => {
     if (!document.hidden && state.route.name === "incidents") listen();

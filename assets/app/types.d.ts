@@ -60,6 +60,6 @@ export interface State {
   toasts: Toast[];
   dialog: Dialog | null;
   said: string;
-  hearing: { at: string | null; from: string; integrations: number } | null;
+  hearing: { at: string | null; from: string; integrations: number; onCall: Schemas["OnCall"][]; gaps: Schemas["Uncovered"][] } | null;
   page: Record<string, any>;
 }

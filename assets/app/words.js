@@ -16,8 +16,10 @@ export function badge(i) {
   }
 }
 
+/** @param {{username: string, name: string}} user */
+export const named = (user) => user.name || user.username;
 /** @param {{username: string, name: string}[]} users */
-const names = (users) => users.map((user) => user.name || user.username).join(", ");
+const names = (users) => users.map(named).join(", ");
 
 /** The column "who, next". @param {Incident} i */
 export function who(i) {
@@ -57,6 +59,20 @@ export function verdict(i) {
   }
   const told = i.untold ? " Nobody could be told." : has ? ` Assigned to ${has}.` : "";
   return `Unanswered ${age(i.createdAt)}.${told}`;
+}
+
+/** Who is on call now, and who is next. Of several schedules each has its name.
+ * @param {any[]} people one entry a person or gap, as `/overview` has them */
+export function onCallNow(people) {
+  const schedules = [...new Set(people.map((one) => one.schedule.slug))];
+  return schedules.map((slug) => {
+    const some = people.filter((one) => one.schedule.slug === slug);
+    const there = some.filter((one) => one.user).map((one) => named(one.user)).join(" and ") || "nobody";
+    if (schedules.length > 1) return `${there} (${slug})`;
+    const end = some.map((one) => one.until).filter(Boolean).sort()[0];
+    const next = names(some.find((one) => one.until === end)?.next ?? []);
+    return end ? `${there} until ${until(end)}, then ${next || "nobody"}` : there;
+  }).join(", ");
 }
 
 /** @type {Record<string, string>} */

@@ -106,7 +106,7 @@ export async function a_phone_is_enough_at_night(browser, server) {
   assert.ok(size.width >= 44 && size.height >= 44, JSON.stringify(size));
   await ack.tap();
   await row(alice, id).locator(".badge", { hasText: "Acked" }).waitFor();
-  for (const path of ["/", `/incidents/${id}`, "/services", "/services/checkout", "/teams/payments", "/tokens", "/profile"]) {
+  for (const path of ["/", `/incidents/${id}`, "/on-call", "/services", "/services/checkout", "/teams/payments", "/tokens", "/profile"]) {
     await alice.goto(path);
     await isLive(alice);
     await alice.waitForFunction(() => !document.querySelector(".bars"));
@@ -209,7 +209,7 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
       const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
       assert.deepEqual(serious.map((one) => `${where} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
     };
-    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/services", "/services/checkout", "/teams", "/teams/payments", "/users", "/tokens", "/profile"] : [])];
+    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/on-call", "/services", "/services/checkout", "/teams", "/teams/payments", "/users", "/tokens", "/profile"] : [])];
     for (const path of pages) {
       await root.goto(path);
       await isLive(root);
@@ -309,4 +309,60 @@ export async function who_leaves_a_team_stops_seeing_it(browser, server) {
   await row(bob, id).waitFor();
   server.cli(["resolve", String(id)]);
   await browser.close(bob);
+}
+
+export async function people_settle_who_is_on_call(browser, server) {
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  await alice.getByRole("link", { name: /^On call: Alice until .+, then Bob$|^On call: Bob until .+, then Alice$/ }).click();
+  await alice.getByRole("heading", { name: "payments-primary" }).waitFor();
+  await alice.getByText("Times are of Europe/Paris").waitFor();
+  // Four weeks; a day that lies ahead is pressed to let somebody stand in.
+  const days = alice.locator(".calendar td");
+  await days.nth(27).getByRole("button").first().waitFor();
+  assert.equal(await days.count(), 28);
+  const name = await days.nth(15).getByRole("button").first().locator("strong").innerText();
+  const other = name === "Alice" ? "Bob" : "Alice";
+  await days.nth(15).getByRole("button").first().click();
+  await alice.getByLabel("Who stands in").selectOption(other.toLowerCase());
+  // Who gains, who loses which time, before it is saved.
+  await alice.locator(".preview li", { hasText: new RegExp(`gains\\s+${other}\\s.+ until `) }).waitFor();
+  await alice.locator(".preview li", { hasText: new RegExp(`loses\\s+${name}\\s.+ until `) }).waitFor();
+  await alice.getByRole("button", { name: "Save" }).click();
+  await alice.getByText(`${other} stands in.`).first().waitFor();
+  await days.nth(15).getByRole("button", { name: new RegExp(`^${other},`) }).first().waitFor();
+  await alice.getByRole("button", { name: `End ${other}'s standing in` }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await days.nth(15).getByRole("button", { name: new RegExp(`^${name},`) }).first().waitFor();
+  // Bob takes it, by phone, and hands two shifts round.
+  const bob = await browser.window(server, "bob", "/on-call", PHONE);
+  await bob.getByRole("button", { name: "Be on call now" }).tap();
+  await bob.getByRole("dialog").getByRole("button", { name: "Be on call" }).tap();
+  await bob.getByText("You are on call for payments-primary.").first().waitFor();
+  await bob.getByRole("button", { name: "Swap" }).tap();
+  await bob.locator(".preview li").nth(3).waitFor();
+  await bob.locator("form").getByRole("button", { name: "Swap" }).tap();
+  await bob.getByText(/ swapped\./).first().waitFor();
+  assert.equal(await bob.locator(".agenda").count(), 1);
+  assert.ok((await bob.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+  await browser.close(bob);
+  // Who only looks is offered nothing.
+  const carol = await browser.window(server, "carol", "/on-call");
+  await carol.locator(".calendar td").first().waitFor();
+  assert.equal(await carol.locator(".rota button").count(), 0);
+  await browser.close(carol);
+  // A hole is said before it is one.
+  server.cli(["apply", "-f", server.file("hole.toml", `
+[[schedules]]
+slug = "edge"
+team = "payments"
+time_zone = "Europe/Paris"
+`)]);
+  await alice.goto("/");
+  await alice.getByText(/Nobody is on call for edge until/).waitFor();
+  await alice.getByRole("link", { name: "Stand in" }).click();
+  await alice.locator(".turn.nobody").first().waitFor();
+  await alice.getByText("It has no rotation yet").waitFor();
+  server.cli(["schedule", "remove", "edge"]);
+  await browser.close(alice);
 }

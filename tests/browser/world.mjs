@@ -50,6 +50,15 @@ key = "${KEY}"
 service = "index"
 name = "cron"
 key = "${FOREIGN}"
+[[schedules]]
+slug = "payments-primary"
+team = "payments"
+time_zone = "Europe/Paris"
+[[schedules.rotations]]
+name = "weekly"
+every = "1w"
+handoff = "2026-01-05T09:00"
+participants = ["alice", "bob"]
 `;
 
 const free = () =>
@@ -74,9 +83,7 @@ export class Server {
     const server = await Server.empty();
     server.cli(["user", "add", "root", "--admin", "--email", "root@example.com", "--password-stdin", "--data-dir", server.dir], PASSWORD);
     server.token = server.cli(["token", "create", "--user", "root", "--data-dir", server.dir]).trim();
-    const file = join(server.dir, "world.toml");
-    writeFileSync(file, WORLD);
-    server.cli(["apply", "-f", file]);
+    server.cli(["apply", "-f", server.file("world.toml", WORLD)]);
     for (const who of ["alice", "bob", "carol", "mallory"]) {
       server.cli(["user", "set-password", who, "--password-stdin", "--data-dir", server.dir], PASSWORD);
     }
@@ -117,6 +124,13 @@ export class Server {
 
   cli(args, input = "") {
     return execFileSync(BINARY, args, { env: this.env, input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+  }
+
+  /** A file in the server's folder. */
+  file(name, text) {
+    const path = join(this.dir, name);
+    writeFileSync(path, text);
+    return path;
   }
 
   /** An alert, through the front door. */

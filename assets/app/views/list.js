@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { ask } from "../act.js";
-import { ago } from "../clock.js";
+import { ago, now, until } from "../clock.js";
 import { fieldOf, parse, statuses, withField } from "../filter.js";
 import { loadOlder } from "../history.js";
 import { allCounts } from "../incidents.js";
@@ -11,7 +11,7 @@ import { open } from "../keys.js";
 import { engage, hold, release, rows } from "../order.js";
 import { setFilter } from "../router.js";
 import { changed } from "../state.js";
-import { many } from "../words.js";
+import { many, onCallNow } from "../words.js";
 import { boxOf, isWide, visible } from "../window.js";
 import { row } from "./row.js";
 import { bars } from "./shell.js";
@@ -61,8 +61,25 @@ function summary(s) {
         : html`<h1>${!s.loaded ? "Incidents" : rest ? "Nothing urgent" : s.hearing && !s.hearing.at ? "Nothing heard yet" : "No open incidents"}</h1>`}
       ${of.untold ? html`<strong class="unanswered">${of.untold} untold: nobody could be told</strong>` : nothing}
       ${rest ? html`<span class="muted">${rest}</span>` : nothing}
-      ${(calm && rest) || (isWide() && (rest || of.unanswered)) ? html`<span class="proof meta">${proof(s)}</span>` : nothing}
-    </div>`;
+      ${isWide() || (calm && rest) ? html`<span class="proof meta">${(isWide() && onCall(s)) || proof(s)}</span>` : nothing}
+    </div>${gap(s)}`;
+}
+
+/** Who would be told. @param {State} s */
+function onCall(s) {
+  const people = s.hearing?.onCall ?? [];
+  return people.length ? html`<a class="quiet-link" href="/on-call">On call: ${onCallNow(people)}</a>` : "";
+}
+
+/** So long before nobody is on call it is said here; the on-call page shows all that is known. */
+const SOON = 86_400_000;
+
+/** @param {State} s */
+function gap(s) {
+  const next = s.hearing?.gaps[0];
+  if (!next || Date.parse(next.start) > now() + SOON || Date.parse(next.end) < now()) return nothing;
+  const from = Date.parse(next.start) <= now() ? "" : ` from ${until(next.start)}`;
+  return html`<p class="gap wrong">Nobody is on call for ${next.schedule.slug}${from} until ${until(next.end)}. <a href="/on-call/${next.schedule.slug}">Stand in</a></p>`;
 }
 
 /** Calm proves that we hear. @param {State} s */
@@ -185,7 +202,7 @@ function empty(s) {
       <a class="button" href=${hears.integrations ? "/services" : "/setup"}>${hears.integrations ? "Services" : "Connect a sender"}</a></div>`;
   }
   return text ? html`<div class="empty card"><h2>Nothing was resolved yet.</h2></div>`
-    : html`<div class="empty card"><h2 class="quiet-mark">All calm.</h2><p>${proof(s)}</p><a class="button" href="/incidents?q=status%3Aresolved">History</a></div>`;
+    : html`<div class="empty card"><h2 class="quiet-mark">All calm.</h2><p>${proof(s)}</p>${isWide() ? nothing : html`<p class="muted">${onCall(s)}</p>`}<a class="button" href="/incidents?q=status%3Aresolved">History</a></div>`;
 }
 
 /** @param {State} s */

@@ -1,5 +1,6 @@
 // Which view a page of configuration has.
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { onCall } from "./oncall.js";
 import { profile } from "./profile.js";
 import { service, services } from "./services.js";
 import { setup, welcome } from "./setup.js";
@@ -11,6 +12,7 @@ import { users } from "./users.js";
 export function page(s) {
   const { name, id } = s.route;
   switch (name) {
+    case "on-call": return onCall(s);
     case "services": return id ? service(s) : services(s);
     case "teams": return id ? team(s) : teams(s);
     case "users": return users(s);

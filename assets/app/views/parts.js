@@ -6,18 +6,22 @@ import { toast } from "../say.js";
 import { bars, broken } from "./shell.js";
 
 /**
- * What a page shows: fetched once while one stays, again by `reload`.
+ * What a page shows: fetched once while one stays, again by `reload`, and after `every` milliseconds.
  * @param {string} key
  * @param {() => Promise<any>} fetch
  * @param {(data: any) => unknown} view
  */
-export function loaded(key, fetch, view) {
+export function loaded(key, fetch, view, every = Infinity) {
   const known = state.page[key];
   if (!known) {
     // Not while drawing.
     state.page[key] = { waits: true };
     queueMicrotask(() => reload(key, fetch));
     return bars(3);
+  }
+  if (known.at + every < Date.now()) {
+    known.at = Date.now();
+    queueMicrotask(() => reload(key, fetch));
   }
   if (known.error) return broken(known.error, () => reload(key, fetch));
   return known.data === undefined ? bars(3) : view(known.data);
@@ -28,9 +32,11 @@ export async function reload(key, fetch) {
   const page = state.route.name + state.route.id;
   try {
     const data = await fetch();
-    if (page === state.route.name + state.route.id) setPage(key, { data });
+    if (page === state.route.name + state.route.id) setPage(key, { data, at: Date.now() });
   } catch (error) {
-    if (page === state.route.name + state.route.id) setPage(key, { error: problem(error) });
+    // What was there is shown on: it is not worse than nothing.
+    const { data } = state.page[key] ?? {};
+    if (page === state.route.name + state.route.id) setPage(key, data === undefined ? { error: problem(error) } : { data, at: Date.now() });
   }
 }
 

@@ -12,6 +12,7 @@ import { dialog } from "./dialogs.js";
 /** @param {State} s */
 const places = (s) => [
   { name: "incidents", href: "/", word: "Incidents", also: "incident" },
+  { name: "on-call", href: "/on-call", word: "On-call", also: "" },
   { name: "services", href: "/services", word: "Services", also: "" },
   { name: "teams", href: "/teams", word: "Teams", also: "" },
   ...(s.me?.admin ? [{ name: "users", href: "/users", word: "People", also: "" }] : []),
@@ -42,7 +43,7 @@ export function shell(s, page) {
     <main id="main" tabindex="-1">${page}</main>
     <nav class="dock" aria-label="Pages">
       ${places(s).slice(0, 2).map((place) => html`<a href=${place.href} aria-current=${current(s, place)}>${place.word}</a>`)}
-      <details class="menu up ${["incidents", "incident", "services"].includes(s.route.name) ? "" : "here"}">
+      <details class="menu up ${["incidents", "incident", "on-call"].includes(s.route.name) ? "" : "here"}">
         <summary aria-label="More pages"><span aria-hidden="true">☰</span>&nbsp;More</summary>
         <div class="menu-items">
           ${places(s).slice(2).map((place) => html`<a href=${place.href} aria-current=${current(s, place)}>${place.word}</a>`)}
