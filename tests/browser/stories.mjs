@@ -366,3 +366,15 @@ time_zone = "Europe/Paris"
   server.cli(["schedule", "remove", "edge"]);
   await browser.close(alice);
 }
+
+export async function polling_is_enough_where_websockets_are_blocked(browser, server) {
+  const alice = await browser.window(server, "alice", "/", { before: () => { delete window.WebSocket; } });
+  await isLive(alice);
+  const id = await server.alert({ title: "Heard by polling", severity: "critical" });
+  await row(alice, id).waitFor();
+  await row(alice, id).getByRole("button", { name: /^Ack/ }).click();
+  await row(alice, id).locator(".badge", { hasText: "Acked" }).waitFor();
+  server.cli(["resolve", String(id)]);
+  await row(alice, id).waitFor({ state: "detached" });
+  await browser.close(alice);
+}

@@ -160,8 +160,9 @@ export class Browser {
     return browser;
   }
 
-  /** A window of its own, with its own cookies. `who` is logged in; null is nobody. */
-  async window(server, who, path, more = {}) {
+  /** A window of its own, with its own cookies. `who` is logged in; null is nobody. `before` runs in
+   * it before the page does. */
+  async window(server, who, path, { before, ...more } = {}) {
     const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, baseURL: server.url, ...more });
     context.setDefaultTimeout(PATIENCE);
     if (who) {
@@ -169,6 +170,7 @@ export class Browser {
       if (!answer.ok()) throw new Error(await answer.text());
     }
     const page = await context.newPage();
+    if (before) await page.addInitScript(before);
     // What the policy forbids is never even tried, and no error goes unseen.
     await page.addInitScript(() => {
       window.violations = [];

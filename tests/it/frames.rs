@@ -392,6 +392,18 @@ async fn a_cookie_counts_only_from_an_allowed_page() {
     say(&mut bare, "40").await;
     let refused = packet(&mut bare).await.expect("an answer");
     assert_eq!(refused, "44{\"message\":\"Authentication required\"}");
+    for (name, value, lets_in) in [
+        ("sec-fetch-site", "same-site", false),
+        ("sec-fetch-site", "same-origin", true),
+        ("origin", own.as_str(), true),
+    ] {
+        let headers = [("cookie", cookie.as_str()), (name, value)];
+        let mut page = websocket(&server.url, WEBSOCKET, &headers).await.expect("opened");
+        packet(&mut page).await.expect("open");
+        say(&mut page, "40").await;
+        let answer = packet(&mut page).await.expect("an answer");
+        assert_eq!(answer.starts_with("40"), lets_in, "{name}: {value}: {answer}");
+    }
     let headers = [("cookie", cookie.as_str()), ("origin", own.as_str())];
     let mut page = websocket(&server.url, WEBSOCKET, &headers).await.expect("opened");
     packet(&mut page).await.expect("open");
