@@ -141,7 +141,7 @@ function calendar(one, all, may) {
           ${day.parts.map(({ turn, from, to }) => {
             const text = html`${from ? html`<span class="meta">${from}</span> ` : nothing}<strong>${who(turn)}</strong>${to ? html` <span class="meta">to ${to}</span>` : nothing}${turn.override ? html`<span class="meta" title="Stands in"> *</span>` : nothing}`;
             return may && Date.parse(turn.end) > now()
-              ? html`<button class="turn ${tone(turn)}" aria-label="${who(turn)}, ${span(turn, one.timeZone)}: stand in" @click=${() => fill(turn)}>${text}</button>`
+              ? html`<button class="turn ${tone(turn)}" @click=${() => fill(turn)}>${text}<span class="hidden-text">, ${span(turn, one.timeZone)}: stand in</span></button>`
               : html`<div class="turn ${tone(turn)}">${text}</div>`;
           })}
         </td>`)}</tr>`)}</tbody></table>`;
