@@ -32,10 +32,10 @@
 //! `assets/` is the browser dashboard, plain modules without a build step: `app/main.js` first. It is
 //! a client like any other and knows only the contract.
 //!
-//! [`error`], [`clock`], [`config`], [`metrics`] and [`secret`] serve all.
+//! [`error`], [`clock`], [`config`], [`metrics`], [`secret`] and [`trust`] serve all.
 //!
 //! Arrows, kept by `tests/it/house.rs`: `cli → tui, server, client, app` · `tui → client, api` · `server → live, http,
-//! engine, notify, app, store` · `live → http` · `http, live → app, api` · `http → ingest` ·
+//! engine, notify, app, store` · `live → http` · `http, live → app, api` · `http → ingest, notify` ·
 //! `engine → app, notify` · `app → store, api` · `client → api` · all but `client` and `cli` may use
 //! `domain` as they do.
 //!
@@ -82,4 +82,5 @@ pub mod notify;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod trust;
 pub mod tui;

@@ -21,6 +21,7 @@ use crate::http::tls::{self, Tls};
 use crate::http::{Shared, front, routes};
 use crate::live::Live;
 use crate::metrics::{Beat, Metrics};
+use crate::notify::Notifier;
 use crate::store::Store;
 
 /// Requests under way may take this long to end, sockets to close.
@@ -123,6 +124,7 @@ impl Server {
     /// `Invalid`, naming the key.
     pub fn check(config: &Config) -> Result<()> {
         config.check()?;
+        Notifier::check(config)?;
         tls::load(&config.tls).map(drop)
     }
 
@@ -135,6 +137,7 @@ impl Server {
         let (config, shift) = self.shared.config.now().shifted(new);
         // Read again even under the same names: that is how a renewal is told.
         let read = tls::load(&new.tls)?;
+        self.shared.notifier.reload(&config)?;
         if let (Some(tls), Some(read)) = (&self.acceptor.tls, read) {
             tls.replace(read, &config.tls);
         }
@@ -181,10 +184,11 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     let dir = config.data_dir.clone();
     let store =
         tokio::task::spawn_blocking(move || Store::open(&dir)).await.map_err(Error::internal)??;
-    let app = App::new(store, clock, url);
+    let app = App::new(store, clock.clone(), url);
     let metrics = Metrics::default();
     let shared = Shared {
         app,
+        notifier: Notifier::new(&config, clock)?,
         config: Current::new(config),
         metrics: metrics.clone(),
         health: Health::default(),

@@ -3,7 +3,6 @@
 pub mod live;
 mod said;
 mod socket;
-mod tls;
 mod wire;
 
 use std::fmt::Write;
@@ -18,6 +17,7 @@ use crate::api::{Method, Nothing, PREFIX, Page, Problem, Route, Segments};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
+use crate::trust;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -321,7 +321,7 @@ fn encode(segment: &str) -> String {
 
 fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {
     let name = concat!("incidentd/", env!("CARGO_PKG_VERSION"));
-    let tls = tls::config(secure)?;
+    let tls = trust::config(secure)?;
     Ok(reqwest::Client::builder().user_agent(name).tls_backend_preconfigured(tls))
 }
 

@@ -11,11 +11,12 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use super::Client;
 use super::wire::{self, Packet};
-use super::{Client, tls};
 use crate::api::live::PATH;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::trust;
 
 /// From the first packet of TCP to being let in.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -171,7 +172,7 @@ async fn websocket(base: &str) -> Result<WebSocketStream<Box<dyn Pipe>>, End> {
     // A missing ack is worth more than a fuller packet.
     let _ = tcp.set_nodelay(true);
     let pipe: Box<dyn Pipe> = if secure {
-        let config = tls::config(true).map_err(End::Refused)?;
+        let config = trust::config(true).map_err(End::Refused)?;
         let name = rustls::pki_types::ServerName::try_from(host).map_err(|_| wrong())?;
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
         let tls = connector.connect(name, tcp).await;

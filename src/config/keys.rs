@@ -7,7 +7,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::{Config, Limits, Tls};
+use super::{Config, Limits, Outgoing, Smtp, Tls, outside};
 
 /// Width of the example's comments.
 const WIDTH: usize = 88;
@@ -137,8 +137,23 @@ impl Key {
 /// Every key, in the order of the types.
 #[must_use]
 pub fn keys() -> Vec<Key> {
-    [section::<Config>(None), section::<Tls>(Some("tls")), section::<Limits>(Some("limits"))]
-        .concat()
+    [
+        section::<Config>(None),
+        section::<Tls>(Some("tls")),
+        section::<Smtp>(Some("smtp")),
+        section::<Outgoing>(Some("outgoing")),
+        section::<Limits>(Some("limits")),
+    ]
+    .concat()
+}
+
+/// Tables whose keys the operator names: they stand in the file only.
+fn maps() -> Vec<&'static str> {
+    let known = keys();
+    let is_map = |name: &&&str| {
+        !known.iter().any(|key| key.section == Some(**name) || key.path() == ***name)
+    };
+    fields::<Config>().iter().filter(is_map).copied().collect()
 }
 
 fn section<T>(section: Option<&'static str>) -> Vec<Key>
@@ -153,8 +168,9 @@ where
     let defaults = Table::try_from(T::default()).unwrap_or_default();
     let key = |name: &&'static str| {
         let of = &schema["properties"][*name];
-        // A section has its own keys.
-        of.get("properties").is_none().then(|| key(section, name, of, &defaults))
+        // A section has its own keys, a map its operator's.
+        let is_key = of.is_object() && of.get("properties").is_none();
+        is_key.then(|| key(section, name, of, &defaults))
     };
     fields::<T>().iter().filter_map(key).collect()
 }
@@ -246,7 +262,7 @@ pub fn example() -> String {
         let value = value.map(ToString::to_string).unwrap_or_default();
         lines.push(format!("#{} = {value}", key.name));
     }
-    lines.join("\n") + "\n"
+    lines.join("\n") + "\n\n" + outside::EXAMPLE
 }
 
 /// A comment in lines.
@@ -310,6 +326,14 @@ impl Config {
             } else {
                 shift.changed.push(line);
                 key.put(&mut now, after);
+            }
+        }
+        for map in maps() {
+            let after = new.get(map).cloned().unwrap_or_else(|| Table::new().into());
+            if now.get(map) != Some(&after) {
+                // What has changed in it may be a secret.
+                shift.changed.push(format!("{map}: changed"));
+                now.insert(map.to_owned(), after);
             }
         }
         (now.try_into().unwrap_or_else(|_| self.clone()), shift)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::{Config, Key, keys, nearest};
+use super::{Config, Gateway, Key, keys, nearest};
 use crate::error::{Error, Kind, Result};
 use crate::secret;
 
@@ -100,11 +100,10 @@ fn read_file(file: &Path) -> Result<Table> {
         Error::new(Kind::Invalid, format!("{shown} cannot be read: {error}."))
             .hint("Name another with --config; without one the defaults hold.")
     })?;
-    if let Err(error) = toml::from_str::<Config>(&text) {
-        return Err(misread(file, &text, &error));
-    }
+    let config: Config = toml::from_str(&text).map_err(|error| misread(file, &text, &error))?;
     let table: Table = toml::from_str(&text).map_err(|error| misread(file, &text, &error))?;
-    if keys().iter().any(|key| key.secret && key.of(&table).is_some()) {
+    let keyed = keys().iter().any(|key| key.secret && key.of(&table).is_some());
+    if keyed || config.gateways.values().any(Gateway::holds_secret) {
         secret::check_private(file)?;
     }
     Ok(table)
@@ -164,7 +163,7 @@ fn section_before(text: &str, number: usize) -> Option<&str> {
 
 /// The line (from 1) that sets the key.
 fn line_of(text: &str, path: &str) -> Option<usize> {
-    let (section, name) = match path.split_once('.') {
+    let (section, name) = match path.rsplit_once('.') {
         Some((section, name)) => (Some(section), name),
         None => (None, path),
     };

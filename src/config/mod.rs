@@ -6,7 +6,9 @@ mod address;
 mod check;
 mod keys;
 mod load;
+mod outside;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,6 +20,7 @@ use crate::domain::Span;
 pub use address::{Listen, Network};
 pub use keys::{Key, Kind as KeyKind, Shift, example, keys, nearest};
 pub use load::{Given, SYSTEM_FILE, Sources};
+pub use outside::{Command, Gateway, Outgoing, Smtp, Value};
 
 /// The server's configuration; each key has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,7 +59,19 @@ pub struct Config {
     #[schemars(with = "String", extend("x-value" = "DURATION"))]
     pub retention: Span,
     pub tls: Tls,
+    pub smtp: Smtp,
+    pub outgoing: Outgoing,
     pub limits: Limits,
+    // Maps have names of their own, so they stand in the file only: `outside` has their example.
+    /// Programs of this host that a contact may name as its channel
+    #[schemars(skip)]
+    pub commands: BTreeMap<String, Command>,
+    /// SMS, voice and chat providers that a contact may name as its channel
+    #[schemars(skip)]
+    pub gateways: BTreeMap<String, Gateway>,
+    /// The words of messages
+    #[schemars(skip)]
+    pub templates: BTreeMap<String, String>,
 }
 
 /// The form of log lines.
@@ -138,7 +153,12 @@ impl Default for Config {
             log_format: LogFormat::default(),
             retention: Span::days(400),
             tls: Tls::default(),
+            smtp: Smtp::default(),
+            outgoing: Outgoing::default(),
             limits: Limits::default(),
+            commands: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+            templates: BTreeMap::new(),
         }
     }
 }

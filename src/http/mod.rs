@@ -26,11 +26,13 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::config::{Config, Current};
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 
 /// What every handler may use.
 #[derive(Clone)]
 pub struct Shared {
     pub app: App,
+    pub notifier: Notifier,
     pub config: Current,
     pub metrics: Metrics,
     pub health: health::Health,

@@ -1,6 +1,28 @@
 //! Messages to people: one file a channel, the next is written by copying its neighbour. Knows
 //! what a message says and how a channel is spoken to; nothing of who is to be told or when.
+mod email;
+mod gsm;
+pub mod http;
+mod ntfy;
+pub mod sign;
+pub mod text;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::Incident;
+use crate::error::{Error, Result};
+
+use http::Outgoing;
+use text::{Texts, View};
+
+/// However slow a far end is: the queue behind it waits no longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is to be said to one contact or team channel, in one go.
 #[derive(Clone, Debug)]
@@ -36,31 +58,275 @@ pub enum MessageKind {
     Test,
 }
 
+/// How much noise a message makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loudness {
+    /// It wakes.
+    Loud,
+    Normal,
+    Quiet,
+}
+
+impl Message {
+    /// A test, to see what becomes of words.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            id: "sample".into(),
+            kind: MessageKind::Test,
+            incidents: Vec::new(),
+            text: String::new(),
+            to: "Alice".into(),
+            ack_url: None,
+            resolve_url: None,
+            url: "https://oncall.example.com/".into(),
+        }
+    }
+
+    fn loudness(&self) -> Loudness {
+        let high = self.incidents.iter().any(|one| one.urgency == crate::domain::Urgency::High);
+        match self.kind {
+            MessageKind::Page if high => Loudness::Loud,
+            MessageKind::AllClear => Loudness::Quiet,
+            _ => Loudness::Normal,
+        }
+    }
+}
+
 /// Why a message did not go out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It may go later; perhaps the far end said when.
-    Later { why: String, after: Option<std::time::Duration> },
+    Later { why: String, after: Option<Duration> },
     /// It will not: the address is wrong, or the far end refused it for good.
     Never { why: String },
 }
 
+impl Failure {
+    fn never(why: impl Into<String>) -> Self {
+        Self::Never { why: why.into() }
+    }
+
+    fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), after: None }
+    }
+
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Later { why, .. } | Self::Never { why } => why,
+        }
+    }
+}
+
+/// What a channel is, for people who choose one and type an address.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct About {
+    pub channel: String,
+    /// What an address on it looks like.
+    pub address: String,
+    /// Whoever knows an address can use or read it.
+    pub secret: bool,
+}
+
+/// A channel's work.
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+
+/// One way to reach people.
+trait Channel: Send + Sync {
+    /// What an address on it looks like, and whether it is a secret.
+    fn about(&self) -> (&str, bool);
+
+    /// # Errors
+    /// Says what is wrong with an address, as far as that can be seen without asking anybody.
+    fn check(&self, address: &str) -> Result<(), String>;
+
+    fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a>;
+
+    /// Sees whether the far end can be reached, without sending anything.
+    fn probe(&self) -> Sending<'_> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A message, and the words for it.
+struct Said<'a> {
+    message: &'a Message,
+    view: View,
+    texts: &'a Texts,
+}
+
+impl Said<'_> {
+    fn title(&self) -> String {
+        self.texts.title(&self.view)
+    }
+
+    fn text(&self) -> String {
+        self.texts.text(&self.view)
+    }
+}
+
+/// Everything that one configuration makes possible.
+struct Set {
+    channels: BTreeMap<String, Box<dyn Channel>>,
+    texts: Texts,
+    outgoing: Outgoing,
+}
+
+impl Set {
+    fn new(config: &Config, clock: &Clock) -> Result<Self> {
+        let outgoing = Outgoing::new(&config.outgoing.allow_private, clock.clone());
+        let texts = Texts::new(&config.templates)?;
+        let mut channels: BTreeMap<String, Box<dyn Channel>> = BTreeMap::new();
+        if let Some(email) = email::Email::new(&config.smtp, clock.clone())? {
+            channels.insert("email".into(), Box::new(email));
+        }
+        channels.insert("ntfy".into(), Box::new(ntfy::Ntfy(outgoing.clone())));
+        channels.insert("webhook".into(), Box::new(webhook::Webhook::new(&outgoing, clock)));
+        Ok(Self { channels, texts, outgoing })
+    }
+
+    fn channel(&self, name: &str) -> Result<&dyn Channel> {
+        self.channels.get(name).map(AsRef::as_ref).ok_or_else(|| {
+            let names: Vec<&str> = self.channels.keys().map(String::as_str).collect();
+            let (why, hint) = if name == "email" {
+                ("e-mail is not set up on this server", "Its operator sets smtp.url and smtp.from.")
+            } else {
+                ("is no channel of this server", "Choose another, or ask its operator to add it.")
+            };
+            Error::invalid("channel", format!("`{name}` {why}; there are {}", names.join(", ")))
+                .hint(hint)
+        })
+    }
+}
+
 /// Sends messages over all channels that are configured.
-#[derive(Clone, Debug, Default)]
-pub struct Notifier;
+#[derive(Clone)]
+pub struct Notifier(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    set: RwLock<Arc<Set>>,
+}
 
 impl Notifier {
+    /// # Errors
+    /// `Invalid`, naming the key of the configuration that cannot be used.
+    pub fn new(config: &Config, clock: Clock) -> Result<Self> {
+        let set = RwLock::new(Arc::new(Set::new(config, &clock)?));
+        Ok(Self(Arc::new(Inner { clock, set })))
+    }
+
+    /// Can messages be sent with this? Sends none.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the key of the configuration that cannot be used.
+    pub fn check(config: &Config) -> Result<()> {
+        Set::new(config, &Clock::System).map(drop)
+    }
+
+    /// Takes on another configuration; what is being sent goes on with the old one.
+    ///
+    /// # Errors
+    /// As `check`; then nothing has changed.
+    pub fn reload(&self, config: &Config) -> Result<()> {
+        let set = Arc::new(Set::new(config, &self.0.clock)?);
+        *self.0.set.write().unwrap_or_else(PoisonError::into_inner) = set;
+        Ok(())
+    }
+
+    fn set(&self) -> Arc<Set> {
+        self.0.set.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The guarded way out.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        self.set().outgoing.clone()
+    }
+
+    /// What can be used here.
+    #[must_use]
+    pub fn channels(&self) -> Vec<About> {
+        let set = self.set();
+        let abouts = set.channels.iter().map(|(name, channel)| (name, channel.about()));
+        abouts
+            .map(|(name, (address, secret))| About {
+                channel: name.clone(),
+                address: address.to_owned(),
+                secret,
+            })
+            .collect()
+    }
+
+    /// Can `channel` be used, and is `address` one of its?
+    ///
+    /// # Errors
+    /// `Invalid`, naming `channel` or `address`.
+    pub fn check_address(&self, channel: &str, address: &str) -> Result<()> {
+        let set = self.set();
+        let channel = set.channel(channel)?;
+        channel.check(address).map_err(|why| {
+            Error::invalid("address", why).hint(format!("Write it as {}.", channel.about().0))
+        })
+    }
+
+    /// What becomes of a template, or of one that is named, for a message.
+    ///
+    /// # Errors
+    /// `Invalid`, saying where the template is wrong.
+    pub fn render(&self, template: &Template, message: &Message) -> Result<String> {
+        let (set, view) = (self.set(), View::of(message));
+        match template {
+            Template::Title => Ok(set.texts.title(&view)),
+            Template::Text => Ok(set.texts.text(&view)),
+            Template::Short => Ok(set.texts.short(&view)),
+            Template::Html => Ok(set.texts.html(&view)),
+            Template::Other(template) => set.texts.try_out(template, message),
+        }
+    }
+
+    /// Sees whether a channel's far end can be reached, without sending anything.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub async fn probe(&self, channel: &str) -> Result<(), Failure> {
+        let set = self.set();
+        let channel = set.channel(channel).map_err(|error| Failure::never(error.detail))?;
+        patiently(channel.probe()).await
+    }
+
     /// Sends `message` over `channel` (`email`, `ntfy`, …) to `address`.
     ///
     /// # Errors
     /// Says whether to try again.
-    #[expect(clippy::unused_async, reason = "channels come next")]
     pub async fn send(
         &self,
         channel: &str,
-        _address: &str,
-        _message: &Message,
+        address: &str,
+        message: &Message,
     ) -> Result<(), Failure> {
-        Err(Failure::Never { why: format!("The channel `{channel}` is not known.") })
+        let set = self.set();
+        let channel = set.channel(channel).map_err(|error| Failure::never(error.detail))?;
+        let said = Said { message, view: View::of(message), texts: &set.texts };
+        patiently(channel.send(address, &said)).await
+    }
+}
+
+/// Words of the server by name, or others to be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Template {
+    Title,
+    Text,
+    Short,
+    Html,
+    Other(String),
+}
+
+#[expect(clippy::disallowed_methods, reason = "real time bounds a real far end")]
+async fn patiently(sending: Sending<'_>) -> Result<(), Failure> {
+    match tokio::time::timeout(PATIENCE, sending).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::later("It did not answer in time.")),
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rooms that a room may use directly; `error`, `clock`, `config`, `metrics`, `secret` serve all.
+/// Rooms that a room may use directly; `error`, `clock`, `config`, `metrics`, `secret`, `trust` serve all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["store", "api", "domain"]),
     ("notify", &["domain"]),
     ("engine", &["app", "notify", "domain"]),
-    ("http", &["app", "ingest", "api", "domain"]),
+    // It asks of `notify` what an address must be and what words become; it sends nothing.
+    ("http", &["app", "ingest", "notify", "api", "domain"]),
     ("live", &["http", "app", "api", "domain"]),
     // What people look at knows what any client could know: never the store, never the rules' room.
     ("client", &["api", "domain"]),
@@ -20,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["live", "http", "engine", "notify", "app", "store"]),
     ("cli", &["tui", "server", "client", "app", "api", "domain"]),
 ];
-const SERVE_ALL: &[&str] = &["error", "clock", "config", "metrics", "secret"];
+const SERVE_ALL: &[&str] = &["error", "clock", "config", "metrics", "secret", "trust"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {

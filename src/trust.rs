@@ -1,4 +1,4 @@
-//! Whom a client trusts: the host's certificate authorities; where there are none, Mozilla's.
+//! Whom we trust when we call: the host's certificate authorities; where there are none, Mozilla's.
 use crate::error::{Error, Result};
 
 /// Reading the host's certificates takes milliseconds that plain HTTP need not pay.
