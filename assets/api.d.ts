@@ -1046,7 +1046,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Set a password by a link, and log in
+         * Log in by a link, and set a password
          * @description Open to anyone.
          */
         post: operations["postWelcome"];
@@ -1792,6 +1792,11 @@ export interface components {
         LinkView: {
             /** Format: date-time */
             expiresAt: string;
+            /**
+             * @description He has a password already, which may stay.
+             * @default false
+             */
+            hasPassword: boolean;
             timeZone: string | null;
             /** @description Whose password it sets; null: it sets up the first platform admin. */
             user: components["schemas"]["UserRef"] | null;
@@ -2492,7 +2497,11 @@ export interface components {
              * @default null
              */
             name: string | null;
-            password: string;
+            /**
+             * @description Left out: stays as it is, if there is one.
+             * @default null
+             */
+            password: string | null;
             secret: string;
             /** @default null */
             timeZone: string | null;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::clock::Clock;
+use crate::clock::{self, Clock, ManualClock};
 use crate::config::{Config, Current, Shift};
 use crate::engine::supervise::supervise;
 use crate::engine::{retention, timers};
@@ -149,6 +149,24 @@ impl Server {
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
         self.shared.config.now()
+    }
+
+    /// Time passes on a clock that is turned by hand; everything that falls due on the way happens
+    /// at its moment.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn pass(&self, clock: &ManualClock, by: Duration) -> Result<()> {
+        let end = clock::shift(self.app.now(), by);
+        loop {
+            let next = self.app.next_due().await?.filter(|due| *due <= end);
+            let step = next.unwrap_or(end).duration_since(self.app.now());
+            clock.advance(Duration::try_from(step).unwrap_or_default());
+            timers::turn(&self.app).await;
+            if next.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// What hangs, so that only a new start may help.

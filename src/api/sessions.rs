@@ -51,7 +51,7 @@ pub const LOOK_AT_LINK: Open<LinkSecret, LinkView> =
 pub const SET_UP: Open<SetUp, Session> =
     Open::new("/setup", "Become the first platform admin, by a set-up link");
 pub const WELCOME: Open<Welcome, Session> =
-    Open::new("/welcome", "Set a password by a link, and log in");
+    Open::new("/welcome", "Log in by a link, and set a password");
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +152,9 @@ pub struct LinkView {
     /// Whose password it sets; null: it sets up the first platform admin.
     pub user: Option<UserRef>,
     pub time_zone: Option<String>,
+    /// He has a password already, which may stay.
+    #[serde(default)]
+    pub has_password: bool,
     pub expires_at: Timestamp,
 }
 
@@ -173,7 +176,9 @@ pub struct SetUp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Welcome {
     pub secret: String,
-    pub password: String,
+    /// Left out: stays as it is, if there is one.
+    #[serde(default)]
+    pub password: Option<String>,
     /// Left out: stays as it is.
     #[serde(default)]
     pub name: Option<String>,

@@ -96,9 +96,17 @@ impl App {
     /// `Refused` for one that is no longer good, in the same words whatever it was.
     pub async fn look_at_link(&self, visitor: &Visitor, secret: &Secret) -> Result<LinkView> {
         let (hash, now) = (secret.hash(), self.now());
-        let found = self.0.store.read(move |r| good_link(r, &hash, now)).await;
-        let (link, user) = self.counted(visitor, found)?;
+        let found = self.0.store.read(move |r| {
+            let (link, user) = good_link(r, &hash, now)?;
+            let has_password = match &user {
+                Some(user) => r.password_hash(&user.username)?.is_some(),
+                None => false,
+            };
+            Ok((link, user, has_password))
+        });
+        let (link, user, has_password) = self.counted(visitor, found.await)?;
         Ok(LinkView {
+            has_password,
             expires_at: link.expires_at,
             time_zone: user.as_ref().and_then(|user| user.time_zone.clone()),
             user: user.map(|user| user.reference()),
@@ -135,7 +143,8 @@ impl App {
         .await
     }
 
-    /// Sets the password of the link's user, ends what an older one opened, and logs him in.
+    /// Logs the link's user in. A new password ends what an older one opened; who has one may keep
+    /// it.
     ///
     /// # Errors
     /// As `set_up`.
@@ -144,12 +153,17 @@ impl App {
             return Ok(opened);
         }
         let secret = Secret::new(new.secret.clone());
-        let Some(user) = self.look_at_link(visitor, &secret).await?.user else {
+        let link = self.look_at_link(visitor, &secret).await?;
+        let Some(user) = link.user else {
             return Err(no_longer_good());
         };
         check_person(&user.username, new.name.as_deref(), None)?;
         check_time_zone(new.time_zone.as_deref())?;
-        let hash = self.hash_password(Secret::new(new.password.clone())).await?;
+        let hash = match &new.password {
+            Some(password) => Some(self.hash_password(Secret::new(password)).await?),
+            None if link.has_password => None,
+            None => return Err(Error::invalid("password", "is missing; there is none yet")),
+        };
         let opened = self.open_session(Opening::new(self, visitor)?, move |w, opening| {
             let (link, user) = good_link(w, &secret.hash(), w.now())?;
             let mut user = user.ok_or_else(no_longer_good)?;
@@ -158,7 +172,9 @@ impl App {
             w.save_user(&user)?;
             let actor = Actor::user(&user.reference());
             use_link(w, &link, &user, &actor)?;
-            new_password(w, &user, &hash, None, &actor)?;
+            if let Some(hash) = &hash {
+                new_password(w, &user, hash, None, &actor)?;
+            }
             opening.write(w, &user)
         });
         let opened = opened.await?;

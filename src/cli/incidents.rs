@@ -239,7 +239,7 @@ impl Trigger {
         let outcome: Outcome = match &key {
             Some(key) => {
                 let client = Client::new(&common.server()?, None, common.timeout())?;
-                client.send_alert(&Secret::new(key), &body).await?
+                client.send_alert(&Secret::new(key), "generic", &body).await?
             }
             None => connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?,
         };

@@ -5,6 +5,7 @@ mod chosen;
 mod complete;
 mod configuration;
 mod connect;
+mod demo;
 mod first_run;
 mod incidents;
 mod integrations;
@@ -152,6 +153,7 @@ enum Command {
     /// Check or write the server's configuration
     #[command(subcommand)]
     Config(settings::Config),
+    Demo(demo::Demo),
     /// Print what a shell needs to complete commands, ids and names
     Completions(complete::Completions),
     /// Say which version this is
@@ -172,7 +174,7 @@ Run       incidentd serve                    start the server
           incidentd token create --user NAME --data-dir DIR
           incidentd apply -f FILE            teams, services, integrations
           incidentd backup FILE, restore FILE
-Every command explains itself with --help.
+Every command explains itself with --help. To see it all at work, and nothing stays: incidentd demo
 ";
 
 /// Everything that may be typed.
@@ -195,9 +197,11 @@ pub fn run() -> ExitCode {
         output::data(OVERVIEW);
         return ExitCode::SUCCESS;
     };
-    if let Command::Serve(serve) = command {
-        return finish(serve.run(), cli.common.output);
-    }
+    let command = match command {
+        Command::Serve(serve) => return finish(serve.run(), cli.common.output),
+        Command::Demo(demo) => return finish(demo.run(&cli.common), cli.common.output),
+        command => command,
+    };
     if matches!(command, Command::SetupLink(_)) {
         // By default where `serve` looks by default.
         cli.common.data_dir.get_or_insert_with(crate::config::default_data_dir);
@@ -216,6 +220,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(command: Command, common: &Common) -> Result<()> {
     match command {
         Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(common),
         Command::Watch(watch) => watch.run(common).await,
         Command::List(list) => list.run(common).await,
         Command::Show(one) => one.show(common).await,

@@ -222,16 +222,17 @@ impl Client {
         Ok(written)
     }
 
-    /// Sends an alert as an integration: no person's token is needed.
+    /// Sends an alert as an integration, in the format of a source: no person's token is needed.
     ///
     /// # Errors
     /// The server's own, or `Unreachable`.
     pub async fn send_alert<B: Serialize, R: DeserializeOwned>(
         &self,
         key: &Secret,
+        source: &str,
         body: &B,
     ) -> Result<R> {
-        let url = format!("{}/integrations/{}/generic", self.base, key.expose());
+        let url = format!("{}/integrations/{}/{source}", self.base, key.expose());
         self.until_answered(async |once, left| {
             self.answer(self.http.post(&url).timeout(left).json(body), Some(once)).await
         })

@@ -518,6 +518,30 @@ async fn a_link_sets_a_password_once_and_voids_what_was_before() {
 }
 
 #[tokio::test]
+async fn who_has_a_password_keeps_it_and_comes_in_by_a_link() {
+    let server = world().await;
+    let (app, host) = (server.server().app.clone(), Caller::host());
+    let old = session(&server, "alice").await.token;
+    let open = async |name: &str| {
+        let link = app.make_link(&host, name.into()).await.expect("made");
+        let secret = parts(&link).1.to_owned();
+        let look = Asked::new(&server, "POST", "/links").body(json!({"secret": secret}));
+        let look = look.answer().await.body;
+        let opened = Asked::new(&server, "POST", "/welcome").body(json!({"secret": secret}));
+        (look, opened.answer().await)
+    };
+    let (look, opened) = open("alice").await;
+    assert_eq!(look["hasPassword"], true, "{look}");
+    assert_eq!(opened.status, 200, "{}", opened.body);
+    assert_eq!(me(&server, &old).await, 200, "nothing that was open ends");
+    assert_eq!(session(&server, "alice").await.user.username, "alice", "and the password is it");
+    let (look, opened) = open("mallory").await;
+    assert_eq!(look["hasPassword"], false, "{look}");
+    assert_eq!(opened.status, 422, "{}", opened.body);
+    assert_eq!(opened.body["errors"][0]["field"], "password");
+}
+
+#[tokio::test]
 async fn the_first_admin_comes_by_a_link_and_nobody_after_him() {
     let mut server = TestServer::empty().await;
     let (app, host) = (server.server().app.clone(), Caller::host());

@@ -171,21 +171,7 @@ impl TestServer {
 
     /// Time passes; everything that falls due on the way happens at its moment.
     pub async fn advance(&mut self, by: Duration) {
-        let app = self.server().app.clone();
-        let end = app
-            .now()
-            .checked_add(jiff::SignedDuration::try_from(by).expect("short"))
-            .expect("in range");
-        loop {
-            let next = app.next_due().await.expect("readable").filter(|due| *due <= end);
-            let to = next.unwrap_or(end);
-            let step = Duration::try_from(to.duration_since(app.now())).unwrap_or_default();
-            self.clock.advance(step);
-            timers::turn(&app).await;
-            if next.is_none() {
-                return;
-            }
-        }
+        self.server().pass(&self.clock, by).await.expect("readable");
     }
 
     /// Somebody sets the wall clock.

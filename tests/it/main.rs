@@ -11,6 +11,7 @@ mod commands;
 mod completing;
 mod configuration;
 mod dashboard;
+mod demo;
 mod door;
 mod far;
 mod faults;

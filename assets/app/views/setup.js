@@ -137,15 +137,20 @@ export function welcome(s) {
   }
   if (s.page.link.waits) return nothing;
   if (s.page.link.error) return useless(s.page.link.error.words);
-  const { user, timeZone } = s.page.link.data;
+  const { user, timeZone, hasPassword } = s.page.link.data;
+  const enter = async (/** @type {Record<string, string>} */ given) => {
+    await call("POST", "/welcome", { body: { secret, timeZone: timeZone ?? zone(), ...given }, open: true });
+    secret = "";
+    await whoAmI();
+  };
   return door(html`
     <h1>Welcome${user ? `, ${user.name || user.username}` : ""}</h1>
-    <p class="muted">Choose a password, and you are in. Your username is <strong>${user?.username}</strong>.</p>
-    <form class="form" @submit=${submit("you", async (given) => {
-      await call("POST", "/welcome", { body: { secret, timeZone: timeZone ?? zone(), ...given }, open: true });
-      secret = "";
-      await whoAmI();
-    })}>
+    ${hasPassword ? html`
+      <p class="muted">You have a password, and it may stay as it is.</p>
+      <form class="form" @submit=${submit("keep", () => enter({}))}>${send("keep", `Go in as ${user?.username}`)}</form>
+      <p class="muted">Or choose a new one; it ends your other sessions.</p>` : html`
+      <p class="muted">Choose a password, and you are in. Your username is <strong>${user?.username}</strong>.</p>`}
+    <form class="form" @submit=${submit("you", enter)}>
       <input type="hidden" autocomplete="username" .value=${user?.username ?? ""}>
       ${field("name", "Name", { value: user?.name ?? "", key: "you", complete: "name" })}
       ${field("password", "Password", { type: "password", required: true, key: "you", complete: "new-password", hint: "A few words that belong to no sentence are good" })}
