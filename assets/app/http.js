@@ -16,8 +16,8 @@ export class Problem extends Error {
 
   /** Everything that a person should read of it. */
   get words() {
-    const fields = this.errors.map((error) => `${error.field} ${error.message}`).join("; ");
-    const said = fields && !this.message.includes(fields) ? `${this.message} ${fields}` : this.message;
+    const fields = this.errors.map((error) => `${error.field}: ${error.message}`).join("; ");
+    const said = fields.startsWith(this.message) ? fields : `${this.message} ${fields}`.trim();
     return [said, this.hint].filter(Boolean).join(" ");
   }
 

@@ -1,6 +1,7 @@
 // The browser dashboard, by people's stories, in a real browser before the built binary.
 //   INCIDENTD_BIN=target/debug/incidentd node run.mjs [part of a story's name]
 import { Browser, Server } from "./world.mjs";
+import * as settings from "./settings.mjs";
 import * as stories from "./stories.mjs";
 
 const wanted = process.argv[2] ?? "";
@@ -9,7 +10,7 @@ let server;
 let failed = 0;
 try {
   server = await Server.start();
-  for (const [name, story] of Object.entries(stories)) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

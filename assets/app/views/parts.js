@@ -62,14 +62,18 @@ export const submit = (key, what) => async (/** @type {Event} */ event) => {
     await what(values(event), form);
     setPage(key, { ...state.page[key], busy: false, error: null });
   } catch (error) {
-    setPage(key, { ...state.page[key], busy: false, error: problem(error) });
+    const wrong = problem(error);
+    // Said once: what stands beside its field need not stand below the form.
+    const beside = wrong.errors.length > 0 && wrong.errors.every((one) => form.elements.namedItem(one.field) instanceof HTMLInputElement);
+    setPage(key, { ...state.page[key], busy: false, error: wrong, beside });
+    requestAnimationFrame(() => /** @type {HTMLElement | null} */ (form.querySelector("[aria-invalid]"))?.focus());
   }
 };
 
 /** @param {string} key @param {string} word */
 export function send(key, word) {
-  const { busy, error } = state.page[key] ?? {};
-  return html`${error ? html`<p class="wrong" role="alert">${error.words}</p>` : nothing}
+  const { busy, error, beside } = state.page[key] ?? {};
+  return html`${error && !beside ? html`<p class="wrong" role="alert">${error.words}</p>` : nothing}
     <div class="actions"><button class="primary" ?disabled=${busy}>${busy ? "…" : word}</button></div>`;
 }
 

@@ -1,0 +1,204 @@
+// What is set once and what is asked before it is done: dialogs, people, tokens, senders, this browser.
+import assert from "node:assert/strict";
+import { isLive, PASSWORD, row } from "./world.mjs";
+
+const said = (page, text) => page.getByText(text).first().waitFor();
+
+export async function dialogs_do_what_they_say(browser, server) {
+  const ids = [];
+  for (const title of ["Queue is long", "Workers are slow"]) ids.push(await server.alert({ title, severity: "critical" }));
+  const [kept, gone] = ids;
+  const alice = await browser.window(server, "alice", `/incidents/${kept}`);
+  await isLive(alice);
+  const dialog = alice.getByRole("dialog");
+  const badge = (word) => alice.locator(".verdict .badge", { hasText: word }).waitFor();
+  await alice.keyboard.press("s");
+  await dialog.getByRole("button", { name: "1 hour", exact: true }).click();
+  await badge("Snoozed");
+  await alice.keyboard.press("u");
+  await badge("High");
+  await alice.keyboard.press("s");
+  await dialog.getByLabel("Until, by this device's clock").fill("2099-01-05T09:00");
+  await dialog.getByRole("button", { name: "Snooze" }).click();
+  // What is refused is said, and nothing else happens.
+  await alice.locator(".toast.wrong").waitFor();
+  await alice.getByRole("button", { name: "Dismiss" }).click();
+  await badge("High");
+  await alice.keyboard.press("m");
+  await dialog.getByLabel("Why, or what they should know").fill("knows the queue");
+  await dialog.getByRole("button", { name: "Bob" }).click();
+  await said(alice, "Assigned to Bob.");
+  await alice.locator(".timeline .note", { hasText: "knows the queue" }).waitFor();
+  // A note by key; what the dialog asks is not half asked when it is closed.
+  await alice.keyboard.press("n");
+  await alice.keyboard.type("a, r and s are letters here");
+  await dialog.getByRole("button", { name: "Add note" }).click();
+  await alice.locator(".timeline .note", { hasText: "letters here" }).waitFor();
+  await badge("High");
+  // Two are merged into the one that is chosen.
+  await alice.goto("/");
+  await isLive(alice);
+  for (const id of ids) await row(alice, id).getByRole("checkbox").check();
+  await alice.getByRole("button", { name: "Merge" }).click();
+  await dialog.getByLabel("Find").fill("queue");
+  await dialog.getByRole("button", { name: /Queue is long/ }).click();
+  await said(alice, /^Merged /);
+  await alice.goto(`/incidents/${gone}`);
+  await badge("Merged");
+  await said(alice, `Merged into #${kept}.`);
+  await alice.goto(`/incidents/${kept}`);
+  await alice.locator(".alerts-list li").nth(1).waitFor();
+  server.cli(["resolve", String(kept)]);
+  await badge("Resolved");
+  await browser.close(alice);
+}
+
+export async function a_newcomer_is_taken_in(browser, server) {
+  const root = await browser.window(server, "root", "/users");
+  await isLive(root);
+  const add = root.locator(".panel form");
+  await root.getByRole("button", { name: "Add somebody" }).click();
+  await add.getByLabel("Username").fill("dave");
+  await add.getByLabel("Team").selectOption("payments");
+  await add.getByRole("button", { name: "Add, and make a link" }).click();
+  await root.getByRole("heading", { name: "A link for dave" }).waitFor();
+  const link = (await root.locator(".secret pre").innerText()).trim();
+  const dave = await browser.window(server, null, link);
+  await dave.getByText("Your username is dave.").waitFor();
+  assert.equal(new URL(dave.url()).hash, "", "the secret is gone from the address");
+  // What is wrong stands once, beside its field, and the field has the focus.
+  await dave.getByLabel("Password").fill("x");
+  await dave.getByRole("button", { name: "Go on" }).click();
+  await dave.locator("[aria-invalid]:focus").waitFor();
+  assert.equal(await dave.locator(".wrong").count(), 1);
+  await dave.getByLabel("Password").fill(PASSWORD);
+  await dave.getByRole("button", { name: "Go on" }).click();
+  await dave.getByRole("heading", { name: "You are in." }).waitFor();
+  await dave.getByRole("link", { name: "To the incidents" }).click();
+  await isLive(dave);
+  const again = await browser.window(server, null, link);
+  await again.getByText("This link does not work.").waitFor();
+  await browser.close(again);
+  // His team's page shows him; a role is a choice; who is removed stops seeing it.
+  const id = await server.alert({ title: "Seen by dave", severity: "critical" });
+  await row(dave, id).waitFor();
+  await root.goto("/teams/payments");
+  const role = root.getByLabel("Role of dave");
+  await role.selectOption("observer");
+  await said(root, "dave is observer of Payments.");
+  await root.getByRole("button", { name: "Remove dave" }).click();
+  await root.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await role.waitFor({ state: "detached" });
+  await row(dave, id).waitFor({ state: "detached" });
+  await root.getByLabel("Username").fill("dave");
+  await root.getByRole("button", { name: "Add", exact: true }).click();
+  await role.waitFor();
+  // Disabled, he is out at once.
+  await root.goto("/users");
+  await root.getByLabel("Act on dave").click();
+  await root.getByRole("button", { name: "Disable" }).click();
+  await root.getByRole("dialog").getByRole("button", { name: "Disable" }).click();
+  await root.locator("tr", { hasText: "dave" }).locator(".badge", { hasText: "Disabled" }).waitFor();
+  await dave.getByRole("button", { name: "Log in" }).waitFor();
+  server.cli(["resolve", String(id)]);
+  await browser.close(dave);
+  await browser.close(root);
+}
+
+export async function a_token_is_shown_once_and_ends_at_once(browser, server) {
+  const alice = await browser.window(server, "alice", "/tokens");
+  await isLive(alice);
+  await alice.getByRole("button", { name: "Make token" }).click();
+  await alice.getByLabel("What it is for").fill("deploy script");
+  await alice.getByLabel("It may").selectOption("read");
+  await alice.locator("form").getByRole("button", { name: "Make token" }).click();
+  const token = (await alice.locator(".secret pre").first().innerText()).trim();
+  const me = () => fetch(`${server.url}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal((await me()).status, 200);
+  await alice.getByRole("button", { name: "I have it" }).click();
+  await alice.locator(".secret").waitFor({ state: "detached" });
+  assert.ok(!(await alice.content()).includes(token));
+  await alice.getByRole("button", { name: "Revoke deploy script" }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await said(alice, "Revoked.");
+  assert.equal((await me()).status, 401);
+  await browser.close(alice);
+}
+
+export async function a_sender_is_connected_renewed_and_looked_over(browser, server) {
+  const alice = await browser.window(server, "alice", "/services/checkout");
+  await isLive(alice);
+  await alice.getByRole("button", { name: "Add integration" }).click();
+  await alice.getByLabel("Name").first().fill("Grafana");
+  await alice.getByRole("button", { name: "Make the address" }).click();
+  // The sender's own form is chosen by its name, and holds the key.
+  await alice.getByRole("button", { name: "Grafana", pressed: true }).first().waitFor();
+  const address = (await alice.locator(".secret pre").innerText()).match(/http:\S+/)[0];
+  const body = JSON.stringify({ not: "grafana" });
+  await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body });
+  await said(alice, "A request came and was refused.");
+  await alice.getByRole("button", { name: "I have it" }).click();
+  const panel = alice.locator("section.panel", { has: alice.getByRole("heading", { name: "Grafana", exact: true }) });
+  await panel.getByText("The last requests received").click();
+  await panel.locator(".request .badge", { hasText: "Refused" }).waitFor();
+  await panel.locator(".request pre", { hasText: '"not": "grafana"' }).waitFor();
+  await panel.getByRole("button", { name: "New key" }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "Make a new key" }).click();
+  await alice.locator(".secret").waitFor();
+  assert.equal((await fetch(address, { method: "POST", body: "x" })).status, 404);
+  await alice.getByRole("button", { name: "I have it" }).click();
+  // Rules: what is wrong is said at its field, what is right is kept.
+  const rules = alice.locator("section.panel", { has: alice.getByRole("heading", { name: "Rules" }) });
+  await rules.getByLabel("Ask again after").fill("soon");
+  await rules.getByRole("button", { name: "Save" }).click();
+  await rules.locator("[aria-invalid]").waitFor();
+  await rules.getByLabel("Ask again after").fill("3h");
+  await rules.getByRole("button", { name: "Save" }).click();
+  await said(alice, "Saved.");
+  await panel.getByRole("button", { name: "Remove" }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await panel.waitFor({ state: "detached" });
+  await browser.close(alice);
+}
+
+export async function it_rings_only_for_what_is_new_and_only_if_wanted(browser, server) {
+  const before = () => {
+    window.tones = 0;
+    window.told = [];
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
+    ServiceWorkerRegistration.prototype.showNotification = async (title, more) => { window.told.push([title, more.data.url]); };
+  };
+  const alice = await browser.window(server, "alice", "/", { before, permissions: ["notifications"] });
+  await isLive(alice);
+  await alice.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  const heard = (tones) => alice.waitForFunction((wanted) => window.tones === wanted, tones);
+  const quiet = await server.alert({ title: "Not wanted yet", severity: "critical" });
+  await row(alice, quiet).waitFor();
+  await heard(0);
+  await alice.getByRole("button", { name: "Sound off" }).click();
+  await heard(1);
+  await alice.getByText("Alice ▾").click();
+  await alice.getByRole("button", { name: "Notifications off" }).click();
+  await alice.getByRole("button", { name: "Notifications on" }).waitFor();
+  await alice.keyboard.press("Escape");
+  const low = await server.alert({ title: "Low rings once", severity: "warning" });
+  await row(alice, low).waitFor();
+  await heard(2);
+  // One looks at the page: nothing needs to be said beside it.
+  assert.deepEqual(await alice.evaluate(() => window.told), []);
+  await alice.evaluate(() => Object.defineProperty(document, "hidden", { get: () => true, configurable: true }));
+  const high = await server.alert({ title: "High rings six times", severity: "critical" });
+  await heard(8);
+  await alice.waitForFunction(() => window.told.length === 1);
+  assert.deepEqual(await alice.evaluate(() => window.told), [["High: High rings six times", `/incidents/${high}`]]);
+  // What others do, and what was there before, is silent.
+  server.cli(["ack", String(high)]);
+  server.cli(["resolve", String(quiet), String(low), String(high)]);
+  await alice.evaluate(() => Object.defineProperty(document, "hidden", { get: () => false, configurable: true }));
+  await row(alice, high).waitFor({ state: "detached" });
+  await alice.reload();
+  await isLive(alice);
+  await heard(0);
+  await browser.close(alice);
+}
