@@ -33,7 +33,7 @@ export function shell(s, page) {
           ${places(s).map((place) => html`<a href=${place.href} aria-current=${current(s, place)}>${place.word}</a>`)}
         </nav>
         ${lost ? lostBar(s) : html`<span class="grow"></span>${newer(s)}${liveMark(s)}`}
-        ${lost ? nothing : html`<button class="plain wide-only" aria-pressed=${soundIs() ? "true" : "false"} @click=${() => setSound(!soundIs())}>Sound ${soundIs() ? "on" : "off"}</button>`}
+        ${lost ? nothing : html`<button class="plain wide-only roomy-only" aria-pressed=${soundIs() ? "true" : "false"} @click=${() => setSound(!soundIs())}>Sound ${soundIs() ? "on" : "off"}</button>`}
         <details class="menu wide-only">
           <summary>${s.me?.user?.name || s.me?.user?.username || "Host"} <span aria-hidden="true">▾</span></summary>
           <div class="menu-items">${mine(s)}</div>
@@ -97,9 +97,8 @@ function lostBar(s) {
   const left = s.live.retryAt ? Math.max(0, Math.ceil((s.live.retryAt - Date.now()) / 1000)) : 0;
   const asOf = s.live.asOf ? ` As of ${clockTime(s.live.asOf)}.` : "";
   const offline = navigator.onLine ? "Connection lost." : "You are offline.";
-  const next = left > 0 ? ` Trying again in ${left} s.` : " Trying again…";
   return html`
-    <span class="lost">${offline}${asOf}<span class="more">${next}</span></span>
+    <span class="lost">${offline}<span class="more">${asOf} Trying again${left > 0 ? ` in ${left} s.` : "…"}</span></span>
     <button @click=${reconnect}>Try now</button>`;
 }
 
@@ -111,5 +110,5 @@ export const broken = (error, again) => html`
   <div class="empty">
     <h2>${error.status === 404 ? "There is nothing here that you may see." : "This could not be loaded."}</h2>
     <p class="muted">${error.words}</p>
-    <button @click=${again}>Try again</button>
+    <div class="actions"><button @click=${again}>Try again</button><a class="button" href="/">Incidents</a></div>
   </div>`;
