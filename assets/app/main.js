@@ -15,18 +15,32 @@ import { list } from "./views/list.js";
 import { login, unreachable } from "./views/login.js";
 import { bars, ear, shell } from "./views/shell.js";
 
-/** The pages of configuration come when they are asked for. @type {((s: typeof state) => unknown) | null} */
-let configuration = null;
-let fetching = false;
+/** Pages that nobody needs at night come when they are asked for. @type {Record<string, () => Promise<{page: (s: typeof state) => unknown}>>} */
+const LATER = {
+  "on-call": () => import("./views/oncall.js"),
+  services: () => import("./views/services.js"),
+  teams: () => import("./views/teams.js"),
+  users: () => import("./views/users.js"),
+  tokens: () => import("./views/tokens.js"),
+  profile: () => import("./views/profile.js"),
+  setup: () => import("./views/setup.js"),
+  welcome: () => import("./views/setup.js"),
+};
+/** Name → its view, once it is there. @type {Map<string, ((s: typeof state) => unknown) | null>} */
+const come = new Map();
 
 function page() {
-  if (configuration) return configuration(state);
-  if (!fetching) {
-    fetching = true;
-    import("./views/pages.js").then(
-      (module) => { configuration = module.page; },
+  const { name } = state.route;
+  const fetch = LATER[name];
+  if (!fetch) return html`<div class="empty"><h2>There is no such page.</h2><a class="button" href="/">Incidents</a></div>`;
+  const view = come.get(name);
+  if (view) return view(state);
+  if (view === undefined) {
+    come.set(name, null);
+    fetch().then(
+      (module) => come.set(name, module.page),
       // Of an older version than the server's by now, or offline.
-      () => { fetching = false; state.live.newer = true; },
+      () => { come.delete(name); state.live.newer = true; },
     ).finally(changed);
   }
   return state.live.newer ? html`<div class="empty"><h2>This page could not be fetched.</h2><button @click=${() => location.reload()}>Reload</button></div>` : bars(1);

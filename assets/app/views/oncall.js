@@ -25,7 +25,7 @@ const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const FEW = 30;
 
 /** @param {State} s */
-export function onCall(s) {
+export function page(s) {
   const slug = s.route.id;
   const fetch = async () => {
     const [schedules, people] = await Promise.all([

@@ -16,7 +16,7 @@ const fetch = async () => {
 };
 
 /** @param {import("../types.js").State} s */
-export function profile(s) {
+export function page(s) {
   if (!s.me?.user) return nothingYet("This is the host's own administrator.", "It has no profile.");
   return html`
     ${head("My profile")}

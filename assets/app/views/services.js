@@ -7,10 +7,8 @@ import { heard } from "../live.js";
 import { go } from "../router.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
-import { addressOf, HIDDEN, paste } from "./paste.js";
-import { payloads } from "./payloads.js";
 import { choice, field, head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
-import { trial } from "./trial.js";
+import { addressOf, HIDDEN, paste, payloads, trial } from "./senders.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -34,7 +32,10 @@ export function managed() {
 }
 
 /** @param {State} s */
-export function services(s) {
+export const page = (s) => (s.route.id ? service(s) : services(s));
+
+/** @param {State} s */
+function services(s) {
   if (s.me?.admin && !s.page.teams) {
     s.page.teams = { waits: true };
     queueMicrotask(() => reload("teams", () => all("/teams")));
@@ -83,7 +84,7 @@ const fetchOne = (slug) => async () => {
 };
 
 /** @param {State} s */
-export function service(s) {
+function service(s) {
   const fetch = fetchOne(s.route.id);
   return loaded("service", fetch, ({ service, integrations }) => {
     const may = mayManage(service.team.slug);

@@ -5,8 +5,7 @@ import { whoAmI } from "../session.js";
 import { setPage, state } from "../state.js";
 import { again } from "./teams.js";
 import { field, loaded, send, submit } from "./parts.js";
-import { paste } from "./paste.js";
-import { trial } from "./trial.js";
+import { paste, trial } from "./senders.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -44,7 +43,10 @@ const useless = (why) => door(html`
   <div class="form"><a class="button" href="/">Log in instead</a></div>`);
 
 /** @param {State} s */
-export function setup(s) {
+export const page = (s) => (s.route.name === "setup" ? setup(s) : welcome(s));
+
+/** @param {State} s */
+function setup(s) {
   readSecret();
   if (s.session === "unknown") return nothing;
   if (s.session !== "in") return you(s);
@@ -126,7 +128,7 @@ function connect(s) {
 }
 
 /** @param {State} s */
-export function welcome(s) {
+function welcome(s) {
   readSecret();
   if (s.session === "unknown") return nothing;
   if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a></div>`) : useless("It has lost the part behind the #.");

@@ -21,7 +21,10 @@ export async function again() {
 }
 
 /** @param {State} s */
-export function teams(s) {
+export const page = (s) => (s.route.id ? team(s) : teams(s));
+
+/** @param {State} s */
+function teams(s) {
   const add = submit("add", async (given) => {
     const team = await call("POST", "/teams", { body: given, key: requestKey() });
     go(`/teams/${team.slug}`);
@@ -44,7 +47,7 @@ export function teams(s) {
 }
 
 /** @param {State} s */
-export function team(s) {
+function team(s) {
   const slug = s.route.id;
   const path = `/teams/${encodeURIComponent(slug)}`;
   const fetch = async () => {

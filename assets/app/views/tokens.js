@@ -9,7 +9,7 @@ import { choice, copyable, field, head, loaded, nothingYet, opened, opener, relo
 const fetch = () => all("/tokens");
 
 /** @param {import("../types.js").State} s */
-export function tokens(s) {
+export function page(s) {
   const add = submit("add", async (given) => {
     const made = await call("POST", "/tokens", { body: given, key: requestKey() });
     setPage("made", made);

@@ -9,7 +9,7 @@ import { choice, copyable, field, head, loaded, nothingYet, opened, opener, relo
 const fetch = () => Promise.all([all("/users"), all("/teams")]);
 
 /** @param {import("../types.js").State} s */
-export function users(s) {
+export function page(s) {
   if (!s.me?.admin) return nothingYet("People are managed by platform admins.", "Your own data is on your profile.", html`<a class="button" href="/profile">My profile</a>`);
   return html`
     ${head("People", opener("add", "Add somebody"))}
