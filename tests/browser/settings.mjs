@@ -129,7 +129,8 @@ export async function a_sender_is_connected_renewed_and_looked_over(browser, ser
   const alice = await browser.window(server, "alice", "/services/checkout");
   await isLive(alice);
   await alice.getByRole("button", { name: "Add integration" }).click();
-  await alice.getByLabel("Name").first().fill("Grafana");
+  const add = alice.locator("form", { has: alice.getByRole("button", { name: "Make the address" }) });
+  await add.getByLabel("Name").fill("Grafana");
   await alice.getByRole("button", { name: "Make the address" }).click();
   // The sender's own form is chosen by its name, and holds the key.
   await alice.getByRole("button", { name: "Grafana", pressed: true }).first().waitFor();
