@@ -1292,6 +1292,78 @@ export interface components {
             /** @description What is missing for somebody to be told or to be heard; no error. */
             warnings: string[];
         };
+        /** @description A place that a whole team reads. */
+        AppliedChannel: {
+            /** @description Left out: as it is; a new one needs it. */
+            address?: components["schemas"]["SecretText"] | null;
+            /** @description The same channels as for contacts. */
+            channel: string;
+            /** @description The slug that it had before: what names it goes on to. */
+            renamed_from?: string | null;
+            slug: string;
+            /** @description The team that reads it; it does not change. */
+            team: string;
+        };
+        /** @description A person's address on a channel. */
+        AppliedContact: {
+            /** @description For `email` left out: the account's. Otherwise left out: as it is. */
+            address?: components["schemas"]["SecretText"] | null;
+            /** @description `email`, `ntfy`, `slack`, … */
+            channel: string;
+            name: string;
+        };
+        /** @description Who is told when, until somebody answers. */
+        AppliedPolicy: {
+            /** @description Who is told when nobody answered; empty: the team's admins, then the platform's. */
+            last_resort?: components["schemas"]["Target"][] | null;
+            /** @description The slug that it had before: what names it goes on to. */
+            renamed_from?: string | null;
+            /**
+             * Format: uint32
+             * @description Rounds after the first; for a new policy left out: 2.
+             */
+            repeat?: number | null;
+            /** @description `TEAM-default` holds for the team's services that name no other. */
+            slug: string;
+            /** @description A new policy needs them. */
+            steps?: components["schemas"]["PolicyStep"][] | null;
+            /** @description The team whose policy it is; it does not change. */
+            team: string;
+        };
+        /** @description Which contact rings when, as a whole. */
+        AppliedRules: {
+            /**
+             * @description Say when it is over, or somebody else has it.
+             * @default true
+             */
+            all_clear: boolean;
+            /**
+             * @description An empty list: every contact at once.
+             * @default []
+             */
+            high: components["schemas"]["ContactRule"][];
+            /** @default [] */
+            low: components["schemas"]["ContactRule"][];
+            /** @description Low urgency waits until they end; high never does. */
+            quiet?: components["schemas"]["Quiet"] | null;
+        };
+        /** @description Which contact rings when, as a whole. */
+        AppliedRulesInput: {
+            /**
+             * @description Say when it is over, or somebody else has it.
+             * @default true
+             */
+            all_clear: boolean;
+            /**
+             * @description An empty list: every contact at once.
+             * @default []
+             */
+            high: components["schemas"]["ContactRule"][];
+            /** @default [] */
+            low: components["schemas"]["ContactRule"][];
+            /** @description Low urgency waits until they end; high never does. */
+            quiet?: components["schemas"]["Quiet"] | null;
+        };
         /** @description Who is on call when. Those who stand in are no part of the file: they stay. */
         AppliedSchedule: {
             /** @description The slug that it had before: those who stand in stay. */
@@ -1401,6 +1473,12 @@ export interface components {
             /** @description Such as `Europe/Paris`. */
             timeZone?: string | null;
         };
+        /** @description So long after a page falls due, this contact rings. */
+        ContactRule: {
+            after: components["schemas"]["Span"];
+            /** @description The name of one of the person's contacts. */
+            contact: string;
+        };
         /** @description What proved who calls. */
         Credential: ("session" | "token") | "host";
         /** @enum {string} */
@@ -1409,7 +1487,7 @@ export interface components {
         Difference: {
             action: components["schemas"]["DifferenceAction"];
             fields: components["schemas"]["FieldChange"][];
-            /** @description `user`, `team`, `service`, `integration` or `schedule`. */
+            /** @description `user`, `team`, `service`, `integration`, `schedule`, `policy` or `channel`. */
             kind: string;
             name: string;
         };
@@ -1425,6 +1503,8 @@ export interface components {
         DifferenceAction: "change" | "add" | "remove";
         /** @description The configuration: what of it is left out stays as it is. */
         Document: {
+            channels?: components["schemas"]["AppliedChannel"][];
+            escalation_policies?: components["schemas"]["AppliedPolicy"][];
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedSchedule"][];
             services?: components["schemas"]["Service"][];
@@ -1433,6 +1513,8 @@ export interface components {
         };
         /** @description The configuration: what of it is left out stays as it is. */
         DocumentInput: {
+            channels?: components["schemas"]["AppliedChannel"][];
+            escalation_policies?: components["schemas"]["AppliedPolicy"][];
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedScheduleInput"][];
             services?: components["schemas"]["Service"][];
@@ -1919,6 +2001,8 @@ export interface components {
         };
         NewService: {
             ackTimeout?: components["schemas"]["Span"] | null;
+            /** @description A policy of the same team; left out: the team's default, else the whole team, repeated. */
+            escalationPolicy?: string | null;
             groupBy?: string[] | null;
             /** @description Left out: the slug. */
             name?: string | null;
@@ -2068,6 +2152,18 @@ export interface components {
             /** @description Left out: as it is. */
             timeZone?: string | null;
         };
+        /** @description A policy, as named inside other things. */
+        PolicyRef: {
+            /** Format: int64 */
+            id: number;
+            slug: string;
+        };
+        /** @description One rung of the ladder; targets by id in the database, by name for people. */
+        PolicyStep: {
+            /** @description From the start of the round. */
+            after: components["schemas"]["Span"];
+            targets: components["schemas"]["Target"][];
+        };
         /** @description What would become of it; whole up to `until`. */
         Preview: {
             /** Format: date-time */
@@ -2089,6 +2185,12 @@ export interface components {
             /** Format: uint16 */
             status: number;
             title: string;
+        };
+        /** @description Hours of each day, by the person's own wall clock. */
+        Quiet: {
+            from: string;
+            /** @description Not included. At or before `from` it is the next day's. */
+            to: string;
         };
         ResolveReason: "unknown" | "manual" | "source" | "expired" | "merged";
         /** @description A member's role in a team; the greater one may all that the lesser may. */
@@ -2149,6 +2251,8 @@ export interface components {
         Service: {
             /** @description After this long an acknowledged incident is triggered again; 0 never. */
             ack_timeout?: components["schemas"]["Span"] | null;
+            /** @description A policy of the same team; an empty text: the team's default, else the whole team, repeated. */
+            escalation_policy?: string | null;
             /** @description Labels that put alerts of the Alertmanager API into one incident. */
             group_by?: string[] | null;
             /** @description For a new service left out: the slug. */
@@ -2170,6 +2274,8 @@ export interface components {
              */
             ackTimeout: components["schemas"]["Span"];
             archived: boolean;
+            /** @description Null: the team's default, else the whole team, repeated. */
+            escalationPolicy: components["schemas"]["PolicyRef"] | null;
             /**
              * @description Labels that put alerts of the Alertmanager API into one incident.
              * @default [
@@ -2193,6 +2299,8 @@ export interface components {
         /** @description What is left out stays. A service does not change its team: its incidents would not go along. */
         ServiceChange: {
             ackTimeout?: components["schemas"]["Span"] | null;
+            /** @description A policy of the same team; null: the team's default, else the whole team, repeated. */
+            escalationPolicy?: string | null;
             groupBy?: string[] | null;
             name?: string | null;
             reopenWithin?: components["schemas"]["Span"] | null;
@@ -2308,6 +2416,8 @@ export interface components {
             /** @description Left out: until somebody else's turn, a day at most. */
             for?: components["schemas"]["Span"] | null;
         };
+        /** @description `user:NAME`, `schedule:SLUG` (who is on call then), `schedule:SLUG/next` (who is after them), `team:SLUG` (its responders and admins) or `channel:SLUG`. */
+        Target: string;
         Team: {
             /** @description Everybody who belongs to it; who is not named here leaves. */
             members?: {
@@ -2452,6 +2562,8 @@ export interface components {
         User2: {
             /** @description Platform admin. */
             admin?: boolean | null;
+            /** @description All that he has; what is not named here is removed. They count as verified. */
+            contacts?: components["schemas"]["AppliedContact"][] | null;
             /** @description Users are disabled, never erased. */
             disabled?: boolean | null;
             /** @description An empty text removes it. */
@@ -2460,6 +2572,8 @@ export interface components {
             name?: string | null;
             /** @description What he was called before: history and ids stay. */
             renamed_from?: string | null;
+            /** @description Which of them rings when. */
+            rules?: components["schemas"]["AppliedRules"] | null;
             /** @description Such as `Europe/Paris`; an empty text removes it. */
             time_zone?: string | null;
             username: string;
@@ -2467,6 +2581,8 @@ export interface components {
         UserInput: {
             /** @description Platform admin. */
             admin?: boolean | null;
+            /** @description All that he has; what is not named here is removed. They count as verified. */
+            contacts?: components["schemas"]["AppliedContact"][] | null;
             /** @description Users are disabled, never erased. */
             disabled?: boolean | null;
             /** @description An empty text removes it. */
@@ -2475,6 +2591,8 @@ export interface components {
             name?: string | null;
             /** @description What he was called before: history and ids stay. */
             renamed_from?: string | null;
+            /** @description Which of them rings when. */
+            rules?: components["schemas"]["AppliedRulesInput"] | null;
             /** @description Such as `Europe/Paris`; an empty text removes it. */
             time_zone?: string | null;
             username: string;

@@ -1,5 +1,7 @@
 //! The document of `apply`: the same in TOML and JSON, `snake_case`. Absent fields stay as they
 //! are, present ones own what they name.
+mod paging;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use super::schedules::Rotation;
 use super::{Access, Method, Nothing, Route};
 use crate::domain::service::UrgencyRule;
 use crate::domain::{Role, Span};
+
+pub use paging::{Channel, Contact, Policy, Rules};
 
 pub const APPLY: Route<Nothing, ApplyQuery, Document, Applied> = Route::new(
     Method::Put,
@@ -47,12 +51,10 @@ pub struct Document {
     pub integrations: Vec<Integration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<Schedule>,
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub escalation_policies: Later,
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub channels: Later,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub escalation_policies: Vec<Policy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
     #[serde(skip_serializing)]
     #[schemars(skip)]
     pub webhooks: Later,
@@ -83,12 +85,12 @@ pub struct User {
     /// Users are disabled, never erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
-    #[serde(default, skip_serializing)]
-    #[schemars(skip)]
-    pub contacts: Later,
-    #[serde(default, skip_serializing)]
-    #[schemars(skip)]
-    pub rules: Later,
+    /// All that he has; what is not named here is removed. They count as verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contacts: Option<Vec<Contact>>,
+    /// Which of them rings when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -129,12 +131,12 @@ pub struct Service {
     /// A firing this soon after its source's resolve reopens the incident; 0 never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reopen_within: Option<Span>,
-    #[serde(default, skip_serializing)]
-    #[schemars(skip)]
-    pub escalation_policy: Later,
+    /// A policy of the same team; an empty text: the team's default, else the whole team, repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation_policy: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Integration {
     pub service: String,
@@ -142,12 +144,6 @@ pub struct Integration {
     /// 32 letters and digits; left out: made, and shown once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretText>,
-}
-
-impl std::fmt::Debug for Integration {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Integration({}/{})", self.service, self.name)
-    }
 }
 
 /// Who is on call when. Those who stand in are no part of the file: they stay.
@@ -169,6 +165,27 @@ pub struct Schedule {
     pub rotations: Option<Vec<Rotation>>,
 }
 
+impl Document {
+    /// All that may be a secret, and where it stands.
+    pub fn secrets(&mut self) -> Vec<(String, &mut SecretText)> {
+        let mut found = Vec::new();
+        for (n, user) in self.users.iter_mut().enumerate() {
+            for (m, contact) in user.contacts.iter_mut().flatten().enumerate() {
+                let at = format!("users[{n}].contacts[{m}].address");
+                found.extend(contact.address.as_mut().map(|address| (at, address)));
+            }
+        }
+        for (n, of) in self.integrations.iter_mut().enumerate() {
+            found.extend(of.key.as_mut().map(|key| (format!("integrations[{n}].key"), key)));
+        }
+        for (n, of) in self.channels.iter_mut().enumerate() {
+            let at = format!("channels[{n}].address");
+            found.extend(of.address.as_mut().map(|address| (at, address)));
+        }
+        found
+    }
+}
+
 /// A secret, or where the command line finds it; a server is only sent the text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, { env = \"NAME\" } or { file = \"PATH\" }")]
@@ -176,6 +193,23 @@ pub enum SecretText {
     Text(String),
     Env(FromEnv),
     File(FromFile),
+}
+
+impl SecretText {
+    /// None where it is only said where it lies.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Env(_) | Self::File(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
 }
 
 /// The value of an environment variable.
@@ -198,10 +232,7 @@ pub struct Later;
 
 impl<'de> Deserialize<'de> for Later {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(
-            "this version does not know it yet; it knows users, teams with members, services, \
-             integrations and schedules. Leave it out until then",
-        ))
+        Err(serde::de::Error::custom("this version does not know it yet. Leave it out until then"))
     }
 }
 
@@ -220,7 +251,7 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub action: DifferenceAction,
-    /// `user`, `team`, `service`, `integration` or `schedule`.
+    /// `user`, `team`, `service`, `integration`, `schedule`, `policy` or `channel`.
     pub kind: String,
     pub name: String,
     pub fields: Vec<FieldChange>,
@@ -232,7 +263,7 @@ pub enum DifferenceAction {
     /// Made, or brought back.
     Add,
     Change,
-    /// A user is disabled, a team or service archived, an integration or schedule removed.
+    /// A user is disabled, a team or service archived, all else removed.
     Remove,
 }
 

@@ -19,7 +19,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{IncidentId, IntegrationId, OverrideId, SessionId, TokenId};
 use crate::error::{Error, FieldError, Kind};
@@ -112,6 +112,12 @@ impl<B, R> std::ops::Deref for Open<B, R> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
+
+/// Tells null from absent.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
 
 /// Path parameters, written by the client and read by the server.
 pub trait Segments: Sized {

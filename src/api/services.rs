@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incidents::Outcome;
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, Route, given};
+use crate::domain::policy::PolicyRef;
 use crate::domain::service::{Rules, ServiceRef, UrgencyRule};
 use crate::domain::user::TeamRef;
 use crate::domain::{IntegrationId, ServiceId, Severity, Span};
@@ -85,6 +86,8 @@ pub struct Service {
     pub team: TeamRef,
     #[serde(flatten)]
     pub rules: Rules,
+    /// Null: the team's default, else the whole team, repeated.
+    pub escalation_policy: Option<PolicyRef>,
     pub archived: bool,
 }
 
@@ -104,6 +107,9 @@ pub struct NewService {
     pub ack_timeout: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reopen_within: Option<Span>,
+    /// A policy of the same team; left out: the team's default, else the whole team, repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation_policy: Option<String>,
 }
 
 /// What is left out stays. A service does not change its team: its incidents would not go along.
@@ -122,6 +128,9 @@ pub struct ServiceChange {
     pub ack_timeout: Option<Span>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reopen_within: Option<Span>,
+    /// A policy of the same team; null: the team's default, else the whole team, repeated.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub escalation_policy: Option<Option<String>>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

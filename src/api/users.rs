@@ -1,9 +1,9 @@
 //! People.
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, Route, given};
 use crate::domain::{Role, UserId};
 
 pub const USERS: Route<Nothing, Nothing, Nothing, Page<User>> =
@@ -72,12 +72,6 @@ pub struct ChangeUser {
     /// Platform admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,
-}
-
-/// Tells null from absent.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

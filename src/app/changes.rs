@@ -4,7 +4,7 @@ use std::fmt::Display;
 use crate::api::configuration::FieldChange;
 use crate::domain::event::Record;
 use crate::domain::{Actor, Seq, text};
-use crate::error::Result;
+use crate::error::{Error, FieldError, Kind, Result};
 use crate::store::Write;
 
 /// Longest name of a team, service or integration, in bytes.
@@ -75,6 +75,15 @@ impl Thing<'_> {
         let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
         self.log(w, &format!("changed ({})", fields.join(", ")), actor)
     }
+}
+
+/// # Errors
+/// `Invalid`, naming each field that is wrong.
+pub(super) fn wrongs(wrong: Vec<FieldError>) -> Result<()> {
+    let Some(first) = wrong.first() else { return Ok(()) };
+    let mut error = Error::new(Kind::Invalid, format!("{}: {}", first.field, first.message));
+    error.fields = wrong;
+    Err(error)
 }
 
 /// # Errors

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::changes::{Thing, differ};
+use super::changes::{Thing, differ, wrongs};
 use super::incidents::knows;
+use super::policies::refuse_named;
 use super::teams::{live_team, seen_team};
 use super::users::check_time_zone;
 use super::{App, Caller, Need, page_size};
@@ -15,10 +16,11 @@ use crate::api::schedules::{
     Difference, NewSchedule, OnCall, OnCallQuery, Plan, Preview, Rotation, Schedule, ScheduleRef,
     SchedulesQuery, Shift, Shifts, SpanQuery,
 };
+use crate::domain::policy::Target;
 use crate::domain::schedule::{self, Because};
 use crate::domain::user::{UserRef, check_slug};
 use crate::domain::{Actor, ScheduleId, TeamId, UserId};
-use crate::error::{Error, FieldError, Kind, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Read, ScheduleRow, Write};
 
 /// How far a list reaches, unless asked otherwise.
@@ -336,13 +338,6 @@ fn named(
     Ok(rotations)
 }
 
-fn wrongs(wrong: Vec<FieldError>) -> Result<()> {
-    let Some(first) = wrong.first() else { return Ok(()) };
-    let mut error = Error::new(Kind::Invalid, format!("{}: {}", first.field, first.message));
-    error.fields = wrong;
-    Err(error)
-}
-
 /// # Errors
 /// `Invalid`, naming each field that is wrong.
 fn check_rotations(rotations: &[schedule::Rotation]) -> Result<()> {
@@ -455,6 +450,8 @@ pub(super) fn remove_schedule(
             Error::refused(why).hint(format!("End them first: incidentd schedule end {slug} ID"))
         );
     }
+    let targets = [Target::Schedule(schedule.id), Target::Next(schedule.id)];
+    refuse_named(w, &format!("Schedule `{slug}`"), &targets)?;
     thing(schedule.id, slug).log(w, "removed", actor)?;
     w.delete_schedule(schedule.id)
 }

@@ -1,5 +1,5 @@
 //! Services: what is watched, and the rules that it gives its incidents.
-use super::changes::{Thing, check_name, differ, quoted};
+use super::changes::{Thing, check_name, differ, differ_or_not, quoted};
 use super::teams::{live_team, refuse_open, seen_team};
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
@@ -7,7 +7,7 @@ use crate::api::configuration::FieldChange;
 use crate::api::services::{NewService, Service, ServiceChange, ServicesQuery};
 use crate::domain::service::Rules;
 use crate::domain::user::check_slug;
-use crate::domain::{self, Actor, ServiceId, TeamId};
+use crate::domain::{self, Actor, PolicyId, ServiceId, TeamId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::{Read, Write};
 
@@ -38,7 +38,8 @@ impl App {
                         && only.is_none_or(|only| only == service.team.id)
                         && (query.archived || !service.archived)
                 });
-                let services = services.into_iter().map(shown).collect();
+                let services =
+                    services.into_iter().map(|row| shown(r, row)).collect::<Result<_>>()?;
                 let key = |service: &Service| service.slug.clone();
                 Ok(Page::cut(services, query.cursor.as_deref(), limit, key))
             })
@@ -49,7 +50,7 @@ impl App {
     /// `NotFound` for strangers.
     pub async fn service(&self, caller: &Caller, service: String) -> Result<Service> {
         let caller = caller.clone();
-        self.0.store.read(move |r| seen_service(r, &caller, Need::Read, &service).map(shown)).await
+        self.0.store.read(move |r| shown(r, seen_service(r, &caller, Need::Read, &service)?)).await
     }
 
     /// Adds a service, or brings an archived one of the same team back.
@@ -62,7 +63,7 @@ impl App {
         self.write_once(caller, move |w| {
             let team = live_team(w, &by, Need::Manage, &new.team)?.id;
             add_service(w, team, &new.slug, &ServiceChange::from(&new), &by.actor())?;
-            w.service(&new.slug).map(shown)
+            shown(w, w.service(&new.slug)?)
         })
         .await
     }
@@ -80,7 +81,7 @@ impl App {
         self.write_as(caller.clone(), move |w| {
             let found = live_service(w, &caller, Need::Manage, &service)?;
             change_service(w, &found, &change, &caller.actor())?;
-            w.service_by_id(found.id).map(shown)
+            shown(w, w.service_by_id(found.id)?)
         })
         .await
     }
@@ -102,9 +103,10 @@ impl App {
     }
 }
 
-fn shown(service: domain::Service) -> Service {
+fn shown(r: &Read<'_>, service: domain::Service) -> Result<Service> {
     let domain::Service { id, slug, name, team, rules, archived } = service;
-    Service { id, slug, name, team, rules, archived }
+    let escalation_policy = r.policy_of_service(id)?;
+    Ok(Service { id, slug, name, team, rules, escalation_policy, archived })
 }
 
 impl From<&NewService> for ServiceChange {
@@ -116,6 +118,7 @@ impl From<&NewService> for ServiceChange {
             group_by: new.group_by.clone(),
             ack_timeout: new.ack_timeout,
             reopen_within: new.reopen_within,
+            escalation_policy: new.escalation_policy.clone().map(Some),
         }
     }
 }
@@ -211,7 +214,20 @@ pub(super) fn add_service(
     let name = rules.name.as_deref().unwrap_or(slug);
     let id = w.insert_service(team, slug, name, &merged(&Rules::default(), rules))?;
     thing(id, slug).log(w, "created", actor)?;
+    if let Some(Some(policy)) = &rules.escalation_policy {
+        w.set_policy_of_service(id, Some(policy_of_team(w, team, policy)?))?;
+    }
     Ok(id)
+}
+
+/// # Errors
+/// `Invalid` if the team has no such policy.
+fn policy_of_team(r: &Read<'_>, team: TeamId, name: &str) -> Result<PolicyId> {
+    let found = r.find_policy(name)?.filter(|row| row.team.id == team);
+    found.map(|row| row.id).ok_or_else(|| {
+        let why = format!("the service's team has no policy `{name}`");
+        Error::invalid("escalationPolicy", why)
+    })
 }
 
 /// Changes what is given, and brings back what is archived; says what differs.
@@ -232,6 +248,20 @@ pub(super) fn change_service(
     differ(&mut fields, "group_by", labels(old), labels(&new));
     differ(&mut fields, "ack_timeout", old.ack_timeout, new.ack_timeout);
     differ(&mut fields, "reopen_within", old.reopen_within, new.reopen_within);
+    if let Some(policy) = &change.escalation_policy {
+        let name = policy.as_deref();
+        let id = name.map(|name| policy_of_team(w, service.team.id, name)).transpose()?;
+        let was = w.policy_of_service(service.id)?;
+        if was.as_ref().map(|was| was.id) != id {
+            differ_or_not(
+                &mut fields,
+                "escalation_policy",
+                was.map(|was| was.slug),
+                policy.clone(),
+            );
+            w.set_policy_of_service(service.id, id)?;
+        }
+    }
     if service.archived {
         thing(service.id, slug).log(w, "brought back", actor)?;
     }

@@ -1,10 +1,12 @@
 //! Teams, and who belongs to them.
 use super::changes::{Thing, check_name, differ, quoted};
+use super::policies::{follow_team, refuse_named};
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
 use crate::api::configuration::FieldChange;
 use crate::api::teams::{Member, NewTeam, Team, TeamChange, TeamsQuery};
 use crate::domain::event::{Access, Record};
+use crate::domain::policy::Target;
 use crate::domain::user::check_slug;
 use crate::domain::{Actor, Change, IncidentId, Role, TeamId, Update, UpdateReason, UserId};
 use crate::error::{Error, Result};
@@ -220,6 +222,9 @@ pub(super) fn change_team(
     if team.archived_at.is_some() || !fields.is_empty() {
         w.update_team(team.id, slug, name)?;
     }
+    if *slug != team.slug {
+        follow_team(w, team.id, (&team.slug, slug), actor)?;
+    }
     thing(team.id, slug).log_fields(w, &fields, actor)?;
     Ok(fields)
 }
@@ -227,19 +232,25 @@ pub(super) fn change_team(
 /// Its members keep reading what happened.
 pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor) -> Result<()> {
     let mut services = w.services()?;
-    services.retain(|service| service.team.id == team.id && !service.archived);
-    if !services.is_empty() {
-        let services: Vec<String> = services.into_iter().map(|service| service.slug).collect();
-        let why = format!("Team `{}` still has services: {}.", team.slug, services.join(", "));
-        return Err(Error::refused(why).hint("Remove them first: incidentd service remove …"));
+    services.retain(|service| !service.archived);
+    let of = |id: TeamId, slug: String| (id == team.id).then_some(slug);
+    let services = services.into_iter().filter_map(|row| of(row.team.id, row.slug));
+    let policies = w.policies()?.into_iter().filter_map(|row| of(row.team.id, row.policy.slug));
+    let schedules = w.schedules()?.into_iter().filter_map(|row| of(row.team.id, row.slug));
+    let channels = w.channels()?.into_iter().filter_map(|row| of(row.team.id, row.slug));
+    for (kinds, kind, slugs) in [
+        ("services", "service", services.collect::<Vec<_>>()),
+        ("policies", "policy", policies.collect()),
+        ("schedules", "schedule", schedules.collect()),
+        ("channels", "channel", channels.collect()),
+    ] {
+        if !slugs.is_empty() {
+            let why = format!("Team `{}` still has {kinds}: {}.", team.slug, slugs.join(", "));
+            let next = format!("Remove them first: incidentd {kind} remove …");
+            return Err(Error::refused(why).hint(next));
+        }
     }
-    let mut schedules = w.schedules()?;
-    schedules.retain(|schedule| schedule.team.id == team.id);
-    if !schedules.is_empty() {
-        let slugs: Vec<String> = schedules.into_iter().map(|schedule| schedule.slug).collect();
-        let why = format!("Team `{}` still has schedules: {}.", team.slug, slugs.join(", "));
-        return Err(Error::refused(why).hint("Remove them first: incidentd schedule remove …"));
-    }
+    refuse_named(w, &format!("Team `{}`", team.slug), &[Target::Team(team.id)])?;
     refuse_open(&format!("Team `{}`", team.slug), &w.some_open_of_team(team.id)?)?;
     w.archive_team(team.id)?;
     thing(team.id, &team.slug).log(w, "archived", actor)

@@ -96,11 +96,9 @@ impl File {
             toml::from_str(&self.text).map_err(|error| self.misread(&error))?
         };
         let mut wrong = Vec::new();
-        for (n, integration) in document.integrations.iter_mut().enumerate() {
-            if let Some(key) = &mut integration.key
-                && let Err(message) = self.resolve(key)
-            {
-                wrong.push(FieldError { field: format!("integrations[{n}].key"), message });
+        for (field, secret) in document.secrets() {
+            if let Err(message) = self.resolve(secret) {
+                wrong.push(FieldError { field, message });
             }
         }
         if wrong.is_empty() {

@@ -65,6 +65,9 @@ pub struct Rules {
     /// A firing this soon after its source's resolve reopens the incident; 0 never
     #[arg(long, value_name = "DURATION")]
     reopen_within: Option<Span>,
+    /// The escalation policy; empty: the team's default, else the whole team, repeated
+    #[arg(long, value_name = "SLUG")]
+    policy: Option<String>,
 }
 
 impl Service {
@@ -72,9 +75,18 @@ impl Service {
         let client = connect(common)?;
         match self {
             Self::Add { slug, team, rules } => {
-                let Rules { name, urgency, group_by, ack_timeout, reopen_within } = rules;
-                let new =
-                    NewService { slug, team, name, urgency, group_by, ack_timeout, reopen_within };
+                let Rules { name, urgency, group_by, ack_timeout, reopen_within, policy } = rules;
+                let escalation_policy = policy.filter(|slug| !slug.is_empty());
+                let new = NewService {
+                    slug,
+                    team,
+                    name,
+                    urgency,
+                    group_by,
+                    ack_timeout,
+                    reopen_within,
+                    escalation_policy,
+                };
                 let service = client.call_once(&services::CREATE_SERVICE, Nothing {}, &new).await?;
                 if common.output == Format::Json {
                     return output::json(&service);
@@ -88,9 +100,18 @@ impl Service {
             }
             Self::List { team, archived } => list(common, &client, team, archived).await,
             Self::Set { service, slug, rules } => {
-                let Rules { name, urgency, group_by, ack_timeout, reopen_within } = rules;
-                let change =
-                    ServiceChange { slug, name, urgency, group_by, ack_timeout, reopen_within };
+                let Rules { name, urgency, group_by, ack_timeout, reopen_within, policy } = rules;
+                let escalation_policy =
+                    policy.map(|slug| Some(slug).filter(|slug| !slug.is_empty()));
+                let change = ServiceChange {
+                    slug,
+                    name,
+                    urgency,
+                    group_by,
+                    ack_timeout,
+                    reopen_within,
+                    escalation_policy,
+                };
                 let service =
                     client.call(&services::CHANGE_SERVICE, service, &Nothing {}, &change).await?;
                 if common.output == Format::Json {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::id::{ChannelId, ScheduleId, TeamId, UserId};
+use super::id::{ChannelId, PolicyId, ScheduleId, TeamId, UserId};
 use super::span::Span;
 
 /// From the last step of a round to the start of the next, and to the last resort.
@@ -21,6 +21,21 @@ pub const REPEAT: u32 = 2;
 pub const MAX_REPEAT: u32 = 10;
 pub const MAX_STEPS: usize = 20;
 pub const MAX_TARGETS: usize = 20;
+/// The latest that a step comes after the start of its round.
+pub const MAX_AFTER: Span = Span::days(7);
+
+/// The policy of a team's services that name none, if there is one.
+#[must_use]
+pub fn default_slug(team: &str) -> String {
+    format!("{team}-default")
+}
+
+/// A policy, as named inside other things.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyRef {
+    pub id: PolicyId,
+    pub slug: String,
+}
 
 /// Whom a step tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +139,25 @@ pub struct Step<T> {
     pub targets: Vec<T>,
 }
 
+/// As people write it: `5m=user:alice,channel:chat`.
+impl<T: fmt::Display> fmt::Display for Step<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
+        write!(f, "{}={}", self.after, targets.join(","))
+    }
+}
+
+impl FromStr for Step<TargetName> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no step; write 5m=user:alice,channel:chat");
+        let (after, targets) = text.split_once('=').ok_or_else(wrong)?;
+        let targets = targets.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { after: after.parse()?, targets })
+    }
+}
+
 /// A ladder: its steps, repeated, then the last resort.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy<T> {
@@ -149,7 +183,75 @@ pub enum Rung {
     LastResort,
 }
 
+impl Policy<Target> {
+    /// What holds where a team has set nothing: all of it at once, repeated.
+    #[must_use]
+    pub fn whole_team(team: TeamId, slug: &str) -> Self {
+        let steps = vec![Step { after: Span::default(), targets: vec![Target::Team(team)] }];
+        Self { slug: default_slug(slug), repeat: REPEAT, steps, last_resort: None }
+    }
+}
+
 impl<T> Policy<T> {
+    /// What no ladder may be, by field.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        let mut say = |field: String, why: String| wrong.push((field, why));
+        if self.repeat > MAX_REPEAT {
+            say("repeat".into(), format!("may be {MAX_REPEAT} at most"));
+        }
+        if self.steps.is_empty() || self.steps.len() > MAX_STEPS {
+            say("steps".into(), format!("needs 1 to {MAX_STEPS} steps"));
+        }
+        let amount = format!("needs 1 to {MAX_TARGETS} targets");
+        let mut before = None;
+        for (n, step) in self.steps.iter().enumerate() {
+            if step.targets.is_empty() || step.targets.len() > MAX_TARGETS {
+                say(format!("steps[{n}].targets"), amount.clone());
+            }
+            if step.after > MAX_AFTER {
+                say(format!("steps[{n}].after"), format!("may be {MAX_AFTER} at most"));
+            }
+            if before.is_some_and(|before| step.after <= before) {
+                let why = "needs to be later than the step before; both count from the round's \
+                           start";
+                say(format!("steps[{n}].after"), why.into());
+            }
+            before = Some(step.after);
+        }
+        if self.last_resort.as_ref().is_some_and(|last| last.len() > MAX_TARGETS) {
+            say("last_resort".into(), amount);
+        }
+        wrong
+    }
+
+    /// The same with other targets, if there is one for each.
+    ///
+    /// # Errors
+    /// The first that `with` gives; it is told where the target stands.
+    pub fn try_map<U, E>(
+        self,
+        mut with: impl FnMut(&str, T) -> Result<U, E>,
+    ) -> Result<Policy<U>, E> {
+        let mut all = |at: &str, targets: Vec<T>| {
+            let place = |(n, target)| with(&format!("{at}[{n}]"), target);
+            targets.into_iter().enumerate().map(place).collect::<Result<Vec<U>, E>>()
+        };
+        let mut steps = Vec::new();
+        for (n, Step { after, targets }) in self.steps.into_iter().enumerate() {
+            steps.push(Step { after, targets: all(&format!("steps[{n}].targets"), targets)? });
+        }
+        let last_resort = self.last_resort.map(|last| all("last_resort", last)).transpose()?;
+        Ok(Policy { slug: self.slug, repeat: self.repeat, steps, last_resort })
+    }
+
+    /// All whom it may ever tell, but for what a missing last resort means.
+    pub fn all_targets(&self) -> impl Iterator<Item = &T> {
+        let last = self.last_resort.iter().flatten();
+        self.steps.iter().flat_map(|step| &step.targets).chain(last)
+    }
+
     /// The targets of a step.
     #[must_use]
     pub fn targets(&self, step: u32) -> &[T] {
@@ -250,6 +352,22 @@ mod tests {
         let next = policy(0, &[0]).next(Rung::Step { round: 1, step: 7 });
         assert_eq!(next, (Rung::LastResort, ROUND_PAUSE));
         assert!(policy(0, &[0]).targets(7).is_empty());
+    }
+
+    #[test]
+    fn steps_read_as_they_are_written_and_come_one_after_the_other() {
+        let step: Step<TargetName> = "5m=user:alice,channel:chat".parse().expect("a step");
+        assert_eq!(step.to_string(), "5m=user:alice,channel:chat");
+        assert!("5m".parse::<Step<TargetName>>().is_err());
+        let fields = |policy: Policy<TargetName>| -> Vec<String> {
+            policy.faults().into_iter().map(|(field, _)| field).collect()
+        };
+        assert_eq!(fields(policy(2, &[0, 300])), [""; 0]);
+        assert_eq!(fields(policy(11, &[])), ["repeat", "steps"]);
+        assert_eq!(fields(policy(2, &[60, 60])), ["steps[1].after"]);
+        let mut none = policy(2, &[0]);
+        none.steps[0].targets.clear();
+        assert_eq!(fields(none), ["steps[0].targets"]);
     }
 
     #[test]

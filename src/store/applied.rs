@@ -1,9 +1,11 @@
 //! What an apply made, which alone may prune it; and what a configuration lacks.
 use jiff::Timestamp;
 
-use super::sql::{Read, Write, exists, ms, taken};
+use super::sql::{Read, Write, exists, ms};
 use super::users::User;
-use crate::domain::{IntegrationId, ScheduleId, ServiceId, TeamId, UserId};
+use crate::domain::{
+    ChannelId, IntegrationId, PolicyId, ScheduleId, ServiceId, TeamId, UserId, WebhookId,
+};
 use crate::error::Result;
 
 /// Something of the configuration.
@@ -14,6 +16,25 @@ pub enum Part {
     Service(ServiceId),
     Integration(IntegrationId),
     Schedule(ScheduleId),
+    Policy(PolicyId),
+    Channel(ChannelId),
+    Webhook(WebhookId),
+}
+
+impl Part {
+    /// Its table and id.
+    const fn place(self) -> (&'static str, i64) {
+        match self {
+            Self::User(id) => ("users", id.0),
+            Self::Team(id) => ("teams", id.0),
+            Self::Service(id) => ("services", id.0),
+            Self::Integration(id) => ("integrations", id.0),
+            Self::Schedule(id) => ("schedules", id.0),
+            Self::Policy(id) => ("policies", id.0),
+            Self::Channel(id) => ("channels", id.0),
+            Self::Webhook(id) => ("webhooks", id.0),
+        }
+    }
 }
 
 /// How far an apply answers for it; kept in columns `applied`.
@@ -29,14 +50,9 @@ pub enum Applied {
 
 impl Read<'_> {
     pub fn applied(&self, part: Part) -> Result<Applied> {
-        let (sql, id) = match part {
-            Part::User(id) => ("select applied from users where id = ?1", id.0),
-            Part::Team(id) => ("select applied from teams where id = ?1", id.0),
-            Part::Service(id) => ("select applied from services where id = ?1", id.0),
-            Part::Integration(id) => ("select applied from integrations where id = ?1", id.0),
-            Part::Schedule(id) => ("select applied from schedules where id = ?1", id.0),
-        };
-        let applied = self.one(sql, [id], |row| row.get::<_, i64>(0))?;
+        let (table, id) = part.place();
+        let sql = format!("select applied from {table} where id = ?1");
+        let applied = self.one(&sql, [id], |row| row.get::<_, i64>(0))?;
         Ok(match applied {
             Some(1) => Applied::Made,
             Some(2) => Applied::Pruned,
@@ -66,23 +82,18 @@ impl Read<'_> {
 
 impl Write<'_> {
     pub fn set_applied(&self, part: Part, applied: Applied) -> Result<()> {
-        let (sql, id) = match part {
-            Part::User(id) => ("update users set applied = ?2 where id = ?1", id.0),
-            Part::Team(id) => ("update teams set applied = ?2 where id = ?1", id.0),
-            Part::Service(id) => ("update services set applied = ?2 where id = ?1", id.0),
-            Part::Integration(id) => ("update integrations set applied = ?2 where id = ?1", id.0),
-            Part::Schedule(id) => ("update schedules set applied = ?2 where id = ?1", id.0),
-        };
-        self.run(sql, (id, applied as i64)).map(|_| ())
+        let (table, id) = part.place();
+        let sql = format!("update {table} set applied = ?2 where id = ?1");
+        self.run(&sql, (id, applied as i64)).map(|_| ())
     }
 
     /// Gives a person another username.
     pub fn rename_user(&self, user: &User) -> Result<()> {
-        let renamed = self
-            .conn
-            .prepare_cached("update users set username = ?2 where id = ?1")
-            .and_then(|mut statement| statement.execute((user.id, &user.username)));
-        taken(renamed, || exists("user", &user.username)).map(|_| ())
+        self.run_free(
+            "update users set username = ?2 where id = ?1",
+            (user.id, &user.username),
+            || exists("user", &user.username),
+        )
     }
 
     /// Does `work` and takes it back: says what would come of it.

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::incidents::team_ref;
-use super::sql::{Read, Write, exists, json, ms, taken, time, time_or_null};
+use super::sql::{Read, Write, exists, json, ms, time, time_or_null};
 use crate::domain::service::ServiceRef;
 use crate::domain::user::TeamRef;
 use crate::domain::{IncidentId, IntegrationId, Service, ServiceId, TeamId};
@@ -131,32 +131,27 @@ impl Write<'_> {
         name: &str,
         key_hash: &[u8; 32],
     ) -> Result<IntegrationId> {
-        let inserted = self
-            .conn
-            .prepare_cached(
-                "insert into integrations (service_id, name, key_hash, created_at)
+        self.insert_free(
+            "insert into integrations (service_id, name, key_hash, created_at)
                  values (?1, ?2, ?3, ?4)",
-            )
-            .and_then(|mut statement| {
-                statement.insert((service, name, key_hash.as_slice(), ms(self.now())))
-            });
-        taken(inserted, key_is_taken).map(IntegrationId)
+            (service, name, key_hash.as_slice(), ms(self.now())),
+            key_is_taken,
+        )
+        .map(IntegrationId)
     }
 
     pub fn update_integration_key(&self, id: IntegrationId, key_hash: &[u8; 32]) -> Result<()> {
-        let updated = self
-            .conn
-            .prepare_cached("update integrations set key_hash = ?2 where id = ?1")
-            .and_then(|mut statement| statement.execute((id, key_hash.as_slice())));
-        taken(updated, key_is_taken).map(|_| ())
+        self.run_free(
+            "update integrations set key_hash = ?2 where id = ?1",
+            (id, key_hash.as_slice()),
+            key_is_taken,
+        )
     }
 
     pub fn rename_integration(&self, id: IntegrationId, name: &str) -> Result<()> {
-        let updated = self
-            .conn
-            .prepare_cached("update integrations set name = ?2 where id = ?1")
-            .and_then(|mut statement| statement.execute((id, name)));
-        taken(updated, || exists("integration", name)).map(|_| ())
+        self.run_free("update integrations set name = ?2 where id = ?1", (id, name), || {
+            exists("integration", name)
+        })
     }
 
     /// Its payloads go too; the alerts that it sent stay.

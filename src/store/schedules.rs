@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::incidents::team_ref;
-use super::sql::{Read, Write, exists, json, ms, taken, time, to_json};
+use super::sql::{Read, Write, exists, json, ms, time, to_json};
 use crate::domain::schedule::{Override, Rotation};
 use crate::domain::user::TeamRef;
 use crate::domain::{OverrideId, ScheduleId, TeamId, UserId};
@@ -102,29 +102,24 @@ impl Write<'_> {
         rotations: &[Rotation],
     ) -> Result<ScheduleId> {
         let rotations = to_json(&rotations)?;
-        let inserted = self
-            .conn
-            .prepare_cached(
-                "insert into schedules (team_id, slug, time_zone, rotations, created_at)
+        self.insert_free(
+            "insert into schedules (team_id, slug, time_zone, rotations, created_at)
                  values (?1, ?2, ?3, ?4, ?5)",
-            )
-            .and_then(|mut statement| {
-                statement.insert((team, slug, time_zone, rotations, ms(self.now())))
-            });
-        taken(inserted, || exists("schedule", slug)).map(ScheduleId)
+            (team, slug, time_zone, rotations, ms(self.now())),
+            || exists("schedule", slug),
+        )
+        .map(ScheduleId)
     }
 
     /// Sets all of a schedule.
     pub fn update_schedule(&self, schedule: &ScheduleRow) -> Result<()> {
         let ScheduleRow { id, slug, time_zone, rotations, .. } = schedule;
         let rotations = to_json(rotations)?;
-        let updated = self
-            .conn
-            .prepare_cached(
-                "update schedules set slug = ?2, time_zone = ?3, rotations = ?4 where id = ?1",
-            )
-            .and_then(|mut statement| statement.execute((id, slug, time_zone, rotations)));
-        taken(updated, || exists("schedule", slug)).map(|_| ())
+        self.run_free(
+            "update schedules set slug = ?2, time_zone = ?3, rotations = ?4 where id = ?1",
+            (id, slug, time_zone, rotations),
+            || exists("schedule", slug),
+        )
     }
 
     /// With all who ever stood in.

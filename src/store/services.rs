@@ -2,7 +2,7 @@
 use rusqlite::Row;
 
 use super::incidents::team_ref;
-use super::sql::{Read, Write, exists, json, ms, taken, to_json};
+use super::sql::{Read, Write, exists, json, ms, to_json};
 use crate::domain::service::Rules;
 use crate::domain::{IncidentId, Service, ServiceId, TeamId};
 use crate::error::{Error, Result};
@@ -64,14 +64,13 @@ impl Write<'_> {
         rules: &Rules,
     ) -> Result<ServiceId> {
         let rules = to_json(rules)?;
-        let inserted = self
-            .conn
-            .prepare_cached(
-                "insert into services (team_id, slug, name, rules, created_at)
+        self.insert_free(
+            "insert into services (team_id, slug, name, rules, created_at)
                  values (?1, ?2, ?3, ?4, ?5)",
-            )
-            .and_then(|mut statement| statement.insert((team, slug, name, rules, ms(self.now()))));
-        taken(inserted, || exists("service", slug)).map(ServiceId)
+            (team, slug, name, rules, ms(self.now())),
+            || exists("service", slug),
+        )
+        .map(ServiceId)
     }
 
     /// Sets all of a service, which is not archived from now on.
@@ -83,14 +82,12 @@ impl Write<'_> {
         rules: &Rules,
     ) -> Result<()> {
         let rules = to_json(rules)?;
-        let updated = self
-            .conn
-            .prepare_cached(
-                "update services set slug = ?2, name = ?3, rules = ?4, archived_at = null
+        self.run_free(
+            "update services set slug = ?2, name = ?3, rules = ?4, archived_at = null
                  where id = ?1",
-            )
-            .and_then(|mut statement| statement.execute((id, slug, name, rules)));
-        taken(updated, || exists("service", slug)).map(|_| ())
+            (id, slug, name, rules),
+            || exists("service", slug),
+        )
     }
 
     /// Ends a service: its keys are dead, and nothing brings an old incident of it back.

@@ -124,10 +124,32 @@ impl<'c> Write<'c> {
     }
 
     pub(super) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.insert(params))
-            .map_err(failed)
+        self.insert_into(sql, params).map_err(failed)
+    }
+
+    /// As `insert`, where the place may be taken.
+    pub(super) fn insert_free(
+        &self,
+        sql: &str,
+        params: impl Params,
+        taken_by: impl FnOnce() -> Error,
+    ) -> Result<i64> {
+        taken(self.insert_into(sql, params), taken_by)
+    }
+
+    /// As `run`, where the place may be taken.
+    pub(super) fn run_free(
+        &self,
+        sql: &str,
+        params: impl Params,
+        taken_by: impl FnOnce() -> Error,
+    ) -> Result<()> {
+        let done = self.conn.prepare_cached(sql).and_then(|mut it| it.execute(params));
+        taken(done, taken_by).map(|_| ())
+    }
+
+    fn insert_into(&self, sql: &str, params: impl Params) -> rusqlite::Result<i64> {
+        self.conn.prepare_cached(sql).and_then(|mut statement| statement.insert(params))
     }
 }
 

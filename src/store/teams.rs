@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::sql::{Read, Write, exists, ms, taken, time, time_or_null};
+use super::sql::{Read, Write, exists, ms, time, time_or_null};
 use super::users::{USER, User, user};
 use crate::domain::user::TeamRef;
 use crate::domain::{IncidentId, Role, Seq, TeamId, UserId};
@@ -107,22 +107,21 @@ impl Read<'_> {
 
 impl Write<'_> {
     pub fn insert_team(&self, slug: &str, name: &str) -> Result<TeamId> {
-        let inserted = self
-            .conn
-            .prepare_cached("insert into teams (slug, name, created_at) values (?1, ?2, ?3)")
-            .and_then(|mut statement| statement.insert((slug, name, ms(self.now()))));
-        taken(inserted, || exists("team", slug)).map(TeamId)
+        self.insert_free(
+            "insert into teams (slug, name, created_at) values (?1, ?2, ?3)",
+            (slug, name, ms(self.now())),
+            || exists("team", slug),
+        )
+        .map(TeamId)
     }
 
     /// Sets slug and name of a team, which is not archived from now on.
     pub fn update_team(&self, id: TeamId, slug: &str, name: &str) -> Result<()> {
-        let updated = self
-            .conn
-            .prepare_cached(
-                "update teams set slug = ?2, name = ?3, archived_at = null where id = ?1",
-            )
-            .and_then(|mut statement| statement.execute((id, slug, name)));
-        taken(updated, || exists("team", slug)).map(|_| ())
+        self.run_free(
+            "update teams set slug = ?2, name = ?3, archived_at = null where id = ?1",
+            (id, slug, name),
+            || exists("team", slug),
+        )
     }
 
     pub fn archive_team(&self, id: TeamId) -> Result<()> {

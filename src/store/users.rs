@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::sql::{Read, Write, exists, ms, taken, time, time_or_null};
+use super::sql::{Read, Write, exists, ms, time, time_or_null};
 use crate::domain::UserId;
 use crate::domain::user::UserRef;
 use crate::error::{Error, Result};
@@ -89,16 +89,13 @@ impl Write<'_> {
         email: Option<&str>,
         admin: bool,
     ) -> Result<UserId> {
-        let inserted = self
-            .conn
-            .prepare_cached(
-                "insert into users (username, name, email, admin, created_at)
+        self.insert_free(
+            "insert into users (username, name, email, admin, created_at)
                  values (?1, ?2, ?3, ?4, ?5)",
-            )
-            .and_then(|mut statement| {
-                statement.insert((username, name, email, admin, ms(self.now())))
-            });
-        taken(inserted, || exists("user", username)).map(UserId)
+            (username, name, email, admin, ms(self.now())),
+            || exists("user", username),
+        )
+        .map(UserId)
     }
 
     /// Sets what is given.

@@ -2,12 +2,16 @@
 use std::collections::HashMap;
 
 use super::Wrong;
-use crate::api::configuration::{Document, Integration, Schedule, SecretText, Service, Team, User};
+use crate::api::configuration::{
+    Channel, Document, Integration, Policy, Schedule, SecretText, Service, Team, User,
+};
 use crate::api::services::ServiceChange;
 use crate::app::changes::check_name;
 use crate::app::integrations::check_key;
 use crate::app::services::check_service;
 use crate::app::users::{check_person, check_time_zone};
+use crate::domain::contact::{MAX_CONTACTS, check_address};
+use crate::domain::policy;
 use crate::domain::user::check_slug;
 
 /// All that is wrong.
@@ -20,6 +24,9 @@ pub(super) fn document(document: &Document) -> Wrong {
     let label = |of: &Integration| format!("{}/{}", of.service, of.name);
     twice(&mut wrong, "integrations", document.integrations.iter().map(label));
     twice(&mut wrong, "schedules", document.schedules.iter().map(|of| of.slug.clone()));
+    twice(&mut wrong, "channels", document.channels.iter().map(|of| of.slug.clone()));
+    let policies = document.escalation_policies.iter().map(|of| of.slug.clone());
+    twice(&mut wrong, "escalation_policies", policies);
     for (n, entry) in document.users.iter().enumerate() {
         user(&mut wrong, &format!("users[{n}]"), entry);
     }
@@ -34,6 +41,12 @@ pub(super) fn document(document: &Document) -> Wrong {
     }
     for (n, entry) in document.schedules.iter().enumerate() {
         schedule(&mut wrong, &format!("schedules[{n}]"), entry);
+    }
+    for (n, entry) in document.channels.iter().enumerate() {
+        channel(&mut wrong, &format!("channels[{n}]"), entry);
+    }
+    for (n, entry) in document.escalation_policies.iter().enumerate() {
+        policy(&mut wrong, &format!("escalation_policies[{n}]"), entry);
     }
     wrong
 }
@@ -62,6 +75,44 @@ fn user(wrong: &mut Wrong, at: &str, user: &User) {
         }
     }
     renamed(wrong, at, user.renamed_from.as_ref());
+    let contacts = user.contacts.as_deref().unwrap_or_default();
+    if contacts.len() > MAX_CONTACTS {
+        wrong.say(format!("{at}.contacts"), format!("are more than {MAX_CONTACTS}"));
+    }
+    twice(wrong, &format!("{at}.contacts"), contacts.iter().map(|of| of.name.clone()));
+    for (n, contact) in contacts.iter().enumerate() {
+        let at = format!("{at}.contacts[{n}]");
+        if let Err(why) = check_slug(&contact.name) {
+            wrong.say(format!("{at}.name"), why);
+        }
+        address(wrong, &at, &contact.channel, contact.address.as_ref());
+    }
+}
+
+fn address(wrong: &mut Wrong, at: &str, channel: &str, address: Option<&SecretText>) {
+    if let Err(why) = check_slug(channel) {
+        wrong.say(format!("{at}.channel"), why);
+    }
+    secret(wrong, &format!("{at}.address"), address, check_address);
+}
+
+fn secret<E: Into<String>>(
+    wrong: &mut Wrong,
+    at: &str,
+    secret: Option<&SecretText>,
+    check: impl Fn(&str) -> Result<(), E>,
+) {
+    let Some(secret) = secret else { return };
+    let checked = secret.text().map_or_else(
+        || {
+            Err("names where a secret lies; `incidentd apply` resolves that, a server does not"
+                .into())
+        },
+        |text| check(text).map_err(Into::into),
+    );
+    if let Err(why) = checked {
+        wrong.say(at, why);
+    }
 }
 
 fn renamed(wrong: &mut Wrong, at: &str, from: Option<&String>) {
@@ -97,17 +148,28 @@ fn integration(wrong: &mut Wrong, at: &str, integration: &Integration) {
     if let Err(why) = check_name(&integration.name) {
         wrong.say(format!("{at}.name"), why);
     }
-    match &integration.key {
-        None => {}
-        Some(SecretText::Text(key)) => {
-            if let Err(why) = check_key(key) {
-                wrong.say(format!("{at}.key"), why);
-            }
+    secret(wrong, &format!("{at}.key"), integration.key.as_ref(), check_key);
+}
+
+fn channel(wrong: &mut Wrong, at: &str, channel: &Channel) {
+    slug(wrong, at, &channel.slug);
+    renamed(wrong, at, channel.renamed_from.as_ref());
+    address(wrong, at, &channel.channel, channel.address.as_ref());
+}
+
+fn policy(wrong: &mut Wrong, at: &str, entry: &Policy) {
+    slug(wrong, at, &entry.slug);
+    renamed(wrong, at, entry.renamed_from.as_ref());
+    let whole = policy::Policy {
+        slug: String::new(),
+        repeat: entry.repeat.unwrap_or_default(),
+        steps: entry.steps.clone().unwrap_or_default(),
+        last_resort: entry.last_resort.clone(),
+    };
+    for (field, why) in whole.faults() {
+        if field != "steps" || entry.steps.is_some() {
+            wrong.say(format!("{at}.{field}"), why);
         }
-        Some(SecretText::Env(_) | SecretText::File(_)) => wrong.say(
-            format!("{at}.key"),
-            "names where a secret lies; `incidentd apply` resolves that, a server does not",
-        ),
     }
 }
 
@@ -130,6 +192,10 @@ impl From<&Service> for ServiceChange {
             group_by: service.group_by.clone(),
             ack_timeout: service.ack_timeout,
             reopen_within: service.reopen_within,
+            escalation_policy: service
+                .escalation_policy
+                .clone()
+                .map(|slug| Some(slug).filter(|slug| !slug.is_empty())),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The configuration as a document, in one order whatever made it.
-use crate::api::configuration::{Document, Integration, Schedule, Service, Team, User};
+use crate::api::configuration::{
+    Channel, Contact, Document, Integration, Policy, Schedule, SecretText, Service, Team, User,
+};
+use crate::app::policies::with_names;
 use crate::app::schedules::by_name;
 use crate::app::{App, Caller};
+use crate::domain::contact as rules;
 use crate::error::Result;
-use crate::store::Read;
+use crate::store::{self, Read};
 
 impl App {
     /// The configuration without secrets, and without what is archived.
@@ -17,15 +21,6 @@ impl App {
 }
 
 fn document(r: &Read<'_>) -> Result<Document> {
-    let users = r.users()?.into_iter().map(|user| User {
-        username: user.username,
-        name: Some(user.name),
-        email: user.email,
-        time_zone: user.time_zone,
-        admin: Some(user.admin),
-        disabled: user.disabled_at.map(|_| true),
-        ..User::default()
-    });
     let mut teams = Vec::new();
     for team in r.teams()?.into_iter().filter(|team| team.archived_at.is_none()) {
         let members = r.team_members(team.id)?;
@@ -37,17 +32,20 @@ fn document(r: &Read<'_>) -> Result<Document> {
             ..Team::default()
         });
     }
-    let services = r.services()?.into_iter().filter(|service| !service.archived);
-    let services = services.map(|service| Service {
-        slug: service.slug,
-        team: service.team.slug,
-        name: Some(service.name),
-        urgency: Some(service.rules.urgency),
-        group_by: Some(service.rules.group_by),
-        ack_timeout: Some(service.rules.ack_timeout),
-        reopen_within: Some(service.rules.reopen_within),
-        ..Service::default()
-    });
+    let mut services = Vec::new();
+    for service in r.services()?.into_iter().filter(|service| !service.archived) {
+        services.push(Service {
+            slug: service.slug,
+            team: service.team.slug,
+            name: Some(service.name),
+            urgency: Some(service.rules.urgency),
+            group_by: Some(service.rules.group_by),
+            ack_timeout: Some(service.rules.ack_timeout),
+            reopen_within: Some(service.rules.reopen_within),
+            escalation_policy: r.policy_of_service(service.id)?.map(|policy| policy.slug),
+            ..Service::default()
+        });
+    }
     let integrations = r.integrations()?.into_iter();
     let integrations =
         integrations.map(|of| Integration { service: of.service.slug, name: of.name, key: None });
@@ -61,12 +59,67 @@ fn document(r: &Read<'_>) -> Result<Document> {
             ..Schedule::default()
         });
     }
+    let channels = r.channels()?.into_iter().map(|row| Channel {
+        address: told(&row.channel, row.address),
+        slug: row.slug,
+        renamed_from: None,
+        team: row.team.slug,
+        channel: row.channel,
+    });
     Ok(Document {
-        users: users.collect(),
+        users: users(r)?,
         teams,
-        services: services.collect(),
+        services,
         integrations: integrations.collect(),
         schedules,
+        escalation_policies: policies(r)?,
+        channels: channels.collect(),
         ..Document::default()
     })
+}
+
+fn users(r: &Read<'_>) -> Result<Vec<User>> {
+    let mut users = Vec::new();
+    for user in r.users()? {
+        let contacts: Vec<Contact> = r.contacts(user.id)?.into_iter().map(contact).collect();
+        let rules = r.rules(user.id)?;
+        users.push(User {
+            contacts: (!contacts.is_empty()).then_some(contacts),
+            rules: (rules != rules::Rules::default()).then(|| rules.into()),
+            username: user.username,
+            name: Some(user.name),
+            email: user.email,
+            time_zone: user.time_zone,
+            admin: Some(user.admin),
+            disabled: user.disabled_at.map(|_| true),
+            ..User::default()
+        });
+    }
+    Ok(users)
+}
+
+fn policies(r: &Read<'_>) -> Result<Vec<Policy>> {
+    let mut policies = Vec::new();
+    for row in r.policies()? {
+        let policy = with_names(r, row.policy)?;
+        policies.push(Policy {
+            slug: policy.slug,
+            team: row.team.slug,
+            repeat: Some(policy.repeat),
+            steps: Some(policy.steps),
+            last_resort: policy.last_resort,
+            ..Policy::default()
+        });
+    }
+    Ok(policies)
+}
+
+fn contact(row: store::Contact) -> Contact {
+    let address = row.own.then_some(row.address).and_then(|address| told(&row.channel, address));
+    Contact { name: row.name, channel: row.channel, address }
+}
+
+/// An address, if it is no secret.
+fn told(channel: &str, address: String) -> Option<SecretText> {
+    (!rules::is_secret(channel, &address)).then_some(SecretText::Text(address))
 }

@@ -2,6 +2,7 @@
 mod check;
 mod export;
 mod holes;
+mod paging;
 mod prune;
 mod run;
 mod schedules;

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use super::Wrong;
 use super::run::Run;
 use crate::api::configuration::{DifferenceAction::Remove, Document};
+use crate::app::channels::remove_channel;
 use crate::app::integrations::remove_integration;
+use crate::app::policies::{refuse_named, remove_policy};
 use crate::app::schedules::remove_schedule;
 use crate::app::services::archive_service;
 use crate::app::teams::archive_team;
 use crate::app::users::disable;
+use crate::domain::policy::Target;
 use crate::error::{Kind, Result};
 use crate::store::{Applied as By, Part, User};
 
@@ -20,8 +23,10 @@ use crate::store::{Applied as By, Part, User};
 /// `Refused`, naming all that cannot end.
 pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
     let mut refused = Wrong::default();
-    schedules(run, document, &mut refused)?;
     services(run, document, &mut refused)?;
+    policies(run, document, &mut refused)?;
+    channels(run, document, &mut refused)?;
+    schedules(run, document, &mut refused)?;
     teams(run, document, &mut refused)?;
     users(run, document, &mut refused)?;
     refused.into_result(Kind::Refused)
@@ -84,6 +89,36 @@ fn schedules(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) ->
         }
         if kept(refused, remove_schedule(run.w, &schedule, &run.actor))? {
             run.say(Remove, "schedule", &schedule.slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn policies(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named = document.escalation_policies.iter().map(|of| of.slug.as_str());
+    let named: HashSet<&str> = named.collect();
+    for row in run.w.policies()? {
+        let slug = &row.policy.slug;
+        let made = run.w.applied(Part::Policy(row.id))? == By::Made;
+        if made
+            && !named.contains(slug.as_str())
+            && kept(refused, remove_policy(run.w, &row, &run.actor))?
+        {
+            run.say(Remove, "policy", slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn channels(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Result<()> {
+    let named: HashSet<&str> = document.channels.iter().map(|of| of.slug.as_str()).collect();
+    for row in run.w.channels()? {
+        let made = run.w.applied(Part::Channel(row.id))? == By::Made;
+        if made
+            && !named.contains(row.slug.as_str())
+            && kept(refused, remove_channel(run.w, &row, &run.actor))?
+        {
+            run.say(Remove, "channel", &row.slug, Vec::new());
         }
     }
     Ok(())
@@ -152,6 +187,10 @@ fn users(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Res
                 turns.join(", ")
             );
             refused.say("prune", why);
+            continue;
+        }
+        let what = format!("User `{name}`");
+        if !kept(refused, refuse_named(run.w, &what, &[Target::User(user.id)]))? {
             continue;
         }
         disable(run.w, &user, &run.actor)?;

@@ -14,6 +14,7 @@ use crate::app::services::{add_service, change_service};
 use crate::app::teams::{add_team, change_team, remove_member, set_member};
 use crate::app::users::{disable, enable, keep_an_admin};
 use crate::domain::event::{Access, Record};
+use crate::domain::user::TeamRef;
 use crate::domain::{Actor, TeamId};
 use crate::error::{Kind, Result};
 use crate::secret::Secret;
@@ -49,15 +50,21 @@ impl<'a, 'c> Run<'a, 'c> {
         for (n, team) in document.teams.iter().enumerate() {
             self.team(&format!("teams[{n}]"), team)?;
         }
+        for (n, schedule) in document.schedules.iter().enumerate() {
+            self.schedule(&format!("schedules[{n}]"), schedule)?;
+        }
+        for (n, channel) in document.channels.iter().enumerate() {
+            self.channel(&format!("channels[{n}]"), channel)?;
+        }
+        for (n, policy) in document.escalation_policies.iter().enumerate() {
+            self.policy(&format!("escalation_policies[{n}]"), policy)?;
+        }
         for (n, service) in document.services.iter().enumerate() {
             self.service(&format!("services[{n}]"), service)?;
         }
         for ((n, integration), spare) in document.integrations.iter().enumerate().zip(spare) {
             let named = document.services.iter().any(|of| of.slug == integration.service);
             self.integration(&format!("integrations[{n}]"), integration, spare, named)?;
-        }
-        for (n, schedule) in document.schedules.iter().enumerate() {
-            self.schedule(&format!("schedules[{n}]"), schedule)?;
         }
         std::mem::take(&mut self.wrong).into_result(Kind::Invalid)?;
         if prune {
@@ -76,31 +83,58 @@ impl<'a, 'c> Run<'a, 'c> {
         self.applied.changes.push(Difference { action, kind, name, fields });
     }
 
-    /// The entry that is called `new`, or was called `old`.
+    /// The entry that is called `new`, or was called `old`: there or not, or both, which is wrong.
+    #[expect(clippy::option_option, reason = "wrong, new and there are three things")]
     pub(super) fn found<T>(
         &mut self,
         at: &str,
         (new, old): (&str, Option<&String>),
         find: impl Fn(&Write<'_>, &str) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
-        let Some(old) = old.filter(|old| *old != new) else { return find(self.w, new) };
+    ) -> Result<Option<Option<T>>> {
+        let Some(old) = old.filter(|old| *old != new) else { return find(self.w, new).map(Some) };
         match (find(self.w, new)?, find(self.w, old)?) {
             (Some(_), Some(_)) => {
                 let why = format!("`{old}` and `{new}` both exist; one cannot become the other");
                 self.wrong.say(format!("{at}.renamed_from"), why);
                 Ok(None)
             }
-            (new, old) => Ok(new.or(old)),
+            (new, old) => Ok(Some(new.or(old))),
         }
+    }
+
+    /// The team that an entry belongs to.
+    pub(super) fn live_team(&mut self, at: &str, slug: &str) -> Result<Option<store::Team>> {
+        let team = self.w.find_team(slug)?.filter(|team| team.archived_at.is_none());
+        if team.is_none() {
+            let why = format!("there is no team `{slug}`; add it under [[teams]]");
+            self.wrong.say(format!("{at}.team"), why);
+        }
+        Ok(team)
+    }
+
+    /// What belongs to a team stays there.
+    pub(super) fn same_team(
+        &mut self,
+        at: &str,
+        (kind, slug): (&str, &str),
+        was: &TeamRef,
+        team: &store::Team,
+    ) -> bool {
+        if was.id == team.id {
+            return true;
+        }
+        let history = if kind == "service" { " and its incidents stay there" } else { "" };
+        let why =
+            format!("{kind} `{slug}` belongs to team `{}`{history}; make a new one", was.slug);
+        self.wrong.say(format!("{at}.team"), why);
+        false
     }
 
     fn user(&mut self, at: &str, entry: &User) -> Result<()> {
         let names = (entry.username.as_str(), entry.renamed_from.as_ref());
-        let errors = self.wrong.0.len();
-        let found = self.found(at, names, |w, name| w.find_username(name))?;
-        if self.wrong.0.len() > errors {
+        let Some(found) = self.found(at, names, |w, name| w.find_username(name))? else {
             return Ok(());
-        }
+        };
         let (before, new) = match found {
             Some(found) => (found, false),
             None => (self.new_user(entry)?, true),
@@ -116,10 +150,11 @@ impl<'a, 'c> Run<'a, 'c> {
         user.email = text(&entry.email, &before.email);
         user.time_zone = text(&entry.time_zone, &before.time_zone);
         user.admin = entry.admin.unwrap_or(user.admin);
-        let fields = user_fields(&before, &user);
+        let mut fields = user_fields(&before, &user);
         if !fields.is_empty() {
             self.save_user(at, &before, &user)?;
         }
+        fields.extend(self.ways(at, entry, &user)?);
         let standing = self.standing(at, entry, &user)?;
         match (new, standing) {
             (true, _) => self.say(Action::Add, "user", &entry.username, Vec::new()),
@@ -187,11 +222,9 @@ impl<'a, 'c> Run<'a, 'c> {
 
     fn team(&mut self, at: &str, entry: &Team) -> Result<()> {
         let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
-        let errors = self.wrong.0.len();
-        let found = self.found(at, names, |w, slug| w.find_team(slug))?;
-        if self.wrong.0.len() > errors {
+        let Some(found) = self.found(at, names, |w, slug| w.find_team(slug))? else {
             return Ok(());
-        }
+        };
         let change = TeamChange { slug: Some(entry.slug.clone()), name: entry.name.clone() };
         let (id, action, mut fields) = match found {
             Some(found) => {
@@ -247,16 +280,17 @@ impl<'a, 'c> Run<'a, 'c> {
     }
 
     fn service(&mut self, at: &str, entry: &Service) -> Result<()> {
-        let team = self.w.find_team(&entry.team)?.filter(|team| team.archived_at.is_none());
-        let Some(team) = team else {
-            let why = format!("there is no team `{}`; add it under [[teams]]", entry.team);
-            self.wrong.say(format!("{at}.team"), why);
+        let Some(team) = self.live_team(at, &entry.team)? else { return Ok(()) };
+        let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
+        let Some(found) = self.found(at, names, |w, slug| w.find_service(slug))? else {
             return Ok(());
         };
-        let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
-        let errors = self.wrong.0.len();
-        let found = self.found(at, names, |w, slug| w.find_service(slug))?;
-        if self.wrong.0.len() > errors {
+        let policy = entry.escalation_policy.as_deref().filter(|slug| !slug.is_empty());
+        if let Some(slug) = policy
+            && self.w.find_policy(slug)?.is_none_or(|row| row.team.id != team.id)
+        {
+            let why = format!("team `{}` has no policy `{slug}`", team.slug);
+            self.wrong.say(format!("{at}.escalation_policy"), why);
             return Ok(());
         }
         let Some(found) = found else {
@@ -266,12 +300,7 @@ impl<'a, 'c> Run<'a, 'c> {
             self.say(Action::Add, "service", &entry.slug, Vec::new());
             return Ok(());
         };
-        if found.team.id != team.id {
-            let why = format!(
-                "service `{}` belongs to team `{}` and its incidents stay there; make a new one",
-                found.slug, found.team.slug
-            );
-            self.wrong.say(format!("{at}.team"), why);
+        if !self.same_team(at, ("service", &found.slug), &found.team, &team) {
             return Ok(());
         }
         let change = ServiceChange { slug: Some(entry.slug.clone()), ..entry.into() };

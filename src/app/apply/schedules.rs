@@ -8,15 +8,12 @@ use crate::store::{Applied as By, Part, ScheduleRow};
 
 impl Run<'_, '_> {
     pub(super) fn schedule(&mut self, at: &str, entry: &Schedule) -> Result<()> {
-        let team = self.w.find_team(&entry.team)?.filter(|team| team.archived_at.is_none());
-        let Some(team) = team else {
-            let why = format!("there is no team `{}`; add it under [[teams]]", entry.team);
-            self.wrong.say(format!("{at}.team"), why);
+        let Some(team) = self.live_team(at, &entry.team)? else { return Ok(()) };
+        let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
+        let Some(found) = self.found(at, names, |w, slug| w.find_schedule(slug))? else {
             return Ok(());
         };
-        let names = (entry.slug.as_str(), entry.renamed_from.as_ref());
         let errors = self.wrong.0.len();
-        let found = self.found(at, names, |w, slug| w.find_schedule(slug))?;
         let rotations = self.rotations(at, entry)?;
         if self.wrong.0.len() > errors {
             return Ok(());
@@ -29,12 +26,7 @@ impl Run<'_, '_> {
             self.say(Action::Add, "schedule", &entry.slug, Vec::new());
             return Ok(());
         };
-        if old.team.id != team.id {
-            let why = format!(
-                "schedule `{}` belongs to team `{}`; make a new one",
-                old.slug, old.team.slug
-            );
-            self.wrong.say(format!("{at}.team"), why);
+        if !self.same_team(at, ("schedule", &old.slug), &old.team, &team) {
             return Ok(());
         }
         let new = ScheduleRow {
