@@ -253,8 +253,11 @@ export async function from_set_up_to_the_first_incident(browser) {
     await page.getByRole("heading", { name: "A team and a service" }).waitFor();
     // The secret is gone from the address.
     assert.equal(new URL(page.url()).hash, "");
-    await page.getByLabel("Team").fill("operations");
-    await page.getByLabel("Service").fill("web-shop");
+    await page.getByLabel("Team").fill("Operations & more");
+    await page.getByLabel("Service").fill("?");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByLabel("Service").and(page.locator("[aria-invalid]:focus")).waitFor();
+    await page.getByLabel("Service").fill("Web shop");
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByText("Waiting for the first alert").waitFor();
     // Somebody pastes it, wrongly first.

@@ -54,6 +54,7 @@ function summary(s) {
   const of = allCounts();
   const rest = [of.low && `${of.low} low`, of.acked && `${of.acked} acked`, of.snoozed && `${of.snoozed} snoozed`].filter(Boolean).join(", ");
   const calm = s.loaded && !of.unanswered;
+  const aside = (isWide() && onCall(s)) || ((of.unanswered ? isWide() : calm && rest) && proof(s));
   return html`
     <div class="summary">
       ${of.unanswered
@@ -61,7 +62,7 @@ function summary(s) {
         : html`<h1>${!s.loaded ? "Incidents" : rest ? "Nothing urgent" : s.hearing && !s.hearing.at ? "Nothing heard yet" : "No open incidents"}</h1>`}
       ${of.untold ? html`<strong class="unanswered">${of.untold} untold: nobody could be told</strong>` : nothing}
       ${rest ? html`<span class="muted">${rest}</span>` : nothing}
-      ${isWide() || (calm && rest) ? html`<span class="proof meta">${(isWide() && onCall(s)) || proof(s)}</span>` : nothing}
+      ${aside ? html`<span class="proof meta">${aside}</span>` : nothing}
     </div>${gap(s)}`;
 }
 

@@ -43,7 +43,7 @@ export function page(s) {
     }, EVERY)}</div>`;
 }
 
-const none = () => nothingYet("No schedule yet.", "A schedule says whose turn it is. It stands in a file, which `incidentd apply -f FILE` reads; an example:",
+const none = () => nothingYet("No schedule yet.", html`A schedule says whose turn it is. It stands in a file, which <code>incidentd apply -f FILE</code> reads; an example:`,
   html`<pre class="wrap sample" tabindex="0">[[schedules]]
 slug = "payments-primary"
 team = "payments"

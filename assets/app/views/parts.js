@@ -129,7 +129,7 @@ export function sure(title, text, word, run) {
 /** @param {string} title @param {unknown} [aside] */
 export const head = (title, aside = nothing) => html`<div class="page-head"><h1>${title}</h1>${aside}</div>`;
 
-/** @param {string} title @param {string} text @param {unknown} [next] */
+/** @param {string} title @param {unknown} text @param {unknown} [next] */
 export const nothingYet = (title, text, next = nothing) => html`
   <div class="empty card"><h2>${title}</h2><p class="muted">${text}</p>${next}</div>`;
 

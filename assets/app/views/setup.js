@@ -79,24 +79,40 @@ function you(s) {
     </form>`)}</main>`;
 }
 
+/** What people call it, as it stands in addresses. @param {string} name */
+const slugOf = (name) => name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|-+$/g, "");
+
+/** Makes one by its name; what is wrong with its slug stands beside `field`.
+ * @param {string} field @param {string} path @param {string} name @param {object} [more] */
+async function make(field, path, name, more = {}) {
+  try {
+    await call("POST", path, { body: { slug: slugOf(name), name, ...more }, key: requestKey() });
+  } catch (error) {
+    const wrong = problem(error);
+    for (const one of wrong.errors) one.field = field;
+    throw wrong;
+  }
+}
+
 /** @param {any[]} teams */
 function service(teams) {
-  const make = submit("make", async (given) => {
-    if (!teams.some((team) => team.slug === given.team)) {
-      await call("POST", "/teams", { body: { slug: given.team }, key: requestKey() });
-      teams.push({ slug: given.team });
+  const both = submit("make", async (given) => {
+    const team = teams.find((one) => one.slug === given.team)?.slug ?? slugOf(given.team);
+    if (!teams.some((one) => one.slug === team)) {
+      await make("team", "/teams", given.team);
+      teams.push({ slug: team });
     }
     const me = state.me?.user?.username;
-    if (me) await call("PUT", `/teams/${encodeURIComponent(given.team)}/members/${encodeURIComponent(me)}`, { body: { role: "admin" } });
-    await call("POST", "/services", { body: { slug: given.service, team: given.team }, key: requestKey() });
-    await integrate(given.service);
+    if (me) await call("PUT", `/teams/${encodeURIComponent(team)}/members/${encodeURIComponent(me)}`, { body: { role: "admin" } });
+    await make("service", "/services", given.service, { team });
+    await integrate(slugOf(given.service));
     await again();
   });
   return card(2, html`
     <p class="muted">A team answers incidents; a service is what is watched. Both can be renamed.</p>
-    <form class="form" @submit=${make}>
-      ${field("team", "Team", { required: true, key: "make", value: teams[0]?.slug ?? "", placeholder: "operations" })}
-      ${field("service", "Service", { required: true, key: "make", placeholder: "web-shop" })}
+    <form class="form" @submit=${both}>
+      ${field("team", "Team", { required: true, key: "make", value: teams[0]?.slug ?? "", placeholder: "Operations" })}
+      ${field("service", "Service", { required: true, key: "make", placeholder: "Web shop" })}
       ${send("make", "Go on")}
     </form>`);
 }
