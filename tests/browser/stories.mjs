@@ -354,18 +354,29 @@ export async function people_settle_who_is_on_call(browser, server) {
   await carol.locator(".calendar td").first().waitFor();
   assert.equal(await carol.locator(".rota button").count(), 0);
   await browser.close(carol);
-  // A hole is said before it is one.
-  server.cli(["apply", "-f", server.file("hole.toml", `
-[[schedules]]
-slug = "edge"
-team = "payments"
-time_zone = "Europe/Paris"
-`)]);
+  // A schedule is made; a change of it says who gains and loses what before it is saved.
+  await alice.getByRole("button", { name: "Add schedule" }).click();
+  await alice.getByLabel("Short name").fill("edge");
+  await alice.getByLabel("Time zone").fill("Mars/Base");
+  await alice.getByText("Each rotation needs somebody.").waitFor();
+  await alice.getByLabel("Then comes").selectOption("alice");
+  await alice.getByRole("button", { name: "Save" }).click();
+  await alice.getByLabel("Time zone").and(alice.locator("[aria-invalid]")).waitFor();
+  await alice.getByLabel("Time zone").fill("Asia/Kathmandu");
+  await alice.getByRole("button", { name: "Save" }).click();
+  const edge = alice.locator(".rota", { has: alice.getByRole("heading", { name: "edge" }) });
+  await edge.getByText("Times are of Asia/Kathmandu").waitFor();
+  await edge.getByRole("button", { name: "Change turns" }).click();
+  await edge.getByLabel("Then comes").selectOption("bob");
+  await edge.locator(".preview li", { hasText: /gains\s+Bob/ }).first().waitFor();
+  await edge.locator(".preview li", { hasText: /loses\s+Alice/ }).first().waitFor();
+  await edge.getByRole("button", { name: "Save" }).click();
+  await edge.locator(".turn", { hasText: "Bob" }).first().waitFor();
+  // It begins next Monday: until then nobody is on call, and that is said.
   await alice.goto("/");
   await alice.getByText(/Nobody is on call for edge until/).waitFor();
   await alice.getByRole("link", { name: "Stand in" }).click();
   await alice.locator(".turn.nobody").first().waitFor();
-  await alice.getByText("It has no rotation yet").waitFor();
   server.cli(["schedule", "remove", "edge"]);
   await browser.close(alice);
 }

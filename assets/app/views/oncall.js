@@ -11,6 +11,7 @@ import { toast } from "../say.js";
 import { named } from "../words.js";
 import { isWide } from "../window.js";
 import { head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
+import { blank, editor } from "./rotation.js";
 
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../rota.js").Turn} Turn */
@@ -33,26 +34,27 @@ export function page(s) {
     ]);
     return { schedules, people };
   };
+  /** @type {[string, string][]} */
+  const mayAdd = (s.me?.teams ?? []).filter((team) => mayManage(team.slug)).map((team) => [team.slug, team.name]);
   return html`
     ${slug ? html`<div class="crumb"><a href="/on-call"><span aria-hidden="true">←</span>&nbsp;On call</a></div>` : nothing}
-    ${slug ? nothing : head("On call")}
-    <div class="stack">${loaded("schedules", fetch, ({ schedules, people }) => {
-      if (!schedules.length) return none();
+    ${slug ? nothing : head("On call", mayAdd.length ? html`<button aria-expanded=${s.page.add?.open ? "true" : "false"} @click=${() => setPage("add", s.page.add?.open ? { open: false } : { open: true, plan: blank(mayAdd[0][0]) })}>${s.page.add?.open ? "Close" : "Add schedule"}</button>` : nothing)}
+    <div class="stack">
+    ${s.page.add?.open ? html`<div class="card panel"><h2>Add schedule</h2>${adding(s.page.add.plan.team, mayAdd, fetch)}</div>` : nothing}
+    ${loaded("schedules", fetch, ({ schedules, people }) => {
+      if (!schedules.length) return none;
       if (schedules.length > AT_ONCE) return table(schedules, people);
       return schedules.map((/** @type {any} */ one) => schedule(s, one, people.filter((/** @type {any} */ other) => other.schedule.id === one.id), () => reload("schedules", fetch)));
     }, EVERY)}</div>`;
 }
 
-const none = () => nothingYet("No schedule yet.", html`A schedule says whose turn it is. It stands in a file, which <code>incidentd apply -f FILE</code> reads; an example:`,
-  html`<pre class="wrap sample" tabindex="0">[[schedules]]
-slug = "payments-primary"
-team = "payments"
-time_zone = "${Intl.DateTimeFormat().resolvedOptions().timeZone}"
-[[schedules.rotations]]
-name = "weekly"
-every = "1w"
-handoff = "2026-01-05T09:00"
-participants = ["alice", "bob"]</pre>`);
+const none = nothingYet("No schedule yet.", html`A schedule says whose turn it is; without one, incidents page the whole team. Files have them too: <code>incidentd apply --help</code>.`);
+
+/** @param {string} team @param {[string, string][]} teams @param {() => Promise<any>} fetch */
+const adding = (team, teams, fetch) => loaded(`people-${team}`, () => responders(team), (members) => editor("add", null, members, teams, preview, () => reload("schedules", fetch)));
+
+/** Who of a team can be on call. @param {string} team */
+const responders = async (team) => (await all(`/teams/${encodeURIComponent(team)}/members`)).filter((member) => member.role !== "observer");
 
 /** "Mon 30 Nov 09:00", by the clocks of `zone`. @param {string | number} at @param {string} zone */
 function moment(at, zone) {
@@ -87,9 +89,9 @@ function schedule(s, one, people, refresh) {
     const from = weekBegins(now(), one.timeZone);
     const until = new Date(Date.parse(from) + (WEEKS * 7 + 2) * 86_400_000).toISOString();
     const [shifts, standing, members] = await Promise.all([
-      call("GET", `${path}/shifts`, { query: { from, until } }), all(`${path}/overrides`), all(`/teams/${encodeURIComponent(one.team.slug)}/members`).catch(() => []),
+      call("GET", `${path}/shifts`, { query: { from, until } }), all(`${path}/overrides`), responders(one.team.slug).catch(() => []),
     ]);
-    return { shifts, standing, members: members.filter((member) => member.role !== "observer") };
+    return { shifts, standing, members };
   };
   const again = () => Promise.all([reload(key, fetch), refresh(), listen()]);
   const me = s.me?.user?.username;
@@ -104,7 +106,8 @@ function schedule(s, one, people, refresh) {
   return html`
     <section class="card panel rota"><div class="page-head"><h2>${one.slug}</h2>
         ${may && me ? html`<button @click=${take}>Be on call now</button>` : nothing}
-        ${may ? html`${opener(`stand-${one.id}`, "Stand in")}${opener(`swap-${one.id}`, "Swap")}` : nothing}</div>
+        ${may ? html`${opener(`stand-${one.id}`, "Stand in")}${opener(`swap-${one.id}`, "Swap")}` : nothing}
+        ${mayAll ? opener(`turns-${one.id}`, "Change turns", { plan: { ...one, team: one.team.slug } }) : nothing}</div>
       <p>${people.length ? nowOn(people, one.timeZone) : nothing}</p>
       <p class="meta">${one.team.name}. Times are of ${one.timeZone}, where it is ${local(now(), one.timeZone).slice(11)}.</p>
       ${loaded(key, fetch, (data) => {
@@ -114,6 +117,7 @@ function schedule(s, one, people, refresh) {
         return html`
           ${opened(`stand-${one.id}`, "Stand in", may ? standIn(s, with_) : nothing)}
           ${opened(`swap-${one.id}`, "Swap two shifts", may ? swap(s, with_) : nothing)}
+          ${opened(`turns-${one.id}`, "Change turns", s.page[`turns-${one.id}`]?.open ? editor(`turns-${one.id}`, one, data.members, [], preview, again) : nothing)}
           ${one.rotations.length || data.standing.length ? nothing : html`<p class="wrong">It has no rotation yet, so it is nobody's turn.</p>`}
           ${isWide() ? calendar(one, all, may) : agenda(s, one, with_.turns)}
           ${standing(data.standing, with_, may)}`;
@@ -211,9 +215,9 @@ function standIn(s, { one, path, again, members, mayAll, me, turns: ahead }) {
       (error) => setPage(key, { ...s.page[key], lines: null, error: problem(error) }));
   }
   const change = (/** @type {any} */ event) => setPage(key, { ...s.page[key], error: null, [event.target.name]: event.target.value });
-  const add = submit(key, async () => {
-    await call("POST", `${path}/overrides`, { body: { user, start: instant(start, one.timeZone), end: instant(end, one.timeZone), ...(asked.replacing ? { replacing: asked.replacing } : {}) }, key: requestKey() });
-    toast(`${named(people.get(user))} stands in.`);
+  const add = submit(key, async (given) => {
+    await call("POST", `${path}/overrides`, { body: { ...given, start: instant(given.start, one.timeZone), end: instant(given.end, one.timeZone) }, key: requestKey() });
+    toast(`${named(people.get(given.user))} stands in.`);
     await again();
     setPage(key, { open: false });
   });

@@ -140,8 +140,8 @@ export function opened(key, word, form) {
     ${is ? html`<div class="card panel"><h2>${word}</h2>${form}</div>` : nothing}`;
 }
 
-/** @param {string} key @param {string} word */
-export function opener(key, word) {
+/** @param {string} key @param {string} word @param {object} [more] what the form begins with */
+export function opener(key, word, more = {}) {
   const is = Boolean(state.page[key]?.open);
-  return html`<button aria-expanded=${is ? "true" : "false"} @click=${() => setPage(key, { open: !is })}>${is ? "Close" : word}</button>`;
+  return html`<button aria-expanded=${is ? "true" : "false"} @click=${() => setPage(key, { open: !is, ...more })}>${is ? "Close" : word}</button>`;
 }
