@@ -56,16 +56,55 @@ async function shell(request) {
   }
 }
 
+// A page that wakes the phone: what it says comes sealed from the server, with a link that answers.
+self.addEventListener("push", (event) => event.waitUntil(tell(event.data)));
+
+async function tell(data) {
+  let said = {};
+  try {
+    said = data.json();
+  } catch {
+    // Browsers end a subscription that shows nothing.
+  }
+  const { title = "incidentd", body = "Something wants your attention.", urgency, kind, url = "/", ackUrl } = said;
+  const page = kind === "page" || kind === undefined;
+  await self.registration.showNotification(title, {
+    body, icon: `${HERE}icons/app-192.png`, silent: kind === "all_clear",
+    // What is over takes the place of what rang.
+    tag: new URL(url, self.location.origin).pathname, renotify: true,
+    requireInteraction: page && urgency === "high",
+    actions: ackUrl ? [{ action: "acknowledge", title: "Acknowledge" }] : [],
+    data: { title, url, ackUrl },
+  });
+}
+
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const url = event.notification.data?.url ?? "/";
-  event.waitUntil(open(url));
+  const { title, url = "/", ackUrl } = event.notification.data ?? {};
+  event.waitUntil(event.action === "acknowledge" && ackUrl ? acknowledge(title, url, ackUrl) : open(url));
 });
 
+/** The answer without opening the page; what came of it is said in the same place. */
+async function acknowledge(title, url, ackUrl) {
+  let done = false;
+  try {
+    // Asked where this worker comes from: by whichever name the server calls itself.
+    done = (await fetch(new URL(ackUrl, self.location.origin).pathname, { method: "POST" })).ok;
+  } catch {
+    // Said below.
+  }
+  await self.registration.showNotification(done ? "Acknowledged" : "Not acknowledged", {
+    body: done ? title : `${title}: open it and try again.`, icon: `${HERE}icons/app-192.png`,
+    tag: new URL(url, self.location.origin).pathname, silent: done, requireInteraction: !done, data: { title, url, ackUrl: done ? undefined : ackUrl },
+    actions: done ? [] : [{ action: "acknowledge", title: "Try again" }],
+  });
+}
+
 async function open(url) {
+  const { pathname, search } = new URL(url, self.location.origin);
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const page = pages[0];
-  if (!page) return self.clients.openWindow(url);
+  if (!page) return self.clients.openWindow(pathname + search);
   await page.focus();
-  return page.navigate(url).catch(() => self.clients.openWindow(url));
+  return page.navigate(pathname + search).catch(() => self.clients.openWindow(pathname + search));
 }

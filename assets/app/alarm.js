@@ -60,7 +60,8 @@ function notify(incident) {
   if (!notificationsAre().on || !document.hidden) return;
   const options = {
     body: `${incident.service?.name ?? incident.team.name}, #${incident.id}`,
-    tag: `incident-${incident.id}`,
+    // As a push of the same: one of them is enough.
+    tag: `/incidents/${incident.id}`,
     data: { url: `/incidents/${incident.id}` },
     requireInteraction: incident.urgency === "high",
   };

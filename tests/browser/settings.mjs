@@ -203,3 +203,39 @@ export async function it_rings_only_for_what_is_new_and_only_if_wanted(browser, 
   await heard(0);
   await browser.close(alice);
 }
+
+export async function a_push_rings_and_is_answered_on_the_spot(browser, server) {
+  const alice = await browser.window(server, "alice", "/", { permissions: ["notifications"] });
+  await isLive(alice);
+  await alice.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  const session = await alice.context().newCDPSession(alice);
+  const registered = new Promise((resolve) => session.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => registrations[0] && resolve(registrations[0].registrationId)));
+  await session.send("ServiceWorker.enable");
+  const registrationId = await registered;
+  const push = (said) => session.send("ServiceWorker.deliverPushMessage", { origin: server.url, registrationId, data: typeof said === "string" ? said : JSON.stringify(said) });
+  const shown = async (title) => {
+    const found = await alice.waitForFunction(async (wanted) => {
+      const all = await (await navigator.serviceWorker.ready).getNotifications();
+      const one = all.find((other) => other.title === wanted);
+      return one && { body: one.body, actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, silent: one.silent, many: all.length };
+    }, title);
+    return found.jsonValue();
+  };
+  const page = { id: "1", kind: "page", urgency: "high", title: "High: Disk full", body: "checkout", url: `${server.url}/incidents/7`, ackUrl: `${server.url}/answer/none` };
+  await push(page);
+  assert.deepEqual(await shown("High: Disk full"), { body: "checkout", actions: ["Acknowledge"], tag: "/incidents/7", stays: true, silent: false, many: 1 });
+  // A link that is good for nothing answers nothing, and that is said where one pressed.
+  const worker = alice.context().serviceWorkers()[0];
+  await worker.evaluate(async () => {
+    const [notification] = await self.registration.getNotifications();
+    self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action: "acknowledge" }));
+  });
+  assert.deepEqual((await shown("Not acknowledged")).actions, ["Try again"]);
+  // What is over takes its place, without a sound; what cannot be read still shows something.
+  await push({ ...page, kind: "all_clear", title: "Resolved: Disk full", ackUrl: null });
+  const over = await shown("Resolved: Disk full");
+  assert.deepEqual([over.actions, over.silent, over.many], [[], true, 1]);
+  await push("what?");
+  await shown("incidentd");
+  await browser.close(alice);
+}
