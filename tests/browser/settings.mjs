@@ -205,7 +205,11 @@ export async function it_rings_only_for_what_is_new_and_only_if_wanted(browser, 
 }
 
 export async function a_push_rings_and_is_answered_on_the_spot(browser, server) {
-  const alice = await browser.window(server, "alice", "/", { permissions: ["notifications"] });
+  const before = () => {
+    window.shown = [];
+    setInterval(async () => { window.shown = await (await navigator.serviceWorker.ready).getNotifications(); }, 50);
+  };
+  const alice = await browser.window(server, "alice", "/", { before, permissions: ["notifications"] });
   await isLive(alice);
   await alice.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   const session = await alice.context().newCDPSession(alice);
@@ -214,10 +218,9 @@ export async function a_push_rings_and_is_answered_on_the_spot(browser, server) 
   const registrationId = await registered;
   const push = (said) => session.send("ServiceWorker.deliverPushMessage", { origin: server.url, registrationId, data: typeof said === "string" ? said : JSON.stringify(said) });
   const shown = async (title) => {
-    const found = await alice.waitForFunction(async (wanted) => {
-      const all = await (await navigator.serviceWorker.ready).getNotifications();
-      const one = all.find((other) => other.title === wanted);
-      return one && { body: one.body, actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, silent: one.silent, many: all.length };
+    const found = await alice.waitForFunction((wanted) => {
+      const one = window.shown.find((other) => other.title === wanted);
+      return one && { body: one.body, actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, silent: one.silent, many: window.shown.length };
     }, title);
     return found.jsonValue();
   };
