@@ -197,7 +197,8 @@ export async function it_rings_only_for_what_is_new_and_only_if_wanted(browser, 
   server.cli(["ack", String(high)]);
   server.cli(["resolve", String(quiet), String(low), String(high)]);
   await alice.evaluate(() => Object.defineProperty(document, "hidden", { get: () => false, configurable: true }));
-  await row(alice, high).waitFor({ state: "detached" });
+  await alice.waitForFunction((id) => !document.querySelector(`.row.fire[data-id="${id}"]`), high);
+  await heard(8);
   await alice.reload();
   await isLive(alice);
   await heard(0);
