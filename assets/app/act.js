@@ -30,6 +30,8 @@ const BULK = 500;
 /** What takes back the last thing done. @type {{steps: Steps, words: string} | null} */
 let undoable = null;
 let undoToast = 0;
+/** The last thing done, if nothing takes it back: a note, or whom it was taken from when that was nobody. */
+let final = "";
 
 /** @type {Record<string, string>} */
 export const VERBS = {
@@ -98,6 +100,7 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
 /** @param {string} words @param {Steps} steps */
 function tell(words, steps) {
   undoable = steps.length ? { steps, words } : null;
+  final = steps.length ? "" : words;
   toast(words, steps.length ? { label: "Undo", run: undo } : {});
   undoToast = state.toasts.at(-1)?.id ?? 0;
 }
@@ -106,7 +109,7 @@ function tell(words, steps) {
 export async function undo() {
   const last = undoable;
   undoable = null;
-  if (!last) return toast("Nothing to undo.");
+  if (!last) return toast(final ? `Nothing takes this back: ${final}` : "Nothing to undo.");
   dismiss(undoToast);
   const done = [];
   for (const { id, action } of last.steps) done.push(await act(id, action, { quiet: true }));

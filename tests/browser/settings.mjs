@@ -27,13 +27,15 @@ export async function dialogs_do_what_they_say(browser, server) {
   await alice.keyboard.press("m");
   await dialog.getByLabel("Why, or what they should know").fill("knows the queue");
   await dialog.getByRole("button", { name: "Bob" }).click();
-  await said(alice, "Assigned to Bob.");
+  await said(alice, /Assigned to Bob\.|(Bob told|Telling Bob) by webhook/);
   await alice.locator(".timeline .note", { hasText: "knows the queue" }).waitFor();
   // A note by key; what the dialog asks is not half asked when it is closed.
   await alice.keyboard.press("n");
   await alice.keyboard.type("a, r and s are letters here");
   await dialog.getByRole("button", { name: "Add note" }).click();
   await alice.locator(".timeline .note", { hasText: "letters here" }).waitFor();
+  await alice.keyboard.press("u");
+  await said(alice, /^Nothing takes this back: /);
   await badge("High");
   // Two are merged into the one that is chosen.
   await alice.goto("/");

@@ -1,7 +1,7 @@
 // A real server in a folder of its own, real browsers before it, and what may never happen in one.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -13,19 +13,26 @@ export const PASSWORD = "correct horse battery";
 /** Machines that compile meanwhile are slow. */
 export const PATIENCE = 20_000;
 
-const WORLD = `
+/** People who are told at `far`. */
+const world = (far) => `
+[[users]]
+username = "root"
+contacts = [ { name = "hook", channel = "webhook", address = "${far}/root" } ]
 [[users]]
 username = "alice"
 name = "Alice"
+contacts = [ { name = "hook", channel = "webhook", address = "${far}/alice" } ]
 [[users]]
 username = "bob"
 name = "Bob"
+contacts = [ { name = "hook", channel = "webhook", address = "${far}/bob" } ]
 [[users]]
 username = "carol"
 name = "Carol"
 [[users]]
 username = "mallory"
 name = "Mallory"
+contacts = [ { name = "hook", channel = "webhook", address = "${far}/mallory" } ]
 [[teams]]
 slug = "payments"
 name = "Payments"
@@ -61,20 +68,30 @@ handoff = "2026-01-05T09:00"
 participants = ["alice", "bob"]
 `;
 
-const free = () =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+const listening = (server) => new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server.address().port)));
+
+async function free() {
+  const server = createServer();
+  const port = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 export class Server {
   static async empty() {
     const server = new Server();
     server.dir = mkdtempSync(join(tmpdir(), "incidentd-browser-"));
     server.url = `http://127.0.0.1:${await free()}`;
+    // The far end of everybody's contacts: who was told what.
+    server.told = [];
+    server.far = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk) => { body += chunk; }).on("end", () => {
+        server.told.push([request.url.slice(1), body]);
+        response.end();
+      });
+    });
+    server.farUrl = `http://127.0.0.1:${await listening(server.far)}`;
     await server.start();
     return server;
   }
@@ -83,7 +100,7 @@ export class Server {
     const server = await Server.empty();
     server.cli(["user", "add", "root", "--admin", "--email", "root@example.com", "--password-stdin", "--data-dir", server.dir], PASSWORD);
     server.token = server.cli(["token", "create", "--user", "root", "--data-dir", server.dir]).trim();
-    server.cli(["apply", "-f", server.file("world.toml", WORLD)]);
+    server.cli(["apply", "-f", server.file("world.toml", world(server.farUrl))]);
     for (const who of ["alice", "bob", "carol", "mallory"]) {
       server.cli(["user", "set-password", who, "--password-stdin", "--data-dir", server.dir], PASSWORD);
     }
@@ -93,7 +110,7 @@ export class Server {
   /** The environment of the tests says nothing to it. */
   get env() {
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("INCIDENTD_")));
-    return { ...clean, INCIDENTD_URL: this.url, ...(this.token ? { INCIDENTD_TOKEN: this.token } : {}) };
+    return { ...clean, INCIDENTD_URL: this.url, INCIDENTD_OUTGOING_ALLOW_PRIVATE: "127.0.0.0/8", ...(this.token ? { INCIDENTD_TOKEN: this.token } : {}) };
   }
 
   start() {
@@ -119,6 +136,8 @@ export class Server {
 
   async end() {
     await this.stop();
+    this.far.close();
+    this.far.closeAllConnections();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
