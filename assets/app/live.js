@@ -251,11 +251,16 @@ function live(event) {
 function left(message) {
   const teams = message.rooms.filter((/** @type {string} */ room) => room.startsWith("team:")).map((/** @type {string} */ room) => Number(room.slice(5)));
   rooms = rooms.filter((room) => !message.rooms.includes(room));
-  const me = state.me?.user?.id;
-  forget((incident) => teams.includes(incident.team.id) && !incident.assignees.some((user) => user.id === me));
+  // Also what I was paged for: who is out sees it again when paged anew.
+  forget((incident) => teams.includes(incident.team.id));
   const names = (state.me?.teams ?? []).filter((team) => teams.includes(team.id)).map((team) => team.name);
   toast(`You no longer see incidents of ${names.join(", ") || "a team"}: ${message.reason}.`, { wrong: true });
   call("GET", "/me").then((me) => { state.me = me; changed(); }, () => {});
+  // Of all teams there is some left that is mine: what that is, the server says anew.
+  if (message.rooms.includes("incidents:all")) {
+    reset();
+    again();
+  }
 }
 
 /** New teams come with the next subscribe. */
