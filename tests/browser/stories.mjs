@@ -216,6 +216,10 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
       await root.waitForFunction(() => !document.querySelector(".bars"));
       await check(path);
     }
+    await root.goto("/on-call");
+    for (const form of ["Stand in", "Swap", "Change turns"]) await root.getByRole("button", { name: form, exact: true }).click();
+    await root.locator(".rota .preview").first().waitFor();
+    await check("forms of on-call");
     await root.goto(`/incidents/${id}`);
     await isLive(root);
     for (const key of ["?", "s", "m"]) {
