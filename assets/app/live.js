@@ -8,6 +8,7 @@ import { announcement, many } from "./words.js";
 import { announce, toast } from "./say.js";
 
 const DELAYS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+const ALL = "incidents:all";
 const NAMES = ["created", "updated", "acknowledged", "resolved", "reassigned", "note_added", "escalated"];
 
 /** @type {any} */
@@ -71,6 +72,7 @@ export function stop() {
 /** All that is known is another person's. */
 export function reset() {
   cursor = undefined;
+  rooms = [];
   newest.clear();
   state.incidents.clear();
   state.loaded = false;
@@ -159,6 +161,12 @@ function subscribe() {
         return lost(ack.error.message);
       }
       if (ack.reset) return restart(ack);
+      if (ack.rooms.includes(ALL) && rooms.length && !rooms.includes(ALL)) {
+        // More to see than before, and not only from now on.
+        cursor = undefined;
+        rooms = [];
+        return ask();
+      }
       for (const event of ack.events) {
         came += take(event.incident) ? 1 : 0;
         follow(event);
@@ -177,6 +185,9 @@ function arrive(ack, came) {
   ackHead = ack.head;
   cursor = Math.max(cursor ?? 0, ack.head);
   rooms = ack.rooms;
+  // What I may not see any more, since whenever that is.
+  const me = state.me?.user?.id;
+  if (!rooms.includes(ALL)) forget((incident) => !rooms.includes(`team:${incident.team.id}`) && !incident.assignees.some((user) => user.id === me));
   joined = true;
   joining = false;
   attempt = 0;
@@ -237,7 +248,7 @@ function live(event) {
   // Before the join only what concerns this very person comes; it must not move the cursor.
   if (!joined) return;
   const team = event.incident.team.id;
-  const follows = rooms.includes("incidents:all") || rooms.includes(`team:${team}`);
+  const follows = rooms.includes(ALL) || rooms.includes(`team:${team}`);
   const known = Math.max(ackHead, newest.get(team) ?? 0);
   if (follows && event.prev !== null && event.prev > known) {
     joined = false;
@@ -256,11 +267,6 @@ function left(message) {
   const names = (state.me?.teams ?? []).filter((team) => teams.includes(team.id)).map((team) => team.name);
   toast(`You no longer see incidents of ${names.join(", ") || "a team"}: ${message.reason}.`, { wrong: true });
   call("GET", "/me").then((me) => { state.me = me; changed(); }, () => {});
-  // Of all teams there is some left that is mine: what that is, the server says anew.
-  if (message.rooms.includes("incidents:all")) {
-    reset();
-    again();
-  }
 }
 
 /** New teams come with the next subscribe. */

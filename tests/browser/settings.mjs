@@ -245,3 +245,24 @@ export async function a_push_rings_and_is_answered_on_the_spot(browser, server) 
   await shown("incidentd");
   await browser.close(alice);
 }
+
+export async function who_is_no_admin_any_more_sees_what_is_left(browser, server) {
+  const admin = (is) => fetch(`${server.url}/api/v1/users/bob`, {
+    method: "PATCH", headers: { "content-type": "application/json", authorization: `Bearer ${server.token}` }, body: JSON.stringify({ admin: is }),
+  }).then((answer) => assert.equal(answer.status, 200));
+  const foreign = await server.foreign({ title: "Of another team", severity: "critical" });
+  const own = await server.alert({ title: "Of his team", severity: "critical" });
+  const bob = await browser.window(server, "bob", "/");
+  await isLive(bob);
+  await row(bob, own).waitFor();
+  assert.equal(await row(bob, foreign).count(), 0);
+  await admin(true);
+  await row(bob, foreign).waitFor();
+  await admin(false);
+  await row(bob, foreign).waitFor({ state: "detached" });
+  await isLive(bob);
+  await row(bob, own).waitFor();
+  server.cli(["resolve", String(own), String(foreign)]);
+  await row(bob, own).waitFor({ state: "detached" });
+  await browser.close(bob);
+}
