@@ -192,6 +192,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was told of an incident, by what and when, oldest first
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getIncidentsIdDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}/timeline": {
         parameters: {
             query?: never;
@@ -1264,6 +1284,9 @@ export interface components {
             to: components["schemas"]["Urgency"];
         } | {
             /** @constant */
+            action: "escalate";
+        } | {
+            /** @constant */
             action: "merge";
             /** Format: int64 */
             into: number;
@@ -1446,6 +1469,9 @@ export interface components {
             to: components["schemas"]["Urgency"];
         } | {
             /** @constant */
+            action: "escalate";
+        } | {
+            /** @constant */
             action: "merge";
             /** Format: int64 */
             into: number;
@@ -1473,6 +1499,42 @@ export interface components {
             /** @description Such as `Europe/Paris`. */
             timeZone?: string | null;
         };
+        /** @description A rung of the ladder was climbed. */
+        Climb: {
+            /** @description The steps are through: those who are told when nobody answered. */
+            lastResort?: boolean;
+            /**
+             * @description Who is paged: usernames, and `channel:SLUG`.
+             * @default []
+             */
+            notified: string[];
+            /** @description The people among them: they have it, until somebody takes it. */
+            people?: components["schemas"]["UserRef"][];
+            /**
+             * Format: uint32
+             * @description From 1; 0 for the person to whom it was given.
+             * @default 0
+             */
+            round: number;
+            /**
+             * @description What told nobody, and why.
+             * @default []
+             */
+            skipped: string[];
+            /**
+             * Format: uint32
+             * @description From 1; 0 for the last resort.
+             * @default 0
+             */
+            step: number;
+            /**
+             * @description As the policy names them.
+             * @default []
+             */
+            targets: string[];
+            /** @description Nobody could be told so far. */
+            untold?: boolean;
+        };
         /** @description So long after a page falls due, this contact rings. */
         ContactRule: {
             after: components["schemas"]["Span"];
@@ -1483,6 +1545,55 @@ export interface components {
         Credential: ("session" | "token") | "host";
         /** @enum {string} */
         Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /**
+         * @description What a message is for.
+         * @enum {string}
+         */
+        DeliveryKind: "page" | "all_clear" | "update" | "notice" | "test";
+        /**
+         * @description Where it is.
+         * @enum {string}
+         */
+        DeliveryState: "queued" | "sent" | "failed" | "dropped";
+        /** @description One message to one contact or team channel. */
+        DeliveryView: {
+            /**
+             * Format: uint32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description `email`, `ntfy`, … */
+            channel: string;
+            /** @description The contact's name, or the team channel's slug. Where it leads is its owner's affair. */
+            contact: string;
+            /** Format: date-time */
+            dueAt: string;
+            /**
+             * Format: date-time
+             * @description When it was sent, failed for good or was dropped.
+             */
+            endedAt: string | null;
+            /** Format: int64 */
+            id: number;
+            kind: components["schemas"]["DeliveryKind"];
+            /** @description The seq of the event that is its reason. */
+            made: components["schemas"]["Seq"] | null;
+            /**
+             * Format: int64
+             * @description What went as one message shares this.
+             */
+            message: number | null;
+            /** @description Why it failed or was dropped. */
+            outcome: string | null;
+            state: components["schemas"]["DeliveryState"];
+            /** @description None: a team's channel. */
+            user: components["schemas"]["UserRef"] | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        DeliveryViewPage: {
+            items: components["schemas"]["DeliveryView"][];
+            nextCursor: string | null;
+        };
         /** @description One entry of the configuration that becomes another. */
         Difference: {
             action: components["schemas"]["DifferenceAction"];
@@ -1561,10 +1672,14 @@ export interface components {
              * @default null
              */
             nextAt: string | null;
-            /** @default [] */
+            /**
+             * @description Whom the next step tells, as things stand: usernames, and `channel:SLUG`.
+             * @default []
+             */
             nextTargets: string[];
             /**
              * Format: uint32
+             * @description The last step that was taken; both from 1.
              * @default 0
              */
             round: number;
@@ -1575,10 +1690,12 @@ export interface components {
              * @default 0
              */
             step: number;
-            /** @default [] */
+            /**
+             * @description Who was told since it was last triggered, the last first.
+             * @default []
+             */
             told: components["schemas"]["Told"][];
         };
-        /** @enum {string} */
         EscalationState: "pending" | "paused" | "exhausted" | "none";
         /** @description An event as clients read it. */
         Event: {
@@ -1628,7 +1745,7 @@ export interface components {
             note: components["schemas"]["Note"];
             /** @constant */
             type: "incident:note_added";
-        } | {
+        } | components["schemas"]["Climb"] | {
             /** @constant */
             type: "Unknown";
         });
@@ -2492,7 +2609,9 @@ export interface components {
             /** Format: date-time */
             at: string;
             channel: string;
+            /** @description `queued`, `sent`, `failed` or `dropped`. */
             outcome: string;
+            /** @description A username, or `channel:SLUG`. */
             user: string;
         };
         /** @description An incident opened by a person. */
@@ -2503,11 +2622,17 @@ export interface components {
                 [key: string]: string;
             };
             links?: components["schemas"]["LinkInput"][];
-            service: string;
+            /** @description Left out: `to` says whose it is. */
+            service?: string | null;
             severity?: components["schemas"]["Severity"] | null;
             status?: components["schemas"]["TriggerStatus"] | null;
+            /** @description Whose it is, if it is of no service and `to` is a user: left out, a team that both share. */
+            team?: string | null;
             title: string;
-            /** @description Whom to assign: a username, or `me`. */
+            /**
+             * @description Whom to page at once: a username, `me`, `team:SLUG` or `schedule:SLUG`. Unless they answer
+             *     in five minutes, the policy's steps follow.
+             */
             to?: string | null;
             urgency?: components["schemas"]["Urgency"] | null;
         };
@@ -2525,6 +2650,8 @@ export interface components {
         Update: {
             alert?: components["schemas"]["AlertRef"] | null;
             assignee?: components["schemas"]["UserRef"] | null;
+            /** @description Whom a page did not reach, and why. */
+            failure?: string | null;
             /**
              * Format: int64
              * @description Of a merge: what came in.
@@ -2536,10 +2663,11 @@ export interface components {
             status?: components["schemas"]["Status"] | null;
             /** Format: date-time */
             until?: string | null;
+            /** @description Can somebody be told of it or not, where that changed. */
+            untold?: boolean | null;
             urgency?: components["schemas"]["Urgency"] | null;
         };
-        /** @enum {string} */
-        UpdateReason: "unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "unknown";
+        UpdateReason: ("unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "silenced" | "unsilenced" | "unknown") | "delivery_failed" | "delivered";
         /**
          * @description How loud an incident is: low never wakes.
          * @enum {string}
@@ -3051,6 +3179,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberViewPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getIncidentsIdDeliveries: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryViewPage"];
                 };
             };
             400: components["responses"]["Problem"];

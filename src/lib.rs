@@ -39,7 +39,7 @@
 //! `engine → app, notify` · `app → store, api` · `client → api` · all but `client` and `cli` may use
 //! `domain` as they do.
 //!
-//! ## Four journeys
+//! ## Five journeys
 //!
 //! 1. **Prometheus posts.** [`http::ingest`] reads and parses → `app::intake`, in one write:
 //!    the key's integration; where does each alert go ([`domain::intake`])? Count it, join the
@@ -48,10 +48,16 @@
 //! 2. **`incidentd ack 42`.** [`cli`] → [`client`] → [`http::auth`] → `app::incidents::act` →
 //!    `Incident::decide` (a change, nothing, or a refusal) → `append` → commit → the answer. The
 //!    second time there is no event.
-//! 3. **A timer falls due.** Timers are rows, derived from the state of an incident
+//! 3. **Somebody is told.** Where an incident's ladder stands is part of the incident
+//!    (`domain::escalation`). When a rung is due - in the write that made it so, or by its timer -
+//!    `app::paging` finds the policy and whom it means now, appends `incident:escalated` and queues
+//!    rows of `deliveries` in the same transaction. [`engine::deliver`] takes a message's rows
+//!    (looking again whether they are still wanted), hands it to [`notify`], and notes what became
+//!    of it; what fails goes to the person's next contact, then to the next rung.
+//! 4. **A timer falls due.** Timers are rows, derived from the state of an incident
 //!    (`Incident::deadlines`). [`engine::timers`] sleeps until the next or a second at most, and
 //!    handles each in a write of its own. A stepped wall clock shifts the elapsed ones.
-//! 4. **A client comes back.** It subscribes with its cursor → `app::live` reads membership,
+//! 5. **A client comes back.** It subscribes with its cursor → `app::live` reads membership,
 //!    what was missed and the head in one transaction → the emitter first sends everybody else up
 //!    to that head, then, without a pause, adds what came since from its ring, answers, joins.
 //!

@@ -75,6 +75,8 @@ pub struct Counts {
     pub skipped_events: Counter,
     pub restarts: Counter,
     pub timers: Counter,
+    /// By channel and outcome.
+    pub messages: Family<Labels, Counter>,
     pub retired: Counter,
     pub sockets: Gauge,
     pub connections: Gauge,
@@ -83,6 +85,7 @@ pub struct Counts {
     /// When each loop last showed signs of life.
     pub emitter_beat: Beat,
     pub timers_beat: Beat,
+    pub deliver_beat: Beat,
     /// When a loop was last started again.
     pub restarted: Beat,
 }
@@ -103,14 +106,24 @@ impl Default for Counts {
             skipped_events: Counter::default(),
             restarts: Counter::default(),
             timers: Counter::default(),
+            messages: Family::default(),
             retired: Counter::default(),
             sockets: Gauge::default(),
             connections: Gauge::default(),
             emitter_cursor: AtomicI64::default(),
             emitter_beat: Beat::default(),
             timers_beat: Beat::default(),
+            deliver_beat: Beat::default(),
             restarted: Beat::default(),
         }
+    }
+}
+
+impl Metrics {
+    /// A message went to a channel, or did not.
+    pub fn delivered(&self, channel: &str, outcome: &str) {
+        let labels = vec![("channel", channel.to_owned()), ("outcome", outcome.to_owned())];
+        self.messages.get_or_create(&labels).inc();
     }
 }
 
@@ -248,6 +261,8 @@ impl Metrics {
         }
         let Page(registry) = &mut page;
         registry.register("ingest_alerts", "Alerts stored, by source", self.alerts.clone());
+        let help = "Messages to people, by channel and outcome";
+        registry.register("messages", help, self.messages.clone());
         let help = "Requests by method, route and class of status";
         registry.register("http_requests", help, self.http.clone());
         registry.register("sockets", "Socket.IO connections", self.sockets.clone());

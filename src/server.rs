@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::{self, Clock, ManualClock};
 use crate::config::{Config, Current, Shift};
+use crate::engine::deliver::Deliver;
 use crate::engine::supervise::supervise;
 use crate::engine::{retention, timers};
 use crate::error::{Error, Result};
@@ -162,6 +163,8 @@ impl Server {
             let next = self.app.next_due().await?.filter(|due| *due <= end);
             let step = next.unwrap_or(end).duration_since(self.app.now());
             clock.advance(Duration::try_from(step).unwrap_or_default());
+            // Who went to sleep by this clock a moment too early would sleep on.
+            self.app.knock();
             timers::turn(&self.app).await;
             if next.is_none() {
                 return Ok(());
@@ -244,6 +247,15 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         stop.clone(),
         late(|metrics| &metrics.timers_beat),
         move || timers::run(app.clone(), metrics.clone()),
+    ));
+    let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
+    let notifier = shared.notifier.clone();
+    loops.spawn(supervise(
+        "deliver",
+        shared.metrics.clone(),
+        stop.clone(),
+        late(|metrics| &metrics.deliver_beat),
+        move || Deliver::new(app.clone(), notifier.clone(), metrics.clone()).run(),
     ));
     let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
     let config = shared.config.clone();

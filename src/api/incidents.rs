@@ -175,10 +175,15 @@ impl JsonSchema for LogEntry {
 }
 
 /// An incident opened by a person.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Trigger {
-    pub service: String,
+    /// Left out: `to` says whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Whose it is, if it is of no service and `to` is a user: left out, a team that both share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedup_key: Option<String>,
@@ -194,7 +199,8 @@ pub struct Trigger {
     pub labels: Labels,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
-    /// Whom to assign: a username, or `me`.
+    /// Whom to page at once: a username, `me`, `team:SLUG` or `schedule:SLUG`. Unless they answer
+    /// in five minutes, the policy's steps follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -304,6 +310,12 @@ pub struct BulkResult {
 }
 
 impl Trigger {
+    /// Nothing but a title.
+    #[must_use]
+    pub fn titled(title: String) -> Self {
+        Self { title, ..Self::default() }
+    }
+
     /// The alert that it stands for.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod configuration;
+pub mod deliveries;
 pub mod incidents;
 pub mod live;
 pub mod openapi;

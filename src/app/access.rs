@@ -82,6 +82,13 @@ impl Caller {
         }
     }
 
+    /// Who follows a link that was sent to him: it says which incidents, he may answer those.
+    #[must_use]
+    pub(super) fn by_link(user: UserRef) -> Self {
+        let who = Who::User { user, admin: false, token: None, session: None };
+        Self { who, scope: Scope::Respond, ..Self::host() }
+    }
+
     /// Is he still who he was when the request began? Its body may have taken its time, and his
     /// password its turn to be hashed.
     ///

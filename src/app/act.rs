@@ -1,11 +1,13 @@
 //! What people do with incidents: one `act` for command line, buttons, links and keys. The rule
 //! decides, and what follows from it is done in the same write.
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::incidents::assignable;
 use super::members::back;
 use super::services::must_live;
-use super::{App, Caller, Need};
+use super::{App, Caller, Need, paging};
 use crate::api::incidents::Acted;
 use crate::domain::action::Circumstances;
 use crate::domain::service::UrgencyRule;
@@ -43,8 +45,16 @@ impl App {
     }
 }
 
-fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> Result<Acted> {
+pub(super) fn act(
+    w: &mut Write<'_>,
+    caller: &Caller,
+    id: IncidentId,
+    action: &Action,
+) -> Result<Acted> {
     let mut incident = w.incident(id)?;
+    if matches!(action, Action::Escalate {}) {
+        return escalate(w, caller, incident);
+    }
     let to = match action {
         Action::Reassign { to, .. } => Some(assignable(w, caller, to, &incident)?),
         _ => None,
@@ -90,6 +100,24 @@ fn act(w: &mut Write<'_>, caller: &Caller, id: IncidentId, action: &Action) -> R
     }
     let message = message(&incident, action, changed, w.now(), &actor.name);
     Ok(Acted { incident, changed, message })
+}
+
+/// The next rung of its ladder, now.
+fn escalate(w: &mut Write<'_>, caller: &Caller, incident: Incident) -> Result<Acted> {
+    incident.check_open("escalated")?;
+    let incident = paging::escalate(w, incident, &caller.actor())?;
+    let told = incident.escalation.told.iter().map(|told| told.user.as_str());
+    let told: BTreeSet<&str> = told.collect();
+    let message = if told.is_empty() {
+        format!("Escalated {}, but nobody could be told.", incident.id)
+    } else {
+        format!(
+            "Escalated {}. Told: {}.",
+            incident.id,
+            told.into_iter().collect::<Vec<_>>().join(", ")
+        )
+    };
+    Ok(Acted { incident, changed: true, message })
 }
 
 /// An incident that the caller may act on.
@@ -186,6 +214,7 @@ fn message(
             Some(until) => format!("Snoozed {id} until {until}."),
             None => format!("Snoozed {id}."),
         },
+        Action::Escalate {} => format!("Escalated {id}."),
         Action::Merge { into } => format!("Merged {id} into {into}."),
         Action::Urgency { to } => format!("{id} is now of {} urgency.", to.word()),
     }

@@ -1,32 +1,17 @@
-//! What people see of incidents, and how they open one by hand.
+//! What people see of incidents.
 
-use super::intake::take_one;
-use super::members::Origin;
-use super::services::live_service;
 use super::{App, Caller, Need};
-use crate::api::incidents::{ListQuery, Order, Outcome, OutcomeStatus, StatusFilter};
+use crate::api::incidents::{ListQuery, Order, StatusFilter};
 use crate::api::live::MAX_TEAMS;
 use crate::api::{MAX_PAGE, PAGE};
 use crate::domain::matcher::NoMatcher;
 use crate::domain::member::MemberView;
-use crate::domain::{
-    Alert, Change, Incident, IncidentId, Matcher, Seq, Update, UpdateReason, Urgency, UserId,
-};
+use crate::domain::{Incident, IncidentId, Matcher, Seq, UserId};
 use crate::error::{Error, Result};
 use crate::store::{Filter, LogRow, Read, Sort, User, Write};
 
 /// Matchers that a list can be narrowed by at once.
 const MAX_MATCHERS: usize = 16;
-
-/// An incident that a person opens.
-#[derive(Clone, Debug)]
-pub struct NewIncident {
-    pub service: String,
-    pub alert: Alert,
-    pub urgency: Option<Urgency>,
-    /// Whom to assign, at once.
-    pub to: Option<String>,
-}
 
 impl App {
     /// # Errors
@@ -180,15 +165,6 @@ impl App {
             })
             .await
     }
-
-    /// Opens an incident by hand, or counts it into the one that its key has open.
-    ///
-    /// # Errors
-    /// `NotFound` for a service that the caller may not see.
-    pub async fn trigger(&self, caller: &Caller, new: NewIncident) -> Result<Outcome> {
-        let (by, url) = (caller.clone(), self.0.public_url.clone());
-        self.write_once(caller, move |w| trigger(w, &by, &new, &url)).await
-    }
 }
 
 /// # Errors
@@ -220,7 +196,7 @@ pub(super) fn named(caller: &Caller, name: &str) -> Result<String> {
     }
 }
 
-fn person(found: Option<User>, name: &str) -> Result<User> {
+pub(super) fn person(found: Option<User>, name: &str) -> Result<User> {
     found.ok_or_else(|| Error::not_found(format_args!("User `{name}`")))
 }
 
@@ -254,27 +230,4 @@ pub(super) fn knows(r: &Read<'_>, caller: &Caller, user: UserId) -> Result<bool>
         }
     }
     Ok(me.id == user)
-}
-
-fn trigger(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> Result<Outcome> {
-    let service = live_service(w, caller, Need::Respond, &new.service)?;
-    let origin = Origin { service: &service, integration: None, actor: caller.actor(), url };
-    let (mut outcome, _) = take_one(w, &origin, &new.alert)?;
-    let Some(id) = outcome.incident_id.filter(|_| outcome.new) else {
-        return Ok(outcome);
-    };
-    let mut incident = w.incident(id)?;
-    if let Some(urgency) = new.urgency.filter(|urgency| *urgency != incident.urgency) {
-        let mut update = Update::new(UpdateReason::Urgency);
-        update.urgency = Some(urgency);
-        w.append(&mut incident, Change::Updated(update), &origin.actor)?;
-    }
-    if let Some(to) = &new.to {
-        let user = assignable(w, caller, to, &incident)?;
-        let to = vec![user.reference()];
-        let change = Change::Reassigned { from: Vec::new(), to, reason: None };
-        w.append(&mut incident, change, &origin.actor)?;
-    }
-    outcome.status = OutcomeStatus::from(incident.status);
-    Ok(outcome)
 }

@@ -2,6 +2,7 @@
 //! HTTP and no SQL; the command line, sockets, buttons and timers all end here.
 mod access;
 mod act;
+mod answers;
 mod apply;
 mod attempts;
 mod audit;
@@ -9,6 +10,7 @@ pub mod backup;
 mod changes;
 mod channels;
 mod contacts;
+mod deliveries;
 mod incidents;
 mod intake;
 mod integrations;
@@ -18,6 +20,8 @@ mod members;
 mod once;
 mod overrides;
 mod overview;
+mod pages;
+mod paging;
 mod passwords;
 mod policies;
 mod retention;
@@ -36,7 +40,7 @@ pub mod vitals;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::domain::Seq;
@@ -45,10 +49,13 @@ use crate::store::{Store, Write};
 
 pub use crate::store::{Backlog, LogRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
-pub use incidents::{NewIncident, page_size};
+pub use answers::{Answer, Asked};
+pub use deliveries::{Due, Outgoing, Undelivered};
+pub use incidents::page_size;
 pub use intake::{Delivery, Sent};
 pub use live::Joining;
 pub use once::RequestKey;
+pub use pages::NewIncident;
 pub use sessions::Opened;
 pub use visitor::{Visitor, household};
 
@@ -66,6 +73,8 @@ struct Inner {
     uses: uses::Uses,
     /// One backup at a time: each takes as much disk as the database.
     backups: Arc<Semaphore>,
+    /// Something is to be sent that no event tells of.
+    knock: Notify,
     /// Wall and boot clock when they were last compared.
     clocks: tokio::sync::Mutex<(Timestamp, std::time::Duration)>,
 }
@@ -82,6 +91,7 @@ impl App {
             hashing: passwords::Hashing::default(),
             attempts: attempts::Attempts::default(),
             uses: uses::Uses::default(),
+            knock: Notify::new(),
             backups: Arc::new(Semaphore::new(1)),
             clocks,
         }))
@@ -108,6 +118,16 @@ impl App {
         self.0.store.head()
     }
 
+    /// Something is to be sent that no event tells of.
+    pub fn knock(&self) {
+        self.0.knock.notify_one();
+    }
+
+    /// Returns once something is to be sent that no event tells of.
+    pub async fn knocked(&self) {
+        self.0.knock.notified().await;
+    }
+
     /// Rows of the log, for followers.
     ///
     /// # Errors
@@ -129,6 +149,14 @@ impl App {
         T: Send + 'static,
         F: Fn(&mut Write<'_>) -> Result<T> + Send + 'static,
     {
-        self.0.store.write(self.now(), write).await
+        let url = self.0.public_url.clone();
+        self.0
+            .store
+            .write(self.now(), move |w| {
+                let done = write(w)?;
+                timers::settle(w, &url);
+                Ok(done)
+            })
+            .await
     }
 }

@@ -43,7 +43,7 @@ impl App {
                 let (mut last_alert_at, mut untold) = (None, 0);
                 for team in teams {
                     last_alert_at = last_alert_at.max(r.last_heard(team)?);
-                    untold += r.untold(team)?;
+                    untold += r.untold(Some(team))?;
                 }
                 Ok(Overview { on_call, gaps, last_alert_at, untold })
             })

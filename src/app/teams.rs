@@ -308,5 +308,6 @@ pub(super) fn let_go(
         let change = Change::Updated(Update::triggered(UpdateReason::Unacknowledged));
         w.append(&mut incident, change, actor)?;
     }
+    w.drop_deliveries(user, team, "no longer theirs")?;
     w.forget_person(user, team)
 }

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::App;
 use super::intake::take_one;
 use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held};
 use super::sessions::{end_session, end_token};
 use super::sources::silence_key;
+use super::{App, paging};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
 use crate::domain::intake::{STALE, source_is_silent};
@@ -22,6 +22,10 @@ use crate::store::{IncidentSource, Timer, Write};
 
 /// Timers handled in one go.
 const AT_ONCE: u32 = 256;
+/// A timer that could not be handled is tried again after this.
+const AGAIN: Duration = Duration::from_secs(30);
+/// What falls due at once may make something else due, but not for ever.
+const ROUNDS: usize = 8;
 /// After a start nothing expires before senders had this long to report again.
 const GRACE: Duration = Duration::from_mins(5);
 /// Smaller differences between wall and boot clock are drift, not a step.
@@ -40,19 +44,16 @@ impl App {
         let due = self.0.store.read(move |r| r.due_timers(now, AT_ONCE)).await?;
         let handled = due.into_iter().map(|timer| {
             let url = self.0.public_url.clone();
-            let write = self.write(move |w| {
-                if !w.is_set(timer)? {
-                    return Ok(());
-                }
-                w.clear_timer(timer.kind, timer.subject)?;
-                fall_due(w, timer, &url)
-            });
             async move {
-                let result = write.await;
+                let result = self.write(move |w| handle(w, timer, &url)).await;
                 if let Err(error) = &result {
                     tracing::error!(?timer, %error, "a timer could not be handled");
+                    // It is tried again, but holds up no other until then.
+                    let later = shift(now, AGAIN);
+                    let put_off = self.write(move |w| w.put_off(timer, later)).await;
+                    return put_off.is_ok();
                 }
-                result.is_ok()
+                true
             }
         });
         let handled = futures_util::future::join_all(handled).await;
@@ -94,6 +95,20 @@ impl App {
         Ok(())
     }
 
+    /// Sees that every triggered incident of high urgency has its next step's time; returns how
+    /// many had not. After an upgrade these are those of before.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read or stored.
+    pub async fn mend_ladders(&self) -> Result<usize> {
+        let bare = self.0.store.read(|r| r.without_ladder()).await?;
+        let mut mended = 0;
+        for id in bare {
+            mended += usize::from(self.write(move |w| mend_ladder(w, id)).await?);
+        }
+        Ok(mended)
+    }
+
     /// Drops what no longer decides anything; returns how many rows, so that a caller goes on.
     ///
     /// # Errors
@@ -105,6 +120,30 @@ impl App {
             Ok(rows + w.forget_replies(before, FORGET_AT_ONCE)?)
         })
         .await
+    }
+}
+
+fn handle(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
+    if !w.is_set(timer)? {
+        return Ok(());
+    }
+    w.clear_timer(timer.kind, timer.subject)?;
+    fall_due(w, timer, url)
+}
+
+/// Handles what a write itself made due, so that it is on disk with its reason. What fails
+/// fails alone, and is left to the loop: an alert is taken in all the same.
+pub(super) fn settle(w: &mut Write<'_>, url: &str) {
+    for _ in 0..ROUNDS {
+        let due = w.due_at_once();
+        if due.is_empty() {
+            return;
+        }
+        for timer in due {
+            if let Err(error) = w.apart(|w| handle(w, timer, url)) {
+                tracing::error!(?timer, %error, "what is due at once is left to its timer");
+            }
+        }
     }
 }
 
@@ -144,11 +183,29 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
                 None => Ok(()),
             }
         }
+        TimerKind::Escalate => paging::climb(w, incident(w)?),
+        TimerKind::AllClear => paging::all_clear(w, incident(w)?),
+        TimerKind::Assignee => paging::tell_assignee(w, incident(w)?),
         TimerKind::Expiry => expire(w, AlertId(timer.subject), url),
         TimerKind::Late => fire_late(w, AlertId(timer.subject), url),
         TimerKind::Stale => go_stale(w, AlertId(timer.subject)),
         TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
         TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
+    }
+}
+
+fn mend_ladder(w: &mut Write<'_>, id: IncidentId) -> Result<bool> {
+    let mut incident = w.incident(id)?;
+    let before = incident.clone();
+    if incident.mend_ladder(w.now()) {
+        w.save_paging(&mut incident, &before)?;
+        return Ok(true);
+    }
+    match incident.ladder_due() {
+        Some(due) if !w.has_timer(TimerKind::Escalate, id.0)? => {
+            w.set_timer(TimerKind::Escalate, id.0, due).map(|()| true)
+        }
+        _ => Ok(false),
     }
 }
 

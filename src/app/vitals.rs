@@ -14,6 +14,10 @@ pub struct Vitals {
     pub open: Vec<Open>,
     /// How many timers are late, and how late the first of them is.
     pub late: (u64, Duration),
+    /// Open incidents of which nobody could be told.
+    pub untold: u64,
+    /// Messages that are due and not yet sent, and for how long the first of them.
+    pub unsent: (u64, Duration),
 }
 
 impl App {
@@ -24,7 +28,14 @@ impl App {
         self.0
             .store
             .read(move |r| {
-                Ok(Vitals { open: r.open_counts()?, late: r.late_timers(now, ON_TIME)? })
+                let (unsent, since) = r.queued(now)?;
+                let waits = since.and_then(|since| now.duration_since(since).try_into().ok());
+                Ok(Vitals {
+                    open: r.open_counts()?,
+                    late: r.late_timers(now, ON_TIME)?,
+                    untold: r.untold(None)?,
+                    unsent: (unsent, waits.unwrap_or_default()),
+                })
             })
             .await
     }

@@ -8,7 +8,7 @@ use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
 use crate::client::Client;
-use crate::domain::{Action, IncidentId, Link, Severity, Span};
+use crate::domain::{Action, IncidentId, Link, Severity, Span, Urgency};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -225,16 +225,12 @@ impl Trigger {
         }
         let links = self.link.iter().map(|href| Link { href: href.clone(), text: String::new() });
         let body = api::Trigger {
-            service: self.service.unwrap_or_default(),
-            title: self.title,
+            service: self.service,
             dedup_key: self.dedup_key,
-            status: None,
             severity: self.severity,
-            urgency: None,
-            description: String::new(),
             labels: self.label.into_iter().collect(),
             links: links.collect(),
-            to: None,
+            ..api::Trigger::titled(self.title)
         };
         let outcome: Outcome = match &key {
             Some(key) => {
@@ -243,12 +239,43 @@ impl Trigger {
             }
             None => connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?,
         };
-        if common.output == Format::Json && !common.quiet {
-            return output::json(&outcome);
-        }
-        output::ids(outcome.incident_id);
-        Ok(())
+        opened(common, &outcome)
     }
+}
+
+/// Opens an incident for somebody, of no service.
+#[derive(Args)]
+pub struct Page {
+    /// Whom: a username, `me`, `team:SLUG` or `schedule:SLUG`
+    to: String,
+    /// What is wrong, in one line
+    text: String,
+    /// Whose incident it is; left out: a team that you share with them
+    #[arg(long, value_name = "SLUG")]
+    team: Option<String>,
+    /// How loud it is: low wakes nobody
+    #[arg(long, value_enum, default_value = "high")]
+    urgency: Urgency,
+}
+
+impl Page {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let body = api::Trigger {
+            to: Some(self.to),
+            team: self.team,
+            urgency: Some(self.urgency),
+            ..api::Trigger::titled(self.text)
+        };
+        opened(common, &connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?)
+    }
+}
+
+fn opened(common: &Common, outcome: &Outcome) -> Result<()> {
+    if common.output == Format::Json && !common.quiet {
+        return output::json(outcome);
+    }
+    output::ids(outcome.incident_id);
+    Ok(())
 }
 
 fn parse_label(text: &str) -> std::result::Result<(String, String), String> {

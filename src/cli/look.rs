@@ -9,6 +9,7 @@ use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
 use crate::api::{MAX_PAGE, Nothing};
+use crate::domain::escalation::Told;
 use crate::domain::words::Standing;
 use crate::domain::{Event, Incident, Matcher, Span};
 use crate::error::Result;
@@ -173,6 +174,20 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
             .as_ref()
             .zip(incident.resolved_at)
             .map(|(by, at)| format!("{} by {}", output::clock(at), by.name)),
+    );
+    let paging = &incident.escalation;
+    add("Told", incident.untold.then(|| "nobody could be told".to_owned()));
+    for told in &paging.told {
+        let Told { user, channel, at, outcome } = told;
+        add("Told", Some(format!("{user} by {channel} {}, {outcome}", output::clock(*at))));
+    }
+    add(
+        "Next",
+        paging.next_at.map(|at| {
+            let who = paging.next_targets.join(", ");
+            let who = if who.is_empty() { "the next step" } else { &who };
+            format!("{who} {}", output::clock(at))
+        }),
     );
     add("Merged into", incident.merged_into.map(|id| id.to_string()));
     add("Note", incident.resolution_note.clone());

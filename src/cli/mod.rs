@@ -98,6 +98,8 @@ enum Command {
     Resolve(incidents::Resolve),
     /// Give acknowledged incidents back: they are triggered again
     Unack(chosen::Ids),
+    /// Tell those of the next step now, whoever has it
+    Escalate(chosen::Ids),
     /// Reopen resolved incidents
     Reopen(chosen::Ids),
     /// Acknowledge an incident for a while; then it is triggered again
@@ -110,6 +112,8 @@ enum Command {
     Merge(incidents::Merge),
     /// Open an incident, or count into the one that its dedup key has open
     Trigger(incidents::Trigger),
+    /// Page a person, a team or whoever is on call, about something of no service
+    Page(incidents::Page),
     /// Log in to a server
     Login(login::Login),
     /// End the session and forget it
@@ -228,12 +232,14 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Ack(ack) => ack.run(common).await,
         Command::Resolve(resolve) => resolve.run(common).await,
         Command::Unack(ids) => ids.run(common, crate::domain::Action::Unacknowledge {}).await,
+        Command::Escalate(ids) => ids.run(common, crate::domain::Action::Escalate {}).await,
         Command::Reopen(ids) => ids.run(common, crate::domain::Action::Reopen {}).await,
         Command::Snooze(snooze) => snooze.run(common).await,
         Command::Reassign(reassign) => reassign.run(common).await,
         Command::Note(note) => note.run(common).await,
         Command::Merge(merge) => merge.run(common).await,
         Command::Trigger(trigger) => trigger.run(common).await,
+        Command::Page(page) => page.run(common).await,
         Command::Login(login) => login.run(common).await,
         Command::Logout(logout) => logout.run(common).await,
         Command::Whoami(whoami) => whoami.run(common).await,

@@ -63,6 +63,8 @@ pub enum Action {
     Urgency {
         to: Urgency,
     },
+    /// The next step of its ladder, now.
+    Escalate {},
     /// It is part of another incident, which stays open.
     Merge {
         into: IncidentId,
@@ -214,6 +216,8 @@ impl Incident {
                 update.urgency = Some(*to);
                 Ok((self.urgency != *to).then_some(Change::Updated(update)))
             }
+            // What the next step is, its policy says.
+            Action::Escalate {} => self.check_open("escalated").map(|()| None),
             Action::Merge { .. } => self.decide_merge(c.into),
         }
     }
@@ -260,6 +264,12 @@ impl Incident {
 
     fn is_held_by(&self, c: &Circumstances<'_>) -> bool {
         self.acknowledged_by.as_ref() == Some(c.actor)
+    }
+
+    /// # Errors
+    /// `Refused` if it is resolved and cannot be `what`.
+    pub fn check_open(&self, what: &str) -> Result<()> {
+        if self.is_open() { Ok(()) } else { Err(self.is_resolved(what)) }
     }
 
     pub(super) fn is_resolved(&self, what: &str) -> Error {

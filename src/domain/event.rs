@@ -87,6 +87,8 @@ pub enum Change {
     Reassigned { from: Vec<UserRef>, to: Vec<UserRef>, reason: Option<String> },
     #[serde(rename = "incident:note_added")]
     NoteAdded { note: Note },
+    #[serde(rename = "incident:escalated")]
+    Escalated(Climb),
     #[serde(other)]
     Unknown,
 }
@@ -112,6 +114,12 @@ pub struct Update {
     /// Of a merge: what came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<IncidentId>,
+    /// Can somebody be told of it or not, where that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<bool>,
+    /// Whom a page did not reach, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 impl Update {
@@ -126,6 +134,8 @@ impl Update {
             severity: None,
             urgency: None,
             merged: None,
+            untold: None,
+            failure: None,
         }
     }
 
@@ -161,8 +171,42 @@ pub enum UpdateReason {
     Stale,
     Merged,
     Flapping,
+    Silenced,
+    Unsilenced,
+    /// Somebody could not be reached by any of his contacts.
+    DeliveryFailed,
+    /// Somebody was reached after all.
+    Delivered,
     #[serde(other)]
     Unknown,
+}
+
+/// A rung of the ladder was climbed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Climb {
+    /// From 1; 0 for the person to whom it was given.
+    pub round: u32,
+    /// From 1; 0 for the last resort.
+    pub step: u32,
+    /// As the policy names them.
+    pub targets: Vec<String>,
+    /// Who is paged: usernames, and `channel:SLUG`.
+    pub notified: Vec<String>,
+    /// The people among them: they have it, until somebody takes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<UserRef>,
+    /// What told nobody, and why.
+    pub skipped: Vec<String>,
+    /// Nobody could be told so far.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
+    /// The steps are through: those who are told when nobody answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub last_resort: bool,
+    /// Of the state, not of the event: what follows from it.
+    #[serde(skip)]
+    pub after: super::escalation::After,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -178,6 +222,14 @@ pub enum ResolveReason {
     Merged,
     #[serde(other)]
     Unknown,
+}
+
+impl ResolveReason {
+    /// Are those who were paged told that it is over? Not where it may not be.
+    #[must_use]
+    pub const fn is_told_of(self) -> bool {
+        matches!(self, Self::Manual | Self::Source)
+    }
 }
 
 /// A note; its id is the seq of the event that carries it, so there is one place for both.
@@ -206,6 +258,7 @@ impl Change {
             Self::Resolved { .. } => "incident:resolved",
             Self::Reassigned { .. } => "incident:reassigned",
             Self::NoteAdded { .. } => "incident:note_added",
+            Self::Escalated(_) => "incident:escalated",
             Self::Unknown => "incident:unknown",
         }
     }

@@ -2,6 +2,7 @@
 pub mod action;
 pub mod alert;
 pub mod contact;
+pub mod delivery;
 pub mod escalation;
 pub mod event;
 pub mod id;

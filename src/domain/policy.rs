@@ -171,8 +171,12 @@ pub struct Policy<T> {
 }
 
 /// Where a ladder stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Rung {
+    /// Before the first step, whose time its policy knows.
+    #[default]
+    Start,
     /// The person to whom it was given, before any step.
     Assignee,
     /// Both from 1.
@@ -189,6 +193,17 @@ impl Policy<Target> {
     pub fn whole_team(team: TeamId, slug: &str) -> Self {
         let steps = vec![Step { after: Span::default(), targets: vec![Target::Team(team)] }];
         Self { slug: default_slug(slug), repeat: REPEAT, steps, last_resort: None }
+    }
+}
+
+impl Rung {
+    /// The round that it belongs to, if it does to one.
+    #[must_use]
+    pub const fn round(self) -> Option<u32> {
+        match self {
+            Self::Step { round, .. } => Some(round),
+            Self::Start | Self::Assignee | Self::LastResort => None,
+        }
     }
 }
 
@@ -277,6 +292,7 @@ impl<T> Policy<T> {
             (Rung::Step { round, step: 1 }, pause + self.after(1))
         };
         match rung {
+            Rung::Start => first(1, Duration::ZERO),
             Rung::Assignee => first(1, ASSIGNEE_ALONE),
             Rung::LastResort => (Rung::LastResort, REMIND_EVERY),
             Rung::Step { round, step } if self.index(step + 1).is_some() => {
@@ -286,15 +302,6 @@ impl<T> Policy<T> {
             Rung::Step { round, .. } if round <= self.repeat => first(round + 1, ROUND_PAUSE),
             Rung::Step { .. } => (Rung::LastResort, ROUND_PAUSE),
         }
-    }
-
-    /// The first rung, and how long after the start it is due.
-    #[must_use]
-    pub fn first(&self) -> (Rung, Duration) {
-        if self.steps.is_empty() {
-            return (Rung::LastResort, Duration::ZERO);
-        }
-        (Rung::Step { round: 1, step: 1 }, self.after(1))
     }
 }
 
@@ -310,7 +317,7 @@ mod tests {
     }
 
     fn walk(policy: &Policy<TargetName>, rungs: usize) -> Vec<(Rung, u64)> {
-        let (mut rung, mut wait) = policy.first();
+        let (mut rung, mut wait) = policy.next(Rung::Start);
         let mut at = Duration::ZERO;
         (0..rungs)
             .map(|_| {

@@ -13,6 +13,12 @@ pub enum TimerKind {
     Calm,
     /// Members came or went; the event about it waits for its turn.
     Members,
+    /// The ladder's next rung.
+    Escalate,
+    /// Those who were paged are told that they need not come.
+    AllClear,
+    /// Who has it is told what became worse.
+    Assignee,
     // alerts
     /// `endsAt` passed without a refresh.
     Expiry,
@@ -34,6 +40,9 @@ impl TimerKind {
             Self::Settle => ("settle", true),
             Self::Calm => ("calm", true),
             Self::Members => ("members", true),
+            Self::Escalate => ("escalate", true),
+            Self::AllClear => ("all_clear", true),
+            Self::Assignee => ("assignee", true),
             Self::Expiry => ("expiry", false),
             Self::Late => ("late", true),
             Self::Stale => ("stale", true),
@@ -58,13 +67,16 @@ impl TimerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::AckTimeout,
         Self::SnoozeEnd,
         Self::HoldEnd,
         Self::Settle,
         Self::Calm,
         Self::Members,
+        Self::Escalate,
+        Self::AllClear,
+        Self::Assignee,
         Self::Expiry,
         Self::Late,
         Self::Stale,
@@ -83,6 +95,9 @@ impl TimerKind {
                 | Self::Settle
                 | Self::Calm
                 | Self::Members
+                | Self::Escalate
+                | Self::AllClear
+                | Self::Assignee
         )
     }
 }

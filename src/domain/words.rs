@@ -1,7 +1,7 @@
 //! Incidents and rows of the log in words for people: lists, timelines and the audit.
 use jiff::Timestamp;
 
-use super::event::{About, Access, Change, Record, ResolveReason, UpdateReason};
+use super::event::{About, Access, Change, Climb, Record, ResolveReason, UpdateReason};
 use super::{Incident, Status, Urgency};
 
 /// Does it need me? In the order in which people want to see it.
@@ -78,9 +78,11 @@ impl Change {
                 format!("reassigned to {}{}", names.join(", "), noted(reason))
             }
             Self::NoteAdded { note } => format!("noted: {}", note.body),
+            Self::Escalated(climb) => climb.words(),
             Self::Updated(update) => {
                 let about = update.alert.as_ref().map(|alert| format!(": {}", alert.title));
                 let about = about.or_else(|| update.merged.map(|id| format!(": {id}")));
+                let about = about.or_else(|| update.failure.as_ref().map(|why| format!(": {why}")));
                 let what = match update.reason {
                     UpdateReason::Unacknowledged => "given back",
                     UpdateReason::AckTimeout => "acknowledgement timed out",
@@ -95,12 +97,36 @@ impl Change {
                     UpdateReason::Stale => "not reported for long; is it still so?",
                     UpdateReason::Merged => "took another incident in",
                     UpdateReason::Flapping => "flapping",
+                    UpdateReason::Silenced => "silenced",
+                    UpdateReason::Unsilenced => "no longer silenced",
+                    UpdateReason::DeliveryFailed => "could not be told",
+                    UpdateReason::Delivered => "told after all",
                     UpdateReason::Unknown => "changed in a way that this version does not know",
                 };
                 format!("{what}{}", about.unwrap_or_default())
             }
             Self::Unknown => "something that this version does not know".into(),
         }
+    }
+}
+
+impl Climb {
+    fn words(&self) -> String {
+        let step = match self {
+            _ if self.last_resort => "last resort".into(),
+            Self { step: 0, .. } => "given to".into(),
+            Self { round: 1, step, .. } => format!("step {step}"),
+            Self { round, step, .. } => format!("round {round}, step {step}"),
+        };
+        let told = match self.notified.as_slice() {
+            [] => "told nobody".to_owned(),
+            some => format!("tells {}", some.join(", ")),
+        };
+        let skipped = match self.skipped.as_slice() {
+            [] => String::new(),
+            some => format!(" ({})", some.join("; ")),
+        };
+        format!("{step}: {told}{skipped}")
     }
 }
 

@@ -1,4 +1,5 @@
 //! What happens unasked: loops that are watched, restarted and counted.
+pub mod deliver;
 pub mod retention;
 pub mod supervise;
 pub mod timers;

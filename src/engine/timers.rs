@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::metrics::Metrics;
 
 const TICK: Duration = Duration::from_secs(1);
+const MEND_EVERY: Duration = Duration::from_mins(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Follows a step of the wall clock, then handles what is due; returns how many timers that were.
@@ -33,14 +34,28 @@ pub async fn turn(app: &App) -> usize {
     }
 }
 
+/// The promise that somebody is told, looked after apart from what keeps it.
+async fn mend(app: &App) {
+    match app.mend_ladders().await {
+        Ok(0) => {}
+        Ok(mended) => tracing::error!(mended, "incidents had no next step; they begin at step 1"),
+        Err(error) => tracing::error!(%error, "it cannot be seen whether all have a next step"),
+    }
+}
+
 /// Runs for ever.
 pub async fn run(app: App, metrics: Metrics) {
     metrics.timers_beat.now();
     let mut head = app.head();
-    let mut swept = app.clock().since_boot();
+    let (mut swept, mut mended) = (app.clock().since_boot(), app.clock().since_boot());
+    mend(&app).await;
     loop {
         metrics.timers.inc_by(turn(&app).await as u64);
         metrics.timers_beat.now();
+        if app.clock().since_boot().saturating_sub(mended) >= MEND_EVERY {
+            mended = app.clock().since_boot();
+            mend(&app).await;
+        }
         if app.clock().since_boot().saturating_sub(swept) >= SWEEP_EVERY {
             match app.sweep().await {
                 // More may be waiting: the next turn goes on.

@@ -46,6 +46,11 @@ const PAGES: [&str; 15] = [
     "/index.html",
 ];
 
+/// Where a file is served from, kept for ever.
+pub fn address(path: &str) -> String {
+    format!("/assets/{}/{path}", SITE.version)
+}
+
 /// Answered from memory; needs nothing of the server.
 pub fn router() -> Router<Shared> {
     let mut router = Router::new()

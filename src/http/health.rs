@@ -104,6 +104,9 @@ async fn look(shared: &Shared) -> Vec<Fault> {
     if metrics.timers_beat.is_late() {
         faults.push(Fault::stuck("timers: no sign of life"));
     }
+    if metrics.deliver_beat.is_late() {
+        faults.push(Fault::stuck("messages: no sign of life of the loop that sends them"));
+    }
     if metrics.emitter_beat.is_late() {
         let what = format!("emitter: no sign of life, {} events behind", emitter_lag(shared));
         faults.push(Fault::stuck(what));

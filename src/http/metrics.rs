@@ -93,6 +93,10 @@ fn stored(page: &mut Page, vitals: &Vitals, names: bool) {
     }
     page.series("incidents_open", "Open incidents by status and urgency", open);
     page.number("timers_late", "Timers due for more than 10 seconds", vitals.late.0);
+    page.number("incidents_untold", "Open incidents of which nobody could be told", vitals.untold);
+    page.number("messages_unsent", "Messages that are due and not yet sent", vitals.unsent.0);
+    let waits = vitals.unsent.1.as_secs_f64();
+    page.value("messages_unsent_seconds", "How long the first of them has been due", waits);
     let lateness = vitals.late.1.as_secs_f64();
     page.value("timers_lateness_seconds", "How late the latest of them is", lateness);
 }

@@ -1,4 +1,5 @@
 //! HTTP: the accept loop, who calls, and one route for each operation of the contract. No rules.
+pub mod answers;
 pub mod assets;
 pub mod auth;
 pub mod backup;

@@ -6,14 +6,16 @@ use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
 use super::{
-    Shared, assets, backup, configuration, health, ingest, metrics, people, reply, schedules,
+    Shared, answers, assets, backup, configuration, health, ingest, metrics, people, reply,
+    schedules,
 };
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
+use crate::api::deliveries::DELIVERIES;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
 use crate::api::{MAX_BULK, Page, Problem};
 use crate::app::{LogRow, NewIncident, page_size};
-use crate::domain::Seq;
+use crate::domain::{DeliveryId, Seq};
 use crate::error::{Error, Result};
 
 /// Everything but sockets.
@@ -29,6 +31,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi))
         .merge(operations().router)
+        .merge(answers::router())
         .merge(assets::router())
         .fallback(any(|| async { Error::not_found("This address").into_response() }))
         .with_state(shared.clone())
@@ -57,6 +60,14 @@ pub fn operations() -> Mounted {
             let limit = page_size(c.query.limit)?;
             let after = cursor(c.query.cursor.as_deref())?.unwrap_or_default();
             let items = s.app.alerts(&c.caller, c.path, after.0, limit).await?;
+            let full = items.len() == limit as usize;
+            let next_cursor = items.last().filter(|_| full).map(|item| item.id.to_string());
+            Ok(Page { items, next_cursor })
+        })
+        .mount(&DELIVERIES, |s, c| async move {
+            let limit = page_size(c.query.limit)?;
+            let after = cursor(c.query.cursor.as_deref())?.unwrap_or_default();
+            let items = s.app.deliveries(&c.caller, c.path, DeliveryId(after.0), limit).await?;
             let full = items.len() == limit as usize;
             let next_cursor = items.last().filter(|_| full).map(|item| item.id.to_string());
             Ok(Page { items, next_cursor })
@@ -99,6 +110,7 @@ async fn openapi() -> Response {
 fn trigger(body: incidents::Trigger) -> Result<NewIncident> {
     Ok(NewIncident {
         service: body.service.clone(),
+        team: body.team.clone(),
         urgency: body.urgency,
         to: body.to.clone(),
         alert: body.into_alert()?,

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::Incident;
 use crate::error::{Error, Result};
 
 use http::Outgoing;
@@ -24,39 +23,7 @@ use text::{Texts, View};
 /// However slow a far end is: the queue behind it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is to be said to one contact or team channel, in one go.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// The same whenever it is sent again: far ends and people tell a repetition by it.
-    pub id: String,
-    pub kind: MessageKind,
-    /// What it is about, the most urgent first; none for a notice or test.
-    pub incidents: Vec<Incident>,
-    /// The words of a notice or test; what happened, for an update or all clear.
-    pub text: String,
-    /// The person's name, or the team channel's.
-    pub to: String,
-    /// Acknowledges exactly these incidents as that person; none where nobody in particular reads.
-    pub ack_url: Option<String>,
-    pub resolve_url: Option<String>,
-    /// Where the list of these is seen.
-    pub url: String,
-}
-
-/// What a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageKind {
-    /// Answer this.
-    Page,
-    /// It is over, or somebody else has it.
-    AllClear,
-    /// To the one who has it: it got worse, or needs a look.
-    Update,
-    /// To admins: what they should mend.
-    Notice,
-    /// To see whether it arrives.
-    Test,
-}
+pub use crate::domain::delivery::{DeliveryKind as MessageKind, Message};
 
 /// How much noise a message makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use super::{Message, MessageKind, gsm};
+use super::{Message, gsm};
 use crate::domain::{Incident, Urgency, text};
 use crate::error::{Error, Result};
 
@@ -329,17 +329,4 @@ pub fn wrong(error: &minijinja::Error) -> String {
     let what = error.detail().map_or(kind.clone(), |detail| format!("{kind}: {detail}"));
     let place = error.line().map_or(String::new(), |line| format!(" (line {line})"));
     text::cut(&text::shown(&format!("{what}{place}")), 300)
-}
-
-impl MessageKind {
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::AllClear => "all_clear",
-            Self::Update => "update",
-            Self::Notice => "notice",
-            Self::Test => "test",
-        }
-    }
 }

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, named_params};
 
 use super::sql::{Read, Write, json, ms, ms_or_null, to_json};
+use crate::domain::incident::DEADLINES;
 use crate::domain::user::{TeamRef, UserRef};
 use crate::domain::{
     Actor, Change, Incident, IncidentId, Key, ResolveReason, Seq, ServiceId, Status, TeamId,
@@ -166,10 +167,11 @@ impl Read<'_> {
         )
     }
 
-    /// Open incidents of a team of which nobody could be told.
-    pub fn untold(&self, team: TeamId) -> Result<u64> {
+    /// Open incidents of a team (of all, if none) of which nobody could be told.
+    pub fn untold(&self, team: Option<TeamId>) -> Result<u64> {
         self.one(
-            "select count(*) from incidents where team_id = ?1 and need = 0 and status < 2",
+            "select count(*) from incidents where (?1 is null or team_id = ?1) and need = 0
+             and status < 2",
             [team],
             |row| row.get(0),
         )
@@ -213,8 +215,8 @@ impl Write<'_> {
         let doc = to_json(&incident)?;
         self.run(
             "insert into incidents (id, team_id, service_id, dedup_key, status, need,
-                created_at, alert_count, firing_count, doc)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                created_at, alert_count, firing_count, doc, memory)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             (
                 incident.id,
                 incident.team.id,
@@ -226,6 +228,7 @@ impl Write<'_> {
                 incident.alert_count,
                 incident.firing_count,
                 &doc,
+                memory_json(&incident),
             ),
         )?;
         // A key that a merge gave away belongs to the newest incident that was opened for it.
@@ -234,6 +237,9 @@ impl Write<'_> {
              and key_given_to is not null",
             (incident.service.as_ref().map(|service| service.id), key.hash.as_slice()),
         )?;
+        for (kind, due_at) in incident.deadlines() {
+            due_at.map_or(Ok(()), |due_at| self.set_timer(kind, incident.id.0, due_at))?;
+        }
         self.log_event(&incident, &Change::Created, actor, &doc, &[])?;
         Ok(incident)
     }
@@ -278,7 +284,7 @@ impl Write<'_> {
         if incident.assignees != assignees {
             self.save_assignees(incident)?;
         }
-        self.sync_timers(incident, timers)?;
+        self.sync_timers(incident, &timers)?;
         let people = self.people_of(incident.id)?;
         self.log_event(incident, &change, actor, &doc, &people)?;
         Ok(seq)
@@ -293,19 +299,30 @@ impl Write<'_> {
             "update incidents set memory = ?2 where id = ?1",
             (incident.id, memory_json(incident)),
         )?;
-        self.sync_timers(incident, before.deadlines())
+        self.sync_timers(incident, &before.deadlines())
+    }
+
+    /// Saves what clients see of paging that makes no event: whom a page has reached, a step whose
+    /// time is known now. It is in the next event.
+    pub fn save_paging(&mut self, incident: &mut Incident, before: &Incident) -> Result<()> {
+        incident.show_ladder();
+        self.run(
+            "update incidents set need = ?2, doc = ?3, memory = ?4 where id = ?1",
+            (incident.id, need(incident), to_json(incident)?, memory_json(incident)),
+        )?;
+        self.sync_timers(incident, &before.deadlines())
     }
 
     fn sync_timers(
         &self,
         incident: &Incident,
-        before: [(crate::domain::TimerKind, Option<Timestamp>); 6],
+        before: &[(crate::domain::TimerKind, Option<Timestamp>); DEADLINES],
     ) -> Result<()> {
-        for ((kind, was), (_, is)) in before.into_iter().zip(incident.deadlines()) {
+        for ((kind, was), (_, is)) in before.iter().zip(incident.deadlines()) {
             match is {
-                _ if was == is => {}
-                Some(due_at) => self.set_timer(kind, incident.id.0, due_at)?,
-                None => self.clear_timer(kind, incident.id.0)?,
+                _ if *was == is => {}
+                Some(due_at) => self.set_timer(*kind, incident.id.0, due_at)?,
+                None => self.clear_timer(*kind, incident.id.0)?,
             }
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! Between SQLite and Rust: the two handles that nouns hang on, ids, times and errors.
+use std::cell::RefCell;
+
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
 
+use super::timers::Timer;
 use crate::domain::{
     AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId,
     OverrideId, PolicyId, ScheduleId, Seq, ServiceId, SessionId, SilenceId, TeamId, TokenId,
@@ -20,6 +23,8 @@ pub struct Write<'c> {
     read: Read<'c>,
     now: Timestamp,
     pub(super) counters: &'c mut Counters,
+    /// Timers that were set in this write and are due already.
+    pub(super) due: RefCell<Vec<Timer>>,
 }
 
 /// The last numbers given out, kept by the one writer so that a row can name itself. Saved with
@@ -93,7 +98,23 @@ impl<'c> Read<'c> {
 
 impl<'c> Write<'c> {
     pub(super) fn new(conn: &'c Connection, now: Timestamp, counters: &'c mut Counters) -> Self {
-        Self { read: Read::new(conn), now, counters }
+        Self { read: Read::new(conn), now, counters, due: RefCell::default() }
+    }
+
+    /// Does something that may fail alone: then nothing of it is done, and the rest stands.
+    ///
+    /// # Errors
+    /// What `part` says.
+    pub fn apart<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = *self.counters;
+        self.run("savepoint part", [])?;
+        let done = part(self);
+        if done.is_err() {
+            self.run("rollback to part", [])?;
+            *self.counters = before;
+        }
+        self.run("release part", [])?;
+        done
     }
 
     /// The moment of this write.

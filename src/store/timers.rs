@@ -72,6 +72,9 @@ impl Read<'_> {
 
 impl Write<'_> {
     pub fn set_timer(&self, kind: TimerKind, subject: i64, due_at: Timestamp) -> Result<()> {
+        if due_at <= self.now() {
+            self.due.borrow_mut().push(Timer { kind, subject, due_at });
+        }
         self.run(
             "insert into timers (kind, subject, due_at, elapsed) values (?1, ?2, ?3, ?4)
              on conflict (kind, subject) do update set due_at = excluded.due_at",
@@ -80,14 +83,29 @@ impl Write<'_> {
         .map(|_| ())
     }
 
+    /// What was set in this write since the last look and is due already.
+    pub fn due_at_once(&self) -> Vec<Timer> {
+        self.due.take()
+    }
+
     pub fn clear_timer(&self, kind: TimerKind, subject: i64) -> Result<()> {
         self.run("delete from timers where kind = ?1 and subject = ?2", (kind.word(), subject))
             .map(|_| ())
     }
 
+    /// A timer that is still set as it was read is due later.
+    pub fn put_off(&self, timer: Timer, due_at: Timestamp) -> Result<()> {
+        self.run(
+            "update timers set due_at = ?4 where kind = ?1 and subject = ?2 and due_at = ?3",
+            (timer.kind.word(), timer.subject, ms(timer.due_at), ms(due_at)),
+        )
+        .map(|_| ())
+    }
+
     /// The wall clock was set by `jump`: what measures elapsed time keeps its length.
     pub fn shift_elapsed(&self, jump: SignedDuration) -> Result<usize> {
         let jump = i64::try_from(jump.as_millis()).unwrap_or(0);
+        self.run("update deliveries set due_at = due_at + ?1 where state = 'queued'", [jump])?;
         self.run("update timers set due_at = due_at + ?1 where elapsed = 1", [jump])
     }
 

@@ -80,6 +80,7 @@ const fn verb(action: &Action) -> &'static str {
         Action::AddNote { .. } => "Add the note to",
         Action::Snooze { .. } => "Snooze",
         Action::Urgency { .. } => "Change the urgency of",
+        Action::Escalate {} => "Escalate",
         Action::Merge { .. } => "Merge",
     }
 }

@@ -4,7 +4,7 @@ use incidentd::api::incidents::{
     TIMELINE, TRIGGER, Trigger,
 };
 use incidentd::api::{Nothing, Page, sessions};
-use incidentd::domain::{Action, Incident, IncidentId, Labels, Seq, Severity, Span};
+use incidentd::domain::{Action, Incident, IncidentId, Seq, Severity, Span};
 use serde_json::{Value, json};
 
 use crate::harness::{TestServer, mins};
@@ -169,16 +169,11 @@ async fn a_note_has_one_id_everywhere() {
 async fn an_incident_opened_by_hand() {
     let server = TestServer::start().await;
     let trigger = Trigger {
-        service: "checkout".into(),
-        title: "the shop is slow".into(),
-        dedup_key: None,
-        status: None,
+        service: Some("checkout".into()),
         severity: Some(Severity::Info),
         urgency: Some(incidentd::domain::Urgency::High),
-        description: String::new(),
-        labels: Labels::new(),
-        links: vec![],
         to: Some("bob".into()),
+        ..Trigger::titled("the shop is slow".into())
     };
     let opened =
         server.call("alice", &TRIGGER, Nothing {}, &Nothing {}, &trigger).await.expect("opened");

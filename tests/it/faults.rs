@@ -137,9 +137,16 @@ fn check_log(db: &Connection) -> BTreeMap<i64, String> {
         let doc: String = db
             .query_row("select doc from incidents where id = ?1", [id], |row| row.get(0))
             .expect("there");
-        assert_eq!(serde_json::from_str::<Value>(&doc).expect("JSON"), incident, "incident {id}");
+        let doc: Value = serde_json::from_str(&doc).expect("JSON");
+        assert_eq!(bare(doc), bare(incident), "incident {id}");
     }
     log
+}
+
+/// Without what paging stands at, which is in the next event: whom a page reached makes none.
+fn bare(mut incident: Value) -> Value {
+    incident.as_object_mut().expect("an object").remove("escalation");
+    incident
 }
 
 /// Somebody on a socket, until it is cut: the seqs that came, in their order.

@@ -1,6 +1,6 @@
 //! A server in this process over real TCP, with a clock that stands still until it is turned,
 //! four people, one service, and a thin Socket.IO client.
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,15 @@ team = "payments"
 [[services]]
 slug = "index"
 team = "search"
+# Whom an incident tells is the stories' of `paging`; elsewhere nothing falls due.
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+steps = [ { after = "7d", targets = ["team:payments"] } ]
+[[escalation_policies]]
+slug = "search-default"
+team = "search"
+steps = [ { after = "7d", targets = ["team:search"] } ]
 [[integrations]]
 service = "checkout"
 name = "prometheus"
@@ -172,6 +181,14 @@ impl TestServer {
     /// Time passes; everything that falls due on the way happens at its moment.
     pub async fn advance(&mut self, by: Duration) {
         self.server().pass(&self.clock, by).await.expect("readable");
+    }
+
+    /// Until nothing is due to be sent.
+    pub async fn settle_deliveries(&self) {
+        let app = &self.server().app;
+        while !app.due_messages(HashSet::new()).await.expect("readable").0.is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Somebody sets the wall clock.

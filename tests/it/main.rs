@@ -32,6 +32,7 @@ mod once;
 mod openapi;
 mod owner;
 mod pagerduty_client;
+mod paging;
 mod parsing;
 mod payloads;
 mod permissions;

@@ -249,8 +249,9 @@ impl Walk {
                 bare(&event.incident),
                 "{id} replays to what {seq} shows: {text}"
             );
-            let of_members = matches!(&event.change, Change::NoteAdded { .. })
-                || matches!(&event.change, Change::Updated(update) if matches!(update.reason,
+            let of_members =
+                matches!(&event.change, Change::NoteAdded { .. } | Change::Escalated(_))
+                    || matches!(&event.change, Change::Updated(update) if matches!(update.reason,
                     UpdateReason::AlertAdded | UpdateReason::AlertResolved | UpdateReason::Stale
                         | UpdateReason::Merged));
             let mut before = bare(shown);
@@ -335,7 +336,7 @@ fn check_timers(db: &Connection, incident: &Incident) {
 /// An incident without what moves on its own.
 fn bare(incident: &Incident) -> Value {
     let mut value = serde_json::to_value(incident).expect("JSON");
-    for field in ["seq", "alertCount", "firingCount", "url"] {
+    for field in ["seq", "alertCount", "firingCount", "url", "escalation"] {
         value.as_object_mut().expect("an object").remove(field);
     }
     value

@@ -100,6 +100,7 @@ fn incidents() -> Vec<Row> {
         (Get, "/incidents/{id}", "", none.clone(), to::READERS),
         (Get, "/incidents/{id}/timeline", "", none.clone(), to::READERS),
         (Get, "/incidents/{id}/alerts", "", none.clone(), to::READERS),
+        (Get, "/incidents/{id}/deliveries", "", none.clone(), to::READERS),
         (Post, "/incidents/{id}/actions", "", note, to::RESPONDERS),
         (
             Post,

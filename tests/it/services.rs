@@ -15,7 +15,8 @@ use incidentd::domain::{Action, IntegrationId, Role, Seq, Span, Status};
 use incidentd::error::{Error, Kind};
 use serde_json::{Value, json};
 
-use crate::harness::{KEY, TestServer, mins};
+use crate::configuration::{PRUNE, configure};
+use crate::harness::{KEY, TestServer, WORLD, mins};
 
 const NONE: &Nothing = &Nothing {};
 
@@ -197,6 +198,13 @@ async fn a_team_ends_only_when_nothing_depends_on_it() {
     let resolve = Action::Resolve { note: None, hold: Some(Span::secs(0)) };
     server.act("bob", 1, resolve).await.expect("resolved");
     server.call("root", &ARCHIVE_SERVICE, "checkout".into(), NONE, NONE).await.expect("archived");
+    let refused = archive().await.expect_err("has a policy");
+    assert!(refused.detail.contains("policies: payments-default"), "{refused}");
+    let gone = ["[[services]]\nslug = \"checkout\"", "# Whom an incident", "[[integrations]]"];
+    let at = gone.map(|place| WORLD.find(place).expect("there"));
+    let index = WORLD.find("[[services]]\nslug = \"index\"").expect("there");
+    let less = [&WORLD[..at[0]], &WORLD[index..at[1]]].concat();
+    configure(&server, "root", &less, PRUNE).await.expect("pruned");
     archive().await.expect("archived");
     archive().await.expect("so already");
     assert_eq!(team_slugs(&server, "bob", &TeamsQuery::default()).await, [""; 0]);

@@ -113,6 +113,7 @@ fn prometheus_fires_and_everybody_sees_who_has_it() {
     assert!(again.contains("already"), "{again}");
     let timeline = host.cli(["timeline", id]).done();
     let told: Vec<Vec<&str>> = timeline.lines().map(|line| line.split('\t').collect()).collect();
+    let told: Vec<_> = told.into_iter().filter(|line| line[1] != "incidentd").collect();
     assert_eq!(told.len(), 2, "{timeline}");
     assert_eq!(told[0][1..], ["prometheus", "opened"]);
     assert_eq!(told[1][1], "alice");
@@ -122,8 +123,10 @@ fn prometheus_fires_and_everybody_sees_who_has_it() {
     for watcher in &mut watchers {
         let resolved = watcher.event("incident:resolved");
         assert_eq!(resolved["reason"], "source");
-        // The second acknowledgement made no event: these three are one unbroken chain.
-        assert_eq!(chain(watcher), ["created", "acknowledged", "resolved"]);
+        // The second acknowledgement made no event: with whom it told, these are one chain.
+        let mut happened = chain(watcher);
+        happened.retain(|name| name != "escalated" && name != "updated");
+        assert_eq!(happened, ["created", "acknowledged", "resolved"]);
     }
 }
 
@@ -196,9 +199,16 @@ fn nothing_is_missed_over_a_restart(signal: Signal) {
     trigger(&host, "after");
     for watcher in &mut watchers {
         watcher.wait_for("the last", |line| line.contains("\"after\"").then_some(()));
-        assert_eq!(chain(watcher), ["created"; 4]);
-        let titles: Vec<Value> =
-            watcher.incident_events().iter().map(|e| e["incident"]["title"].clone()).collect();
+        let mut opened = chain(watcher);
+        opened.retain(|name| name == "created");
+        assert_eq!(opened, ["created"; 4]);
+        let created = |event: &&Value| event["type"] == "incident:created";
+        let titles: Vec<Value> = watcher
+            .incident_events()
+            .iter()
+            .filter(created)
+            .map(|event| event["incident"]["title"].clone())
+            .collect();
         assert_eq!(titles, ["before", "unseen", "while away", "after"]);
     }
 }

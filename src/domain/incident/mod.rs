@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Alert, Key, Labels, Link, Severity, Urgency};
-use super::escalation::Escalation;
+use super::escalation::{Escalation, Ladder};
 use super::event::{Actor, ActorKind, Change, ResolveReason, Update, UpdateReason};
 use super::id::{IncidentId, Seq};
 use super::service::{Service, ServiceRef};
@@ -144,25 +144,55 @@ pub struct Memory {
     /// An event of members that waits for its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members_due: Option<(Timestamp, UpdateReason)>,
+    /// What comes next on the ladder; none once somebody has answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
+    /// Who was paged is told that it is over for him.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_clear_at: Option<Timestamp>,
+    /// Who has it is told what became worse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee_due: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee_told_at: Option<Timestamp>,
 }
+
+/// How many kinds of deadlines an incident has.
+pub const DEADLINES: usize = 9;
 
 impl Incident {
     /// The incident that `alert` opens; the store gives it its id and url.
     #[must_use]
     pub fn opened_by(alert: &Alert, service: &Service, key: &Key, now: Timestamp) -> Self {
-        Self {
+        let urgency = service.rules.urgency.urgency(alert.severity);
+        let mut incident = Self::opened_for(alert, &service.team, urgency, key, now);
+        incident.service = Some(service.reference());
+        (incident.alert_count, incident.firing_count) = (1, 1);
+        incident
+    }
+
+    /// The same for a team, of no service: nothing fires in it.
+    #[must_use]
+    pub fn opened_for(
+        alert: &Alert,
+        team: &TeamRef,
+        urgency: Urgency,
+        key: &Key,
+        now: Timestamp,
+    ) -> Self {
+        let mut incident = Self {
             id: IncidentId::default(),
             title: alert.incident_title().to_owned(),
             description: alert.description.clone(),
             status: Status::Triggered,
-            urgency: service.rules.urgency.urgency(alert.severity),
+            urgency,
             severity: alert.severity,
-            team: service.team.clone(),
-            service: Some(service.reference()),
+            team: team.clone(),
+            service: None,
             assignees: Vec::new(),
             dedup_key: key.text.clone(),
-            alert_count: 1,
-            firing_count: 1,
+            alert_count: 0,
+            firing_count: 0,
             labels: alert.incident_labels().clone(),
             links: alert.links.clone(),
             url: String::new(),
@@ -184,12 +214,14 @@ impl Incident {
             untold: false,
             seq: Seq::default(),
             memory: Memory::default(),
-        }
+        };
+        incident.start_ladder(now);
+        incident
     }
 
     /// All deadlines that the state implies; the store keeps one timer for each.
     #[must_use]
-    pub fn deadlines(&self) -> [(TimerKind, Option<Timestamp>); 6] {
+    pub fn deadlines(&self) -> [(TimerKind, Option<Timestamp>); DEADLINES] {
         let acked = self.status == Status::Acknowledged;
         [
             (TimerKind::AckTimeout, self.acknowledged_until.filter(|_| acked)),
@@ -198,6 +230,9 @@ impl Incident {
             (TimerKind::Settle, self.memory.settles_at.filter(|_| self.is_open())),
             (TimerKind::Calm, self.memory.calms_at),
             (TimerKind::Members, self.memory.members_due.map(|(at, _)| at)),
+            (TimerKind::Escalate, self.ladder_due()),
+            (TimerKind::AllClear, self.memory.all_clear_at),
+            (TimerKind::Assignee, self.memory.assignee_due),
         ]
     }
 
@@ -270,7 +305,9 @@ impl Incident {
                 self.acknowledge(actor, assignee.as_ref(), at);
                 self.acknowledged_until = *until;
             }
+            Change::Escalated(step) => self.climb(step),
             Change::Resolved { reason, note, held_until, merged_into } => {
+                self.end_ladder(reason.is_told_of(), at);
                 self.status = Status::Resolved;
                 self.resolved_at = Some(at);
                 self.resolved_by = Some(actor.clone());
@@ -286,8 +323,10 @@ impl Incident {
             Change::Reassigned { to, .. } => {
                 self.trigger();
                 self.assignees.clone_from(to);
+                self.give(at);
             }
         }
+        self.show_ladder();
     }
 
     fn apply_update(&mut self, update: &Update, actor: &Actor, at: Timestamp) {
@@ -295,13 +334,23 @@ impl Incident {
             self.severity = severity;
         }
         if let Some(urgency) = update.urgency {
-            self.urgency = urgency;
+            self.set_urgency(urgency, at);
+        }
+        if let Some(untold) = update.untold {
+            self.untold = untold;
         }
         match update.reason {
             UpdateReason::Snoozed => {
                 self.acknowledge(actor, update.assignee.as_ref(), at);
                 self.acknowledged_until = None;
                 self.snoozed_until = update.until;
+            }
+            UpdateReason::Silenced => self.silenced_until = update.until,
+            UpdateReason::Unsilenced => {
+                self.silenced_until = None;
+                if self.status == Status::Triggered {
+                    self.start_ladder(at);
+                }
             }
             UpdateReason::AlertAdded
             | UpdateReason::AlertResolved
@@ -313,6 +362,10 @@ impl Incident {
                 }
                 self.memory.members_told_at = Some(at);
                 self.memory.members_due = None;
+                let asks = [UpdateReason::AlertAdded, UpdateReason::Stale].contains(&update.reason);
+                if asks && update.status.is_none() {
+                    self.tell_assignee(at);
+                }
             }
             UpdateReason::Reopened | UpdateReason::Flapping if update.status.is_some() => {
                 if !matches!(actor.kind, ActorKind::User | ActorKind::Host) {
@@ -336,10 +389,12 @@ impl Incident {
                 self.reopen(at);
             }
             self.trigger();
+            self.start_ladder(at);
         }
     }
 
     fn acknowledge(&mut self, actor: &Actor, assignee: Option<&UserRef>, at: Timestamp) {
+        self.end_ladder(true, at);
         if let Some(assignee) = assignee {
             self.assignees = vec![assignee.clone()];
         }
@@ -384,126 +439,4 @@ pub enum Ended {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::domain::id::TeamId;
-
-    pub fn at(minute: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + minute * 60).expect("in range")
-    }
-
-    pub fn incident() -> Incident {
-        Incident {
-            id: IncidentId(42),
-            title: "disk full".into(),
-            description: String::new(),
-            status: Status::Triggered,
-            urgency: Urgency::Low,
-            severity: Severity::Warning,
-            team: TeamRef { id: TeamId(1), slug: "payments".into(), name: "Payments".into() },
-            service: None,
-            assignees: vec![],
-            dedup_key: "k".into(),
-            alert_count: 1,
-            firing_count: 1,
-            labels: Labels::new(),
-            links: vec![],
-            url: String::new(),
-            created_at: at(0),
-            updated_at: at(0),
-            acknowledged_at: None,
-            acknowledged_by: None,
-            acknowledged_until: None,
-            resolved_at: None,
-            resolved_by: None,
-            resolved_reason: None,
-            resolution_note: None,
-            snoozed_until: None,
-            silenced_until: None,
-            held_until: None,
-            flapping: false,
-            merged_into: None,
-            escalation: Escalation::default(),
-            untold: false,
-            seq: Seq(1),
-            memory: Memory::default(),
-        }
-    }
-
-    fn acknowledged() -> Incident {
-        let mut incident = incident();
-        let change = Change::Acknowledged { until: Some(at(480)), note: None, assignee: None };
-        incident.apply(&change, &Actor::system(), at(0));
-        incident
-    }
-
-    #[test]
-    fn a_new_member_of_an_acknowledged_incident_is_not_swallowed() {
-        let fired = acknowledged().member_fired(Severity::Warning, Urgency::Low, at(5));
-        assert_eq!(fired, Fired::Now(Update::new(UpdateReason::AlertAdded)), "told, not triggered");
-
-        let Fired::Now(worse) =
-            acknowledged().member_fired(Severity::Critical, Urgency::High, at(5))
-        else {
-            panic!("severity rises: told at once")
-        };
-        assert_eq!(worse.status, Some(Status::Triggered));
-        assert_eq!(worse.urgency, Some(Urgency::High));
-
-        let mut old = acknowledged();
-        let Fired::Now(late) = old.member_fired(Severity::Warning, Urgency::Low, at(30)) else {
-            panic!("told at once")
-        };
-        assert_eq!(late.status, Some(Status::Triggered), "the acknowledgement is 30 min old");
-        old.apply(&Change::Updated(late), &Actor::system(), at(30));
-        assert!(old.deadlines().iter().all(|(_, at)| at.is_none()), "its timeout is void");
-    }
-
-    #[test]
-    fn members_make_at_most_one_event_in_ten_seconds_and_the_last_is_sent() {
-        let mut incident = incident();
-        let Fired::Now(first) = incident.member_fired(Severity::Warning, Urgency::Low, at(1))
-        else {
-            panic!("the first is told at once")
-        };
-        incident.apply(&Change::Updated(first), &Actor::system(), at(1));
-        let soon = shift(at(1), Duration::from_secs(3));
-        assert_eq!(incident.member_fired(Severity::Warning, Urgency::Low, soon), Fired::Later);
-        let due = Some(shift(at(1), PACE));
-        assert_eq!(incident.deadlines()[5], (TimerKind::Members, due));
-        let louder = incident.member_fired(Severity::Critical, Urgency::High, soon);
-        assert!(matches!(louder, Fired::Now(_)), "a rise in urgency is not held back");
-    }
-
-    #[test]
-    fn the_third_reopen_within_an_hour_is_flapping() {
-        let mut incident = incident();
-        for (minute, reason) in [
-            (0, UpdateReason::Reopened),
-            (20, UpdateReason::Reopened),
-            (40, UpdateReason::Flapping),
-        ] {
-            assert_eq!(
-                incident.member_ended(0, ResolveReason::Source, at(minute)),
-                Ended::Resolve(ResolveReason::Source)
-            );
-            let over = Change::resolved(ResolveReason::Source);
-            incident.apply(&over, &Actor::system(), at(minute));
-            assert_eq!(incident.reopen_reason(at(minute + 1)), reason);
-            let again = Change::Updated(Update::triggered(reason));
-            incident.apply(&again, &Actor::system(), at(minute + 1));
-        }
-        assert!(incident.flapping && incident.is_open());
-        assert_eq!(incident.member_ended(0, ResolveReason::Source, at(42)), Ended::Later);
-        assert_eq!(incident.deadlines()[3], (TimerKind::Settle, Some(at(57))));
-        let _ = incident.member_fired(Severity::Warning, Urgency::Low, at(43));
-        assert_eq!(incident.deadlines()[3], (TimerKind::Settle, None), "a firing lets it go on");
-        incident.apply(
-            &Change::Updated(Update::new(UpdateReason::Flapping)),
-            &Actor::system(),
-            at(101),
-        );
-        assert!(!incident.flapping);
-        assert_eq!(incident.reopen_reason(at(102)), UpdateReason::Reopened);
-    }
-}
+pub(super) mod tests;

@@ -1,0 +1,374 @@
+//! Messages on their way, for the loop that sends them: what is due, what one message says, and
+//! what became of it.
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::paging::{self, queue};
+use super::schedules::People;
+use super::{App, Caller, Need, answers};
+use crate::api::deliveries::DeliveryView;
+use crate::clock::shift;
+use crate::domain::delivery::{
+    BUNDLE, Delivery, DeliveryKind, DeliveryState, FAIL_OVER, MAX_ATTEMPTS, Message, pause,
+};
+use crate::domain::escalation::Told;
+use crate::domain::user::UserRef;
+use crate::domain::{
+    Actor, Change, DeliveryId, Incident, IncidentId, Status, Update, UpdateReason,
+};
+use crate::error::Result;
+use crate::secret::chance;
+use crate::store::{Group, Read, Write, order_of_need};
+
+/// Incidents that one message is about.
+const AT_ONCE: u32 = 500;
+
+/// One message that should go now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Due {
+    pub channel: String,
+    pub address: String,
+    kind: DeliveryKind,
+    /// Sent before under this name: it stays the same message.
+    again: Option<DeliveryId>,
+}
+
+/// A message that goes now, and its rows.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub message: Message,
+    rows: Vec<Delivery>,
+}
+
+/// Why a message did not go out.
+#[derive(Clone, Debug)]
+pub enum Undelivered {
+    Later { why: String, after: Option<Duration> },
+    Never { why: String },
+}
+
+impl App {
+    /// What should go now to addresses that are not in `busy`, the earliest first; and when to
+    /// look again at the latest, if that is known.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn due_messages(
+        &self,
+        busy: HashSet<(String, String)>,
+    ) -> Result<(Vec<Due>, Option<Timestamp>)> {
+        let now = self.now();
+        self.0
+            .store
+            .read(move |r| {
+                let (mut due, mut taken) = (Vec::new(), busy);
+                let mut next = r.next_delivery(now)?;
+                for group in r.due_groups(now)? {
+                    let place = (group.channel.clone(), group.address.clone());
+                    if let Some(at) = bundled_until(r, &group, now)? {
+                        next = Some(next.map_or(at, |next| next.min(at)));
+                    } else if taken.insert(place) {
+                        let Group { channel, address, kind, message: again } = group;
+                        due.push(Due { channel, address, kind, again });
+                    }
+                }
+                Ok((due, next))
+            })
+            .await
+    }
+
+    /// Who was told of an incident, after the delivery with id `after`.
+    ///
+    /// # Errors
+    /// `NotFound` for what the caller may not see.
+    pub async fn deliveries(
+        &self,
+        caller: &Caller,
+        id: IncidentId,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Result<Vec<DeliveryView>> {
+        let (caller, now) = (caller.clone(), self.now());
+        self.0
+            .store
+            .read(move |r| {
+                caller.may_on(r, Need::Read, &r.incident(id)?, now)?;
+                let mut people = People::default();
+                r.deliveries(id, after, limit)?
+                    .into_iter()
+                    .map(|row| {
+                        let user = row.to.user.map(|user| people.one(r, user)).transpose()?;
+                        Ok(view(row, user))
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    /// Takes the rows of a message, without those that nobody wants any more. None: none is left.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored; then nothing was taken.
+    pub async fn claim(&self, due: Due) -> Result<Option<Outgoing>> {
+        let url = self.0.public_url.clone();
+        self.write(move |w| claim(w, &due, &url)).await
+    }
+
+    /// Notes what became of a message.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored: it will be sent again, under the same id.
+    pub async fn settle(&self, sent: Outgoing, result: Result<(), Undelivered>) -> Result<()> {
+        self.write(move |w| settle(w, &sent.rows, &result)).await
+    }
+}
+
+pub(super) fn view(row: Delivery, user: Option<UserRef>) -> DeliveryView {
+    DeliveryView {
+        id: row.id,
+        kind: row.kind,
+        state: row.state,
+        user,
+        channel: row.to.channel,
+        contact: row.to.contact,
+        made: row.made,
+        due_at: row.due_at,
+        attempts: row.attempts,
+        ended_at: row.ended_at,
+        outcome: row.outcome,
+        message: row.message,
+    }
+}
+
+/// Until when further pages to an address wait, to go as one; none: they go now.
+fn bundled_until(r: &Read<'_>, group: &Group, now: Timestamp) -> Result<Option<Timestamp>> {
+    if group.kind != DeliveryKind::Page || group.message.is_some() {
+        return Ok(None);
+    }
+    let last = r.last_page(&group.channel, &group.address)?;
+    // Told in the future: somebody set the clock back.
+    let last = last.filter(|last| *last <= now);
+    Ok(last.map(|last| shift(last, BUNDLE)).filter(|until| *until > now))
+}
+
+fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
+    let group = Group {
+        channel: due.channel.clone(),
+        address: due.address.clone(),
+        kind: due.kind,
+        message: due.again,
+    };
+    let mut rows = Vec::new();
+    let mut incidents: Vec<Incident> = Vec::new();
+    for mut row in w.group(&group, w.now(), AT_ONCE)? {
+        let incident = match row.incident {
+            Some(id) => w.find_incident(id)?,
+            None => None,
+        };
+        if let Some(why) = row.unwanted(incident.as_ref(), w.now()) {
+            let row = row.dropped(why, w.now());
+            w.update_delivery(&row)?;
+            show_told(w, row.incident, &row)?;
+            continue;
+        }
+        let id = *rows.first().map_or(&row.id, |first: &Delivery| &first.id);
+        row.message = Some(due.again.unwrap_or(id));
+        w.update_delivery(&row)?;
+        // The same incident by two steps is told once.
+        incidents.extend(incident.filter(|it| incidents.iter().all(|known| known.id != it.id)));
+        rows.push(row);
+        // The words of a notice are its own.
+        if matches!(due.kind, DeliveryKind::Notice | DeliveryKind::Test) {
+            break;
+        }
+    }
+    let Some(first) = rows.first() else { return Ok(None) };
+    incidents.sort_by_key(order_of_need);
+    let user = match first.to.user {
+        Some(user) => w.find_user(user)?,
+        None => None,
+    };
+    let pages = due.kind == DeliveryKind::Page;
+    let links = match (&user, pages) {
+        (Some(user), true) => Some(answers::sign(w, first, user.id, url)?),
+        _ => None,
+    };
+    let (ack_url, resolve_url) = links.unzip();
+    let message = Message {
+        id: format!(
+            "{}-{}",
+            first.made.map_or(0, |made| made.0),
+            first.message.unwrap_or(first.id)
+        ),
+        kind: due.kind,
+        text: first.text.clone().unwrap_or_else(|| words(due.kind, &incidents)),
+        to: user.map_or_else(|| first.to.contact.clone(), |user| user.name),
+        ack_url,
+        resolve_url,
+        url: match incidents.as_slice() {
+            [one] => one.url.clone(),
+            _ => url.to_owned(),
+        },
+        incidents,
+    };
+    Ok(Some(Outgoing { message, rows }))
+}
+
+/// What happened, where that is not what the message is for.
+fn words(kind: DeliveryKind, incidents: &[Incident]) -> String {
+    let by = |actor: Option<&Actor>| actor.map_or("incidentd", |actor| &actor.name).to_owned();
+    let said = |it: &Incident| match (kind, it.status) {
+        (DeliveryKind::AllClear, Status::Acknowledged) => {
+            format!("{} has it", by(it.acknowledged_by.as_ref()))
+        }
+        (DeliveryKind::AllClear, Status::Resolved) => {
+            format!("resolved by {}", by(it.resolved_by.as_ref()))
+        }
+        (DeliveryKind::AllClear, Status::Triggered) => "given to somebody else".into(),
+        _ => format!("{} alerts fire", it.firing_count),
+    };
+    match (kind, incidents) {
+        (DeliveryKind::AllClear | DeliveryKind::Update, [one]) => said(one),
+        (DeliveryKind::AllClear | DeliveryKind::Update, several) => {
+            let said: BTreeSet<String> = several.iter().map(said).collect();
+            said.into_iter().collect::<Vec<_>>().join("; ")
+        }
+        _ => String::new(),
+    }
+}
+
+fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>) -> Result<()> {
+    let now = w.now();
+    for row in rows {
+        // As it is now: it may have been given up meanwhile.
+        let Some(mut row) = w.find_delivery(row.id)? else { continue };
+        if row.state != DeliveryState::Queued {
+            continue;
+        }
+        row.attempts += 1;
+        match result {
+            Ok(()) => {
+                row.state = DeliveryState::Sent;
+                row.ended_at = Some(now);
+                row.outcome = Some("sent".into());
+            }
+            Err(Undelivered::Later { why, after }) if row.attempts < MAX_ATTEMPTS => {
+                row.outcome = Some(why.clone());
+                row.due_at = shift(now, pause(row.attempts, *after, chance()));
+            }
+            Err(Undelivered::Later { why, .. } | Undelivered::Never { why }) => {
+                row.state = DeliveryState::Failed;
+                row.ended_at = Some(now);
+                row.outcome = Some(why.clone());
+            }
+        }
+        w.update_delivery(&row)?;
+        let failed = row.state == DeliveryState::Failed;
+        if row.kind == DeliveryKind::Page && (failed || row.attempts == FAIL_OVER) {
+            fail_over(w, &row)?;
+        }
+        show_told(w, row.incident, &row)?;
+        if failed && row.kind == DeliveryKind::Page {
+            unreached(w, &row)?;
+        }
+    }
+    Ok(())
+}
+
+/// What an incident says of who was told follows its deliveries.
+fn show_told(w: &mut Write<'_>, incident: Option<IncidentId>, row: &Delivery) -> Result<()> {
+    if row.kind != DeliveryKind::Page {
+        return Ok(());
+    }
+    let Some(mut incident) = incident.map(|id| w.find_incident(id)).transpose()?.flatten() else {
+        return Ok(());
+    };
+    let before = incident.clone();
+    let name = match row.to.user {
+        Some(user) => w.find_user(user)?.map(|user| user.username).unwrap_or_default(),
+        None => format!("channel:{}", row.to.contact),
+    };
+    let queued = DeliveryState::Queued.word();
+    let is = |told: &&mut Told| {
+        told.user == name && told.channel == row.to.channel && told.outcome == queued
+    };
+    // The last first: so the oldest that waits is the one that went.
+    if let Some(told) = incident.escalation.told.iter_mut().rev().find(is) {
+        told.outcome = row.state.word().into();
+        told.at = row.ended_at.unwrap_or(told.at);
+    }
+    if row.state == DeliveryState::Sent && incident.untold {
+        let mut update = Update::new(UpdateReason::Delivered);
+        update.untold = Some(false);
+        w.append(&mut incident, Change::Updated(update), &Actor::system())?;
+        return Ok(());
+    }
+    if incident == before { Ok(()) } else { w.save_paging(&mut incident, &before) }
+}
+
+/// The person's next contact rings now, instead of the one that failed.
+fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let (Some(user), Some(incident), Some(made)) = (row.to.user, row.incident, row.made) else {
+        return Ok(());
+    };
+    let theirs = |other: &&Delivery| other.to.user == Some(user) && other.kind == row.kind;
+    let all = w.made_by(incident, made)?;
+    let waits = all.iter().filter(theirs).filter(|other| other.state == DeliveryState::Queued);
+    if let Some(next) = waits.clone().filter(|other| other.id != row.id).min_by_key(|it| it.due_at)
+    {
+        if next.due_at > w.now() && next.attempts == 0 {
+            w.update_delivery(&Delivery { due_at: w.now(), ..next.clone() })?;
+        }
+        return Ok(());
+    }
+    let Some(user) = w.find_user(user)? else { return Ok(()) };
+    let known = |address: &str| all.iter().any(|other| other.to.address == address);
+    for contact in queue::verified(w, &user)?.iter().filter(|it| !known(&it.address)) {
+        let to = queue::to(&user, contact);
+        let fresh = Delivery::queued(row.kind, to, w.now());
+        w.insert_delivery(&Delivery {
+            incident: row.incident,
+            made: row.made,
+            high: row.high,
+            ..fresh
+        })?;
+    }
+    Ok(())
+}
+
+/// A page has failed for good. If that was the last by which the person could be told, it is said;
+/// and if the step has told nobody, the next one is taken at once.
+fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let (Some(id), Some(made)) = (row.incident, row.made) else { return Ok(()) };
+    let Some(mut incident) = w.find_incident(id)? else { return Ok(()) };
+    let all = w.made_by(id, made)?;
+    let alive = |other: &&Delivery| {
+        matches!(other.state, DeliveryState::Queued | DeliveryState::Sent)
+            && other.kind == DeliveryKind::Page
+    };
+    if all.iter().filter(alive).any(|other| other.to.user == row.to.user) {
+        return Ok(());
+    }
+    let name = match row.to.user {
+        Some(user) => w.find_user(user)?.map(|user| user.username).unwrap_or_default(),
+        None => format!("channel:{}", row.to.contact),
+    };
+    let why = row.outcome.clone().unwrap_or_default();
+    let failure = format!("{name} by {}: {why}", row.to.channel);
+    paging::tell_admins(w, &incident, &format!("A page did not reach {failure}"))?;
+    let nobody = all.iter().all(|other| !alive(&other));
+    let before = incident.clone();
+    if let Some(ladder) = incident.memory.ladder.as_mut().filter(|_| nobody) {
+        if !ladder.exhausted {
+            ladder.due = w.now();
+        }
+        w.save_memory(&incident, &before)?;
+    }
+    let told = |told: &Told| told.outcome != DeliveryState::Failed.word();
+    let mut update = Update::new(UpdateReason::DeliveryFailed);
+    update.failure = Some(failure);
+    update.untold = Some(incident.is_open() && !incident.escalation.told.iter().any(told));
+    w.append(&mut incident, Change::Updated(update), &Actor::system()).map(|_| ())
+}

@@ -1,0 +1,323 @@
+//! Somebody is told: each due rung of an incident's ladder becomes rows of deliveries and an event,
+//! in one write. A timer asks, or a person who escalates.
+pub(super) mod queue;
+pub(super) mod who;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::clock::shift;
+use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState};
+use crate::domain::escalation::{After, Ladder, Told as Shown};
+use crate::domain::event::Climb;
+use crate::domain::policy::{Policy, Rung, Target};
+use crate::domain::user::UserRef;
+use crate::domain::{Actor, Change, DeliveryId, Incident, Role, Status, Urgency, UserId};
+use crate::error::Result;
+use crate::store::{Read, User, Write};
+
+/// How many of those who were told an incident names.
+const SHOWN: usize = 20;
+/// Rungs climbed in one go, however a policy is made.
+const AT_ONCE: usize = 64;
+/// The same hole is told of once in this time.
+const NOTICE_EVERY_SECS: i64 = 3_600;
+const MAX_NOTICE: usize = 1_000;
+/// Deliveries of one incident that are looked at.
+const MAX_ROWS: u32 = 10_000;
+
+/// One rung, planned.
+struct Plan {
+    who: who::Told,
+    rows: Vec<Delivery>,
+    /// Those who are told by something that was seen to work.
+    reached: Vec<UserRef>,
+    /// The others, and why.
+    unverified: Vec<String>,
+}
+
+impl Plan {
+    fn tells(&self) -> bool {
+        !self.reached.is_empty() || !self.who.channels.is_empty()
+    }
+}
+
+/// The ladder's next rung is due.
+pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
+    let Some(ladder) = incident.memory.ladder.filter(|_| incident.ladder_due().is_some()) else {
+        return Ok(());
+    };
+    let policy = policy_of(w, &incident)?;
+    if ladder.rung == Rung::Start {
+        let (rung, wait) = policy.next(Rung::Start);
+        if !wait.is_zero() {
+            let before = incident.clone();
+            let due = shift(w.now(), wait);
+            incident.memory.ladder = Some(Ladder { rung, due, ..ladder });
+            incident.escalation.next_targets = who::told(w, &incident, &policy, rung, due)?.names();
+            return w.save_paging(&mut incident, &before);
+        }
+        return climb_from(w, incident, &policy, rung, ladder, &Actor::system());
+    }
+    climb_from(w, incident, &policy, ladder.rung, ladder, &Actor::system())
+}
+
+/// Somebody asks for the next rung now; of what is acknowledged, the one after the last.
+pub(super) fn escalate(w: &mut Write<'_>, incident: Incident, actor: &Actor) -> Result<Incident> {
+    let policy = policy_of(w, &incident)?;
+    let (round, step) = (incident.escalation.round, incident.escalation.step);
+    let ladder = incident.memory.ladder.unwrap_or_else(|| {
+        let last = if step == 0 { Rung::Start } else { Rung::Step { round, step } };
+        Ladder { rung: policy.next(last).0, due: w.now(), told_in: 0, exhausted: false }
+    });
+    let rung = match ladder.rung {
+        // Whoever asks does not wait five minutes more for the one to whom it was given.
+        Rung::Start | Rung::Assignee => policy.next(Rung::Start).0,
+        rung => rung,
+    };
+    let id = incident.id;
+    climb_from(w, incident, &policy, rung, ladder, actor)?;
+    w.incident(id)
+}
+
+pub(super) fn policy_of(r: &Read<'_>, incident: &Incident) -> Result<Policy<Target>> {
+    r.policy_of(incident.team.id, incident.service.as_ref().map(|service| service.id))
+}
+
+/// Climbs `rung`, and at once those after it until somebody is told. A round that told nobody goes
+/// to the last resort.
+fn climb_from(
+    w: &mut Write<'_>,
+    mut incident: Incident,
+    policy: &Policy<Target>,
+    mut rung: Rung,
+    mut ladder: Ladder,
+    actor: &Actor,
+) -> Result<()> {
+    for _ in 0..AT_ONCE {
+        let mut plan = plan(w, &incident, who::told(w, &incident, policy, rung, w.now())?)?;
+        if rung == Rung::LastResort && !plan.tells() {
+            who::beyond(w, incident.team.id, &mut plan.who)?;
+            plan = self::plan(w, &incident, plan.who)?;
+        }
+        if let (Rung::Step { round, .. }, true) = (rung, plan.tells()) {
+            ladder.told_in = round;
+        }
+        let (mut next, mut wait) = policy.next(rung);
+        let goes_on = !plan.tells() && rung != Rung::LastResort;
+        if goes_on {
+            if let (Rung::Step { round, .. }, Rung::Step { round: other, .. }) = (rung, next)
+                && other != round
+                && ladder.told_in != round
+            {
+                next = Rung::LastResort;
+            }
+            // A round that told somebody keeps its pause before the next.
+            let same = ladder.told_in == 0 || next.round() == rung.round();
+            wait = if same { Duration::ZERO } else { wait };
+        }
+        ladder = Ladder {
+            rung: next,
+            due: shift(w.now(), wait),
+            told_in: ladder.told_in,
+            exhausted: ladder.exhausted || rung == Rung::LastResort,
+        };
+        // Of low urgency somebody is told once.
+        let over = incident.urgency == Urgency::Low && !goes_on;
+        let remembered = (!over).then_some(ladder);
+        let at_once = remembered.is_some() && wait.is_zero();
+        take(w, &mut incident, policy, rung, plan, (remembered, !at_once), actor)?;
+        if !at_once {
+            return Ok(());
+        }
+        rung = next;
+    }
+    Ok(())
+}
+
+/// By what all of them are told.
+fn plan(w: &Write<'_>, incident: &Incident, who: who::Told) -> Result<Plan> {
+    let (mut rows, mut reached, mut unverified) = (Vec::new(), Vec::new(), Vec::new());
+    for user in &who.people {
+        let pages = queue::pages(w, user, incident, w.now())?;
+        if pages.verified {
+            reached.push(user.reference());
+        } else {
+            let what = if pages.rows.is_empty() { "no contact" } else { "no verified contact" };
+            unverified.push(format!("user:{}: {what}", user.username));
+        }
+        rows.extend(pages.rows);
+    }
+    for channel in &who.channels {
+        rows.push(Delivery {
+            incident: Some(incident.id),
+            high: incident.urgency == Urgency::High,
+            ..Delivery::queued(DeliveryKind::Page, queue::to_channel(channel), w.now())
+        });
+    }
+    Ok(Plan { who, rows, reached, unverified })
+}
+
+/// Takes the step: the event, and the rows that it made. `last`: nothing follows at once.
+fn take(
+    w: &mut Write<'_>,
+    incident: &mut Incident,
+    policy: &Policy<Target>,
+    rung: Rung,
+    plan: Plan,
+    (ladder, last): (Option<Ladder>, bool),
+    actor: &Actor,
+) -> Result<()> {
+    let (round, step) = match rung {
+        Rung::Step { round, step } => (round, step),
+        Rung::LastResort => (incident.escalation.round, 0),
+        Rung::Start | Rung::Assignee => (0, 0),
+    };
+    let mut told: Vec<Shown> = plan.rows.iter().map(|row| shown(row, &plan.who)).collect();
+    told.extend(incident.escalation.told.iter().cloned());
+    told.truncate(SHOWN);
+    let untold = last && told.iter().all(|told| told.outcome == DeliveryState::Failed.word());
+    let rings = |user: &&User| plan.rows.iter().any(|row| row.to.user == Some(user.id));
+    let people: Vec<UserRef> = plan.who.people.iter().filter(rings).map(User::reference).collect();
+    let channels = plan.who.channels.iter().map(|channel| format!("channel:{}", channel.slug));
+    let notified = people.iter().map(|user| user.username.clone()).chain(channels).collect();
+    let next_targets = match ladder {
+        Some(ladder) => who::told(w, incident, policy, ladder.rung, ladder.due)?.names(),
+        None => Vec::new(),
+    };
+    let skipped = [plan.who.skipped.as_slice(), &plan.unverified].concat();
+    for hole in &skipped {
+        tell_admins(w, incident, &format!("{}, {}: {hole}", policy.slug, rung_words(rung)))?;
+    }
+    let change = Change::Escalated(Climb {
+        round,
+        step,
+        targets: plan.who.targets,
+        notified,
+        people,
+        skipped,
+        untold,
+        last_resort: rung == Rung::LastResort,
+        after: After { ladder, told, next_targets },
+    });
+    let made = w.append(incident, change, actor)?;
+    for mut row in plan.rows {
+        row.made = Some(made);
+        w.insert_delivery(&row)?;
+    }
+    if untold {
+        tracing::error!(incident = %incident.id, "nobody could be told of an incident");
+    }
+    Ok(())
+}
+
+fn rung_words(rung: Rung) -> String {
+    match rung {
+        Rung::Start | Rung::Assignee => "the one to whom it was given".into(),
+        Rung::Step { step, .. } => format!("step {step}"),
+        Rung::LastResort => "the last resort".into(),
+    }
+}
+
+fn shown(row: &Delivery, who: &who::Told) -> Shown {
+    let user = who.people.iter().find(|user| Some(user.id) == row.to.user);
+    Shown {
+        user: user
+            .map_or_else(|| format!("channel:{}", row.to.contact), |user| user.username.clone()),
+        channel: row.to.channel.clone(),
+        at: row.due_at,
+        outcome: row.state.word().into(),
+    }
+}
+
+/// The team's admins hear of a hole, of the same one once an hour.
+pub(super) fn tell_admins(w: &Write<'_>, incident: &Incident, text: &str) -> Result<()> {
+    let text = crate::domain::text::line(text, MAX_NOTICE);
+    let since = w.now().saturating_sub(jiff::SignedDuration::from_secs(NOTICE_EVERY_SECS));
+    for (user, role) in w.team_members(incident.team.id)? {
+        let told = w.last_notice(Some(user.id), &text)?;
+        let fresh = told.is_some_and(|told| since.as_ref().is_ok_and(|since| told > *since));
+        if role < Role::Admin || user.disabled_at.is_some() || fresh {
+            continue;
+        }
+        for to in queue::everywhere(w, &user)? {
+            let notice = Delivery::queued(DeliveryKind::Notice, to, w.now());
+            w.insert_delivery(&Delivery { text: Some(text.clone()), ..notice })?;
+        }
+    }
+    Ok(())
+}
+
+/// Who was paged is told that he need not come: once, quietly, where he was paged. What still
+/// waits for anybody but the one who has it goes nowhere.
+pub(super) fn all_clear(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
+    let before = incident.clone();
+    incident.memory.all_clear_at = None;
+    w.save_memory(&incident, &before)?;
+    let actor = match incident.status {
+        Status::Resolved => incident.resolved_by.as_ref(),
+        Status::Acknowledged => incident.acknowledged_by.as_ref(),
+        Status::Triggered => None,
+    };
+    let has_it: Vec<UserId> = match incident.status {
+        Status::Resolved => Vec::new(),
+        _ => incident.assignees.iter().map(|user| user.id).collect(),
+    };
+    let actor = actor.and_then(Actor::user_id);
+    let mut due: BTreeMap<(String, String), Option<Delivery>> = BTreeMap::new();
+    for row in w.deliveries(incident.id, DeliveryId::default(), MAX_ROWS)? {
+        let place = (row.to.channel.clone(), row.to.address.clone());
+        let theirs = row.to.user.is_some_and(|user| has_it.contains(&user));
+        match (row.kind, row.state) {
+            (DeliveryKind::Page, DeliveryState::Queued)
+                if incident.status != Status::Triggered || !theirs =>
+            {
+                let why = row.unwanted(Some(&incident), w.now()).unwrap_or("given to another");
+                w.update_delivery(&row.dropped(why, w.now()))?;
+            }
+            (DeliveryKind::Page, DeliveryState::Sent) => {
+                let theirs = theirs || (row.to.user.is_some() && row.to.user == actor);
+                due.insert(place, (!theirs).then_some(row));
+            }
+            (DeliveryKind::AllClear, _) => {
+                due.insert(place, None);
+            }
+            _ => {}
+        }
+    }
+    for page in due.into_values().flatten() {
+        let opted_out = match page.to.user {
+            Some(user) => !w.rules(user)?.all_clear,
+            None => false,
+        };
+        if !opted_out {
+            let clear = Delivery::queued(DeliveryKind::AllClear, page.to, w.now());
+            let clear = Delivery { incident: Some(incident.id), made: Some(incident.seq), ..clear };
+            w.insert_delivery(&clear)?;
+        }
+    }
+    Ok(())
+}
+
+/// Who has it is told that it became worse, or that nobody reported it for long.
+pub(super) fn tell_assignee(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
+    let before = incident.clone();
+    incident.memory.assignee_due = None;
+    incident.memory.assignee_told_at = Some(w.now());
+    w.save_memory(&incident, &before)?;
+    if incident.status != Status::Acknowledged {
+        return Ok(());
+    }
+    for user in &incident.assignees {
+        let Some(user) = w.find_user(user.id)?.filter(|user| user.disabled_at.is_none()) else {
+            continue;
+        };
+        // By the rule that rings first: it is a word to somebody who is awake.
+        for mut row in queue::pages(w, &user, &incident, w.now())?.rows.into_iter().take(1) {
+            row.kind = DeliveryKind::Update;
+            row.made = Some(incident.seq);
+            w.insert_delivery(&row)?;
+        }
+    }
+    Ok(())
+}

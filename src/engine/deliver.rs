@@ -1,0 +1,205 @@
+//! Sends what is due: a message at a time to each address, several at once, and no more to a far
+//! end that keeps failing than finds out whether it is well again.
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::app::{App, Due, Undelivered};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::notify::{Failure, Notifier};
+
+const TICK: Duration = Duration::from_secs(1);
+/// Messages on their way at once, in all and to one far end.
+const AT_ONCE: usize = 32;
+const AT_ONE_END: usize = 4;
+/// A message that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After so many failures in a row a far end is left alone for a while.
+const FAILURES: u32 = 5;
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+
+/// What is known of a far end.
+#[derive(Default)]
+struct End {
+    sending: usize,
+    failures: u32,
+    /// By the boot clock.
+    alone_until: Duration,
+}
+
+/// A channel and, where the address names one, its host: what fails together.
+type EndName = (String, String);
+
+fn end_of(due: &Due) -> EndName {
+    let host = due.address.split("://").nth(1).map(|rest| rest.split(['/', '?']).next());
+    (due.channel.clone(), host.flatten().unwrap_or_default().to_owned())
+}
+
+/// How a message went.
+struct Done {
+    due: Due,
+    /// None: nobody wanted it any more.
+    result: Option<Result<(), Undelivered>>,
+}
+
+/// Messages on their way, and the far ends that they go to.
+pub struct Deliver {
+    app: App,
+    notifier: Notifier,
+    metrics: Metrics,
+    sending: FuturesUnordered<BoxFuture<'static, Done>>,
+    busy: HashSet<(String, String)>,
+    ends: HashMap<EndName, End>,
+}
+
+impl Deliver {
+    #[must_use]
+    pub fn new(app: App, notifier: Notifier, metrics: Metrics) -> Self {
+        Self {
+            app,
+            notifier,
+            metrics,
+            sending: FuturesUnordered::new(),
+            busy: HashSet::new(),
+            ends: HashMap::new(),
+        }
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        let mut head = self.app.head();
+        loop {
+            self.metrics.deliver_beat.now();
+            let wait = self.begin().await;
+            tokio::select! {
+                Some(done) = self.sending.next() => self.end(done),
+                _ = head.changed() => {}
+                () = self.app.knocked() => {}
+                () = self.app.clock().sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Sends all that is due now, to its end. For who turns the clock himself.
+    pub async fn turn(&mut self) {
+        loop {
+            self.begin().await;
+            let Some(done) = self.sending.next().await else { return };
+            self.end(done);
+        }
+    }
+
+    /// Sets on their way what is due and has room; says how long nothing else is.
+    async fn begin(&mut self) -> Duration {
+        if self.sending.len() >= AT_ONCE {
+            return TICK;
+        }
+        let (due, next) = match self.app.due_messages(self.busy.clone()).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "messages that are due cannot be read");
+                return TICK;
+            }
+        };
+        for due in due {
+            if self.sending.len() >= AT_ONCE {
+                break;
+            }
+            let end = self.ends.entry(end_of(&due)).or_default();
+            if end.sending >= AT_ONE_END {
+                continue;
+            }
+            end.sending += 1;
+            let alone = end.alone_until.saturating_sub(self.app.clock().since_boot());
+            let alone = (!alone.is_zero()).then_some(alone);
+            // One at a time finds out whether it is well again.
+            let alone = alone.or((end.failures >= FAILURES && end.sending > 1).then_some(TICK));
+            self.busy.insert((due.channel.clone(), due.address.clone()));
+            self.sending.push(self.send(due, alone).boxed());
+        }
+        let now = self.app.now();
+        next.and_then(|next| Duration::try_from(next.duration_since(now)).ok())
+            .map_or(TICK, |wait| wait.clamp(Duration::from_millis(1), TICK))
+    }
+
+    fn send(&self, due: Due, alone: Option<Duration>) -> impl Future<Output = Done> + use<> {
+        let (app, notifier) = (self.app.clone(), self.notifier.clone());
+        async move {
+            let outgoing = match app.claim(due.clone()).await {
+                Ok(Some(outgoing)) => outgoing,
+                Ok(None) => return Done { due, result: None },
+                Err(error) => {
+                    // It is still queued: looked at again in a while, not at once.
+                    tracing::error!(%error, "a message could not be taken");
+                    app.clock().sleep(TICK).await;
+                    return Done { due, result: None };
+                }
+            };
+            let result = match alone {
+                Some(after) => Err(Undelivered::Later {
+                    why: "the far end keeps failing and is left alone for a while".into(),
+                    after: Some(after),
+                }),
+                None => {
+                    let sent = notifier.send(&due.channel, &due.address, &outgoing.message);
+                    bounded(AssertUnwindSafe(sent).catch_unwind()).await
+                }
+            };
+            if let Err(error) = app.settle(outgoing, result.clone()).await {
+                tracing::error!(%error, "a message went out but this could not be stored");
+                app.clock().sleep(TICK).await;
+            }
+            Done { due, result: Some(result) }
+        }
+    }
+
+    fn end(&mut self, Done { due, result }: Done) {
+        let end = self.ends.entry(end_of(&due)).or_default();
+        end.sending = end.sending.saturating_sub(1);
+        match &result {
+            None => {}
+            Some(Ok(())) => {
+                self.metrics.delivered(&due.channel, "sent");
+                end.failures = 0;
+            }
+            Some(Err(why)) => {
+                self.metrics.delivered(&due.channel, "failed");
+                let (Undelivered::Later { why: words, .. } | Undelivered::Never { why: words }) =
+                    why;
+                tracing::warn!(channel = due.channel, why = words, "a message did not go out");
+                if matches!(why, Undelivered::Later { .. }) {
+                    end.failures = end.failures.saturating_add(1);
+                }
+                if end.failures >= FAILURES && end.failures.is_multiple_of(FAILURES) {
+                    end.alone_until = self.app.clock().since_boot() + LEFT_ALONE;
+                }
+            }
+        }
+        if end.sending == 0 && end.failures == 0 {
+            self.ends.remove(&end_of(&due));
+        }
+        self.busy.remove(&(due.channel, due.address));
+    }
+}
+
+/// Far ends hang in real time, whatever the clock of the tests says; and a channel that panics
+/// takes nothing down.
+async fn bounded(
+    sending: impl Future<Output = std::thread::Result<Result<(), Failure>>>,
+) -> Result<(), Undelivered> {
+    let later = |why: &str| Err(Undelivered::Later { why: why.into(), after: None });
+    let sent = tokio::select! {
+        sent = sending => sent,
+        () = Clock::System.sleep(PATIENCE) => return later("no answer in time"),
+    };
+    match sent {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Failure::Later { why, after })) => Err(Undelivered::Later { why, after }),
+        Ok(Err(Failure::Never { why })) => Err(Undelivered::Never { why }),
+        Err(_) => later("the channel failed inside; see the log"),
+    }
+}

@@ -1,0 +1,447 @@
+//! Nights: who is paged when, until somebody answers. Pages go to a real far end over HTTP.
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use incidentd::api::configuration::Document;
+use incidentd::api::deliveries::{DELIVERIES, DeliveryView};
+use incidentd::api::incidents::PageQuery;
+use incidentd::api::{Nothing, Page};
+use incidentd::app::Caller;
+use incidentd::domain::delivery::{DeliveryKind, DeliveryState};
+use incidentd::domain::escalation::EscalationState;
+use incidentd::domain::{Action, IncidentId, Span, Status};
+use serde_json::{Value, json};
+
+use crate::far::{Far, this_machine};
+use crate::harness::{TestServer, hours, mins, secs};
+
+/// A ladder of three: alice, bob, the whole team; everybody has one contact at the far end.
+const LADDER: &str = r#"
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+repeat = 1
+steps = [ { after = "0m", targets = ["user:alice"] }, { after = "5m", targets = ["user:bob"] } ]
+last_resort = ["user:root"]
+"#;
+
+struct Night {
+    server: TestServer,
+    far: Far,
+}
+
+impl Night {
+    async fn begin(document: &str) -> Self {
+        let far = Far::start().await;
+        let server =
+            TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+        let mut night = Self { server, far };
+        let mut text = document.to_owned();
+        for name in ["root", "alice", "bob"] {
+            if !document.contains(&format!("username = \"{name}\"")) {
+                let url = night.far.url(&format!("/{name}"));
+                let _ = write!(
+                    text,
+                    "[[users]]\nusername = \"{name}\"\n\
+                     contacts = [{{ name = \"phone\", channel = \"webhook\", address = \"{url}\" }}]\n"
+                );
+            }
+        }
+        night.apply(&text).await;
+        night
+    }
+
+    async fn apply(&mut self, text: &str) {
+        let document: Document = toml::from_str(text).expect("a document");
+        self.server.server().app.apply(&Caller::host(), document).await.expect("applied");
+    }
+
+    /// Whom the next message went to, and what it said.
+    async fn heard(&mut self) -> (String, Value) {
+        let heard = self.far.next().await;
+        (heard.path.trim_start_matches('/').to_owned(), heard.json())
+    }
+
+    async fn expect_page(&mut self, who: &str) -> Value {
+        let (to, said) = self.heard().await;
+        assert_eq!((to.as_str(), &said["kind"]), (who, &json!("page")), "{said}");
+        // Before the clock is turned: when it went out is now.
+        self.server.settle_deliveries().await;
+        said
+    }
+
+    /// Everything that is due has gone out; returns who was sent what meanwhile.
+    async fn settled(&mut self) -> Vec<(String, String)> {
+        self.server.settle_deliveries().await;
+        let heard = self.far.so_far().into_iter();
+        heard
+            .map(|heard| {
+                let kind = heard.json()["kind"].as_str().unwrap_or_default().to_owned();
+                (heard.path.trim_start_matches('/').to_owned(), kind)
+            })
+            .collect()
+    }
+
+    async fn passes(&mut self, time: std::time::Duration) -> Vec<(String, String)> {
+        self.server.advance(time).await;
+        self.settled().await
+    }
+
+    async fn deliveries(&self, id: i64) -> Vec<DeliveryView> {
+        let page: Page<DeliveryView> = self
+            .server
+            .call("alice", &DELIVERIES, IncidentId(id), &PageQuery::default(), &Nothing {})
+            .await
+            .expect("deliveries");
+        page.items
+    }
+}
+
+fn page(who: &str) -> (String, String) {
+    (who.to_owned(), "page".to_owned())
+}
+
+fn clear(who: &str) -> (String, String) {
+    (who.to_owned(), "all_clear".to_owned())
+}
+
+fn ack() -> Action {
+    Action::Acknowledge { span: None, until: None, note: None, take: false }
+}
+
+#[tokio::test]
+async fn the_ladder_is_climbed_until_somebody_answers() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full", "severity": "critical"})).await;
+    let said = night.expect_page("alice").await;
+    assert!(said.to_string().contains("disk full"), "{said}");
+    night.settled().await;
+    let it = night.server.incident(1).await;
+    assert_eq!((it.escalation.round, it.escalation.step), (1, 1));
+    assert_eq!(it.escalation.state, EscalationState::Pending);
+    assert_eq!(it.escalation.next_targets, ["bob"]);
+    assert_eq!(it.escalation.told[0].user, "alice");
+    assert_eq!(it.escalation.told[0].outcome, "sent");
+    assert_eq!(it.assignees[0].username, "alice", "assignees are those paged so far");
+
+    assert_eq!(night.passes(secs(299)).await, []);
+    assert_eq!(night.passes(secs(1)).await, [page("bob")]);
+    assert_eq!(night.passes(mins(5)).await, [page("alice")], "the second round");
+    assert_eq!(night.passes(mins(5)).await, [page("bob")]);
+    assert_eq!(night.passes(mins(5)).await, [page("root")], "the last resort");
+    let it = night.server.incident(1).await;
+    assert_eq!(it.escalation.state, EscalationState::Exhausted);
+    assert_eq!(night.passes(mins(59)).await, []);
+    assert_eq!(night.passes(mins(1)).await, [page("root")], "reminded every hour");
+
+    night.server.act("bob", 1, ack()).await.expect("acknowledged");
+    let mut told = night.settled().await;
+    told.sort();
+    assert_eq!(told, [clear("alice"), clear("root")], "once each; bob knows");
+    assert_eq!(night.passes(hours(7)).await, []);
+    let it = night.server.incident(1).await;
+    assert_eq!((it.status, it.escalation.state), (Status::Acknowledged, EscalationState::None));
+    let pages = night.deliveries(1).await;
+    let sent = |row: &&DeliveryView| row.state == DeliveryState::Sent;
+    assert_eq!(pages.iter().filter(sent).count(), 8, "six pages and two all clears");
+    assert!(pages.iter().all(|row| row.made.is_some()), "each has its reason");
+}
+
+#[tokio::test]
+async fn nobody_is_paged_for_what_is_over_after_hours_of_downtime() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "one"})).await;
+    night.expect_page("alice").await;
+    night.server.alert(json!({"title": "two"})).await;
+    night.server.post("generic", &json!({"title": "two", "status": "resolved"})).await;
+    night.settled().await;
+    night.server.clock.advance(hours(3));
+    night.server.restart().await;
+    let told = night.passes(secs(0)).await;
+    assert_eq!(told, [page("bob")], "what fell due fires once, not all steps at one moment");
+    assert_eq!(night.passes(mins(4)).await, []);
+    assert_eq!(night.passes(mins(1)).await, [page("alice")], "re-spaced: the second round");
+    assert_eq!(
+        night
+            .deliveries(2)
+            .await
+            .iter()
+            .filter(|row| row.state == DeliveryState::Sent && row.kind == DeliveryKind::Page)
+            .count(),
+        0,
+        "two was over before its bundle went"
+    );
+}
+
+#[tokio::test]
+async fn a_storm_is_a_handful_of_messages_and_its_link_answers_exactly_those() {
+    let mut night = Night::begin(LADDER).await;
+    for n in 0..50 {
+        night.server.alert(json!({"title": format!("service {n} is down")})).await;
+    }
+    let first = night.expect_page("alice").await;
+    assert_eq!(night.settled().await, []);
+    night.server.advance(secs(60)).await;
+    let rest = night.expect_page("alice").await;
+    assert_eq!(night.settled().await, [], "fifty incidents, two messages");
+    let count = |said: &Value| said["incidents"].as_array().map_or(0, Vec::len);
+    let (first, late) = (count(&first), count(&rest));
+    assert_eq!(first + late, 50);
+
+    let link = rest["ackUrl"].as_str().expect("a link").to_owned();
+    let shown = night.server.http().get(&link).send().await.expect("a page");
+    assert_eq!(shown.status(), 200);
+    let shown = shown.text().await.expect("text");
+    assert!(shown.contains(&format!("Acknowledge {late} as alice")), "{shown}");
+    assert_eq!(night.server.incident(50).await.status, Status::Triggered, "a scanner's GET");
+    let done = night.server.http().post(&link).send().await.expect("done");
+    assert_eq!(done.status(), 200);
+    let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
+    for id in 1..=50 {
+        *statuses.entry(night.server.incident(id).await.status.word()).or_default() += 1;
+    }
+    assert_eq!(statuses, BTreeMap::from([("acknowledged", late), ("triggered", first)]));
+    let again = night.server.http().post(&link).send().await.expect("done");
+    assert_eq!(again.status(), 200, "already so");
+
+    for wrong in [link.replace("/a.", "/r."), format!("{link}x"), link[..link.len() - 1].into()] {
+        let refused = night.server.http().post(&wrong).send().await.expect("an answer");
+        assert_eq!(refused.status(), 404, "{wrong}");
+    }
+    night.server.advance(hours(25)).await;
+    let late = night.server.http().get(&link).send().await.expect("an answer");
+    assert_eq!(late.status(), 404, "a day later");
+}
+
+#[tokio::test]
+async fn an_empty_step_is_skipped_at_once_and_said() {
+    let document = r#"
+[[schedules]]
+slug = "nobody"
+team = "payments"
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+repeat = 0
+steps = [ { after = "0m", targets = ["schedule:nobody"] }, { after = "15m", targets = ["user:bob"] } ]
+"#;
+    let mut night = Night::begin(document).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    let mut told = [night.heard().await, night.heard().await];
+    told.sort_by_key(|(who, _)| who.clone());
+    assert_eq!((told[0].0.as_str(), &told[0].1["kind"]), ("alice", &json!("notice")));
+    assert!(told[0].1.to_string().contains("nobody is on call"), "{}", told[0].1);
+    assert_eq!((told[1].0.as_str(), &told[1].1["kind"]), ("bob", &json!("page")));
+    assert_eq!(night.server.story(1).await, ["created", "escalated", "escalated"]);
+    assert!(!night.server.incident(1).await.untold);
+}
+
+#[tokio::test]
+async fn a_round_in_vain_goes_to_the_last_resort_and_untold_is_said() {
+    let document = r#"
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+steps = [ { after = "0m", targets = ["user:carol"] }, { after = "5m", targets = ["user:carol"] } ]
+last_resort = ["user:mallory"]
+[[users]]
+username = "root"
+[[users]]
+username = "alice"
+[[users]]
+username = "bob"
+"#;
+    let mut night = Night::begin(document).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    let it = night.server.incident(1).await;
+    assert!(it.untold, "nobody has a contact");
+    assert_eq!(it.escalation.state, EscalationState::Exhausted);
+    assert_eq!(night.server.story(1).await, ["created", "escalated", "escalated", "escalated"]);
+    let url = night.far.url("/root");
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"root\"\n\
+        contacts = [{{ name = \"phone\", channel = \"webhook\", address = \"{url}\" }}]\n"
+        ))
+        .await;
+    assert_eq!(
+        night.passes(hours(1)).await,
+        [page("root")],
+        "the platform's admins, an hour later"
+    );
+    assert!(!night.server.incident(1).await.untold);
+}
+
+#[tokio::test]
+async fn low_urgency_tells_once_and_never_climbs() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk", "severity": "warning"})).await;
+    night.expect_page("alice").await;
+    assert_eq!(night.passes(hours(5)).await, []);
+    assert_eq!(night.server.incident(1).await.escalation.state, EscalationState::None);
+    night.server.alert(json!({"title": "disk", "severity": "critical"})).await;
+    night.expect_page("alice").await;
+    assert_eq!(night.passes(mins(5)).await, [page("bob")], "now it is high: from step 1");
+}
+
+#[tokio::test]
+async fn quiet_hours_hold_what_is_not_urgent() {
+    let mut night = Night::begin(LADDER).await;
+    let url = night.far.url("/alice");
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"alice\"\ntime_zone = \"UTC\"\n\
+        contacts = [{{ name = \"phone\", channel = \"webhook\", address = \"{url}\" }}]\n\
+        rules.quiet = {{ from = \"22:00\", to = \"07:00\" }}\n"
+        ))
+        .await;
+    night.server.alert(json!({"title": "backup slow", "severity": "warning"})).await;
+    assert_eq!(night.passes(mins(239)).await, [], "03:00 to 06:59");
+    assert_eq!(night.passes(mins(1)).await, [page("alice")]);
+    night.server.alert(json!({"title": "gone", "severity": "critical"})).await;
+    night.server.advance(mins(1)).await;
+    night.expect_page("alice").await;
+}
+
+#[tokio::test]
+async fn who_gets_it_has_five_minutes_alone() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    night.settled().await;
+    let to = Action::Reassign { to: "bob".into(), reason: None };
+    night.server.act("alice", 1, to).await.expect("reassigned");
+    let mut told = night.settled().await;
+    told.sort();
+    assert_eq!(told, [clear("alice"), page("bob")]);
+    assert_eq!(night.passes(secs(299)).await, []);
+    let mut told = night.passes(secs(1)).await;
+    told.sort();
+    assert_eq!(told, [page("alice"), page("bob")], "step 1, and the one who had it");
+}
+
+#[tokio::test]
+async fn given_back_and_timed_out_ring_the_one_who_had_it_and_step_one() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let for_an_hour =
+        Action::Acknowledge { span: Some(Span::secs(3_600)), until: None, note: None, take: false };
+    night.server.act("bob", 1, for_an_hour).await.expect("acknowledged");
+    assert_eq!(night.settled().await, [clear("alice")]);
+    let mut told = night.passes(hours(1)).await;
+    told.sort();
+    assert_eq!(told, [page("alice"), page("bob")], "the timeout");
+    assert_eq!(night.server.incident(1).await.status, Status::Triggered);
+}
+
+#[tokio::test]
+async fn escalate_takes_the_next_step_now_whoever_has_it() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    night.settled().await;
+    let acted = night.server.act("alice", 1, Action::Escalate {}).await.expect("escalated");
+    assert_eq!(acted.message, "Escalated 1. Told: alice, bob.");
+    assert_eq!(night.settled().await, [page("bob")]);
+    night.server.act("bob", 1, ack()).await.expect("acknowledged");
+    night.settled().await;
+    night.server.advance(mins(2)).await;
+    let acted = night.server.act("alice", 1, Action::Escalate {}).await.expect("escalated");
+    assert_eq!(acted.incident.status, Status::Triggered, "of an acknowledged one: triggered");
+    assert_eq!(night.settled().await, [page("alice")], "the second round");
+    let resolve = Action::Resolve { note: None, hold: None };
+    night.server.act("bob", 1, resolve).await.expect("resolved");
+    let refused = night.server.act("alice", 1, Action::Escalate {}).await.expect_err("resolved");
+    assert!(refused.hint.is_some_and(|hint| hint.contains("reopen 1")));
+}
+
+#[tokio::test]
+async fn rules_ring_one_after_the_other_until_the_acknowledge() {
+    let mut night = Night::begin(LADDER).await;
+    let (push, sms) = (night.far.url("/push"), night.far.url("/sms"));
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"alice\"\n\
+        contacts = [{{ name = \"push\", channel = \"webhook\", address = \"{push}\" }}, \
+                    {{ name = \"sms\", channel = \"webhook\", address = \"{sms}\" }}]\n\
+        rules.high = [{{ after = \"0m\", contact = \"push\" }}, \
+                      {{ after = \"3m\", contact = \"sms\" }}, \
+                      {{ after = \"6m\", contact = \"push\" }}]\n"
+        ))
+        .await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("push").await;
+    assert_eq!(night.passes(mins(3)).await, [page("sms")]);
+    assert_eq!(night.passes(mins(2)).await, [page("bob")], "the ladder moves");
+    assert_eq!(night.passes(mins(1)).await, [page("push")], "and her rules go on");
+    night.server.act("alice", 1, ack()).await.expect("acknowledged");
+    assert_eq!(night.settled().await, [clear("bob")]);
+}
+
+#[tokio::test]
+async fn what_fails_falls_over_to_the_next_contact_and_then_to_the_next_step() {
+    let mut night = Night::begin(LADDER).await;
+    let (push, sms) = (night.far.url("/push"), night.far.url("/sms"));
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"alice\"\n\
+        contacts = [{{ name = \"push\", channel = \"webhook\", address = \"{push}\" }}, \
+                    {{ name = \"sms\", channel = \"webhook\", address = \"{sms}\" }}]\n\
+        rules.high = [{{ after = \"0m\", contact = \"push\" }}]\n"
+        ))
+        .await;
+    night.far.answer(410, "x-why", "gone");
+    night.far.answer(410, "x-why", "gone too");
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("push").await;
+    night.expect_page("sms").await;
+    night.expect_page("bob").await;
+    night.settled().await;
+    let story = night.server.story(1).await;
+    assert_eq!(story, ["created", "escalated", "updated delivery_failed", "escalated"]);
+    let states: Vec<_> = night.deliveries(1).await.iter().map(|row| row.state).collect();
+    assert_eq!(states[..3], [DeliveryState::Failed, DeliveryState::Failed, DeliveryState::Sent]);
+    assert!(!night.server.incident(1).await.untold);
+}
+
+#[tokio::test]
+async fn a_far_end_that_is_away_is_tried_again_with_the_same_id() {
+    let mut night = Night::begin(LADDER).await;
+    night.far.answer(503, "retry-after", "20");
+    night.server.alert(json!({"title": "disk full"})).await;
+    let first = night.expect_page("alice").await;
+    assert_eq!(night.passes(secs(19)).await, [], "it said when");
+    night.server.advance(secs(30)).await;
+    let second = night.expect_page("alice").await;
+    assert_eq!(first["id"], second["id"]);
+    let rows = night.deliveries(1).await;
+    night.settled().await;
+    assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test]
+async fn the_one_who_has_it_hears_of_new_alerts_but_not_of_each() {
+    let mut night = Night::begin(LADDER).await;
+    let alert = |n: u32| json!({"title": format!("disk {n}"), "dedupKey": "disks"});
+    night.server.alert(alert(1)).await;
+    night.expect_page("alice").await;
+    night.server.act("alice", 1, ack()).await.expect("acknowledged");
+    night.settled().await;
+    night.server.alert(json!({"title": "disk", "dedupKey": "disks", "severity": "critical"})).await;
+    assert_eq!(night.server.incident(1).await.status, Status::Triggered, "worse: from step 1");
+}
+
+#[tokio::test]
+async fn steps_keep_their_distance_when_somebody_sets_the_clock() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    night.settled().await;
+    for hours in [1, -1] {
+        night.server.step_wall(jiff::SignedDuration::from_hours(hours)).await;
+        assert_eq!(night.settled().await, [], "{hours} h");
+    }
+    assert_eq!(night.passes(secs(299)).await, []);
+    assert_eq!(night.passes(secs(1)).await, [page("bob")]);
+}
