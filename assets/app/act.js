@@ -42,7 +42,7 @@ export const VERBS = {
 /** @type {Record<string, string>} */
 const DONE = {
   acknowledge: "Acknowledged", resolve: "Resolved", unacknowledge: "Given back", reopen: "Reopened", snooze: "Snoozed",
-  reassign: "Handed over", urgency: "Changed the urgency of", merge: "Merged", addNote: "Added the note to",
+  reassign: "Handed over", urgency: "Changed the urgency of", merge: "Merged", addNote: "Added the note to", escalate: "Escalated",
 };
 
 /** What would bring `before` back after `action`. @param {Incident} before @param {any} action @returns {any[]} */

@@ -31,6 +31,14 @@ export function short(ms) {
   return `${Math.floor(secs / 86400)}d ${Math.floor((secs % 86400) / 3600)}h`;
 }
 
+/** Until something happens: 1:12, 2h 5m. @param {string} at */
+export function left(at) {
+  const ms = Date.parse(at) - now();
+  if (ms >= 3_600_000) return short(ms);
+  const secs = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(secs / 60)}:${String(secs % 60).padStart(2, "0")}`;
+}
+
 /** In a sentence: "12 s ago". @param {string | null | undefined} at */
 export function ago(at) {
   if (!at) return "never";

@@ -1,5 +1,5 @@
 // The open incident: its timeline and alerts, fetched once and then followed live.
-import { call, problem } from "./http.js";
+import { all, call, problem } from "./http.js";
 import { take } from "./incidents.js";
 import { heard, restarted } from "./live.js";
 import { changed, state } from "./state.js";
@@ -12,12 +12,12 @@ export async function openIncident(id) {
   const again = state.detail?.id === id;
   if (!again) {
     const draft = "";
-    state.detail = { id, events: [], alerts: [], ready: false, missing: false, error: "", draft, open: false };
+    state.detail = { id, events: [], alerts: [], deliveries: [], ready: false, missing: false, error: "", draft, open: false };
   }
   const detail = /** @type {import("./types.js").Detail} */ (state.detail);
   changed();
   try {
-    const [incident] = await Promise.all([call("GET", `/incidents/${id}`), events(detail), alerts(detail)]);
+    const [incident] = await Promise.all([call("GET", `/incidents/${id}`), events(detail), alerts(detail), deliveries(detail)]);
     take(incident);
     detail.ready = true;
     detail.error = "";
@@ -46,6 +46,23 @@ async function alerts(detail) {
   changed();
 }
 
+/** Messages on their way; what becomes of one makes no event, so it is looked for. */
+const LOOK = 3_000;
+/** @type {number | undefined} */
+let looking;
+
+/** @param {import("./types.js").Detail} detail */
+async function deliveries(detail) {
+  clearTimeout(looking);
+  const found = await all(`/incidents/${detail.id}/deliveries`, { limit: 200 });
+  const before = detail.deliveries.filter((one) => one.state === "queued").length;
+  detail.deliveries = found.reverse();
+  const soon = detail.deliveries.filter((one) => one.state === "queued");
+  if (soon.length < before) take(await call("GET", `/incidents/${detail.id}`));
+  if (soon.length) looking = setTimeout(() => state.detail === detail && state.route.name === "incident" && deliveries(detail).catch(() => {}), LOOK);
+  changed();
+}
+
 /** In order, each once. @param {import("./types.js").Detail} detail @param {any} event */
 function add(detail, event) {
   if (detail.events.some((known) => known.seq === event.seq)) return;
@@ -64,6 +81,8 @@ export function start() {
     const detail = state.detail;
     if (!detail || event.incidentId !== detail.id || state.route.name !== "incident") return;
     add(detail, event);
+    clearTimeout(looking);
+    looking = setTimeout(() => deliveries(detail).catch(() => {}), 500);
     const ofAlerts = ["alert_added", "alert_resolved", "merged", "reopened", "still_firing"].includes(event.reason) || event.type === "incident:resolved";
     if (!ofAlerts) return;
     clearTimeout(later);

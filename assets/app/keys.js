@@ -10,7 +10,7 @@ import { reveal } from "./window.js";
 /** What `?` shows. */
 export const KEYS = [
   ["j k ↓ ↑", "move"], ["Enter", "open"], ["Esc", "back, or select none"], ["Space", "select"], ["a", "acknowledge"],
-  ["u", "undo the last action"], ["r", "resolve"], ["s", "snooze"], ["n", "add a note"], ["m", "reassign"],
+  ["u", "undo the last action"], ["r", "resolve"], ["s", "snooze"], ["n", "add a note"], ["m", "reassign"], ["e", "escalate"],
   ["y", "copy the link"], ["/", "filter"], ["?", "this help"],
 ];
 
@@ -89,7 +89,7 @@ function press(event) {
     case "u": return done(event, undo);
     case "/": return done(event, filter);
   }
-  const acts = { a: "acknowledge", r: "resolve" };
+  const acts = { a: "acknowledge", r: "resolve", e: "escalate" };
   const opens = { s: "snooze", n: "note", m: "reassign" };
   const known = event.key in acts || event.key in opens || event.key === "y";
   if (!known || !ids.length || !seen()) return;

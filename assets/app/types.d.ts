@@ -4,6 +4,7 @@ import type { components } from "../api.js";
 type Schemas = components["schemas"];
 export type Incident = Schemas["Incident"];
 export type Event = Schemas["Event"];
+export type Delivery = Schemas["DeliveryView"];
 export type Me = Schemas["Me"];
 export type Alert = Schemas["MemberView"];
 export type Action = Schemas["Action"];
@@ -14,6 +15,7 @@ export interface Detail {
   id: number;
   events: Event[];
   alerts: Alert[];
+  deliveries: Delivery[];
   ready: boolean;
   missing: boolean;
   error: string;

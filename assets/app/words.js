@@ -1,5 +1,5 @@
 // What things are called: badges, who has it or is next, what happened.
-import { age, now, short, until } from "./clock.js";
+import { age, left, now, until } from "./clock.js";
 import { need } from "./incidents.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
@@ -34,12 +34,40 @@ export function who(i) {
     return end ? `${by} until ${until(end)}` : by;
   }
   if (i.untold) return "nobody was told";
-  const told = (i.escalation?.told ?? []).at(-1);
-  const parts = told ? [`${told.user} told`] : has ? [`for ${has}`] : [];
-  if (i.escalation?.nextAt && i.escalation.nextTargets?.length) {
-    parts.push(`${i.escalation.nextTargets[0]} in ${short(Date.parse(i.escalation.nextAt) - now())}`);
-  }
-  return parts.join(", ");
+  if (i.silencedUntil) return `silenced until ${until(i.silencedUntil)}`;
+  const [told] = i.escalation.told;
+  const { nextAt, nextTargets } = i.escalation;
+  const parts = told ? [TOLD[told.outcome]?.(someone(i, told.user)) ?? ""] : has ? [`for ${has}`] : [];
+  if (nextAt && nextTargets.length) parts.push(`${few(i, nextTargets)} in ${left(nextAt)}`);
+  return parts.filter(Boolean).join(", ");
+}
+
+/** What became of the last message. @type {Record<string, (name: string) => string>} */
+const TOLD = { sent: (name) => `${name} told`, queued: (name) => `telling ${name}`, failed: (name) => `${name} not reached` };
+
+/** A username as one says it; of a team's channel its slug. @param {Incident} i @param {string} name */
+function someone(i, name) {
+  const user = i.assignees.find((one) => one.username === name);
+  return user ? named(user) : name.replace(/^channel:/, "");
+}
+
+/** @param {Incident} i @param {string[]} targets */
+const few = (i, targets) => targets.slice(0, 2).map((name) => someone(i, name)).join(", ") + (targets.length > 2 ? ` and ${targets.length - 2} more` : "");
+
+/** Where paging stands, in sentences. @param {Incident} i */
+function paging(i) {
+  if (i.untold) return ` Nobody could be told.${i.escalation.nextAt ? ` Tried again in ${left(i.escalation.nextAt)}.` : ""}`;
+  if (i.silencedUntil) return ` Silenced until ${until(i.silencedUntil)}: nobody is paged.`;
+  const { told, nextAt, nextTargets, state } = i.escalation;
+  const latest = told.filter((one, at) => told.findIndex((other) => other.user === one.user && other.channel === one.channel) === at);
+  const last = latest.slice(0, 3).map((one) => {
+    const way = ` by ${one.channel} ${until(one.at)}`;
+    return { sent: `${someone(i, one.user)} told${way}.`, queued: `Telling ${someone(i, one.user)}${way}.`, failed: `${someone(i, one.user)} not reached${way}.` }[one.outcome];
+  }).filter(Boolean);
+  if (!last.length && i.assignees.length) last.push(`Assigned to ${names(i.assignees)}.`);
+  const next = nextAt && nextTargets.length ? `Next: ${few(i, nextTargets)} in ${left(nextAt)}.` : nextAt ? `Next step in ${left(nextAt)}.` : "";
+  const end = state === "exhausted" ? "Everybody was told, nobody answered." : "";
+  return ["", ...last, end, next].filter((part, at) => part || !at).join(" ");
 }
 
 /** The sentence under an incident's title. @param {Incident} i */
@@ -57,8 +85,7 @@ export function verdict(i) {
     const end = i.acknowledgedUntil ? ` It is asked about again at ${until(i.acknowledgedUntil)}.` : "";
     return `${has || "Somebody"} has it, since ${age(i.acknowledgedAt)}.${end}`;
   }
-  const told = i.untold ? " Nobody could be told." : has ? ` Assigned to ${has}.` : "";
-  return `Unanswered ${age(i.createdAt)}.${told}`;
+  return `Unanswered ${age(i.createdAt)}.${paging(i)}`;
 }
 
 /** Who is on call now, and who is next. Of several schedules each has its name.
@@ -81,7 +108,7 @@ const UPDATES = {
   still_firing: "it still fires", snoozed: "snoozed it", snooze_ended: "the snooze ended",
   silenced: "a silence began", unsilenced: "the silence ended", urgency: "changed the urgency", severity: "the severity changed",
   alert_added: "another alert", alert_resolved: "an alert is over", stale: "not reported for long; is it still so?",
-  merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "a message could not be delivered",
+  merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "could not reach somebody", delivered: "reached somebody after all",
 };
 
 /**
@@ -103,11 +130,12 @@ export function happened(event) {
     case "incident:reassigned": return plain(`handed it to ${names(event.to)}`, event.reason);
     case "incident:note_added": return plain("noted", event.note.body);
     case "incident:escalated": {
-      const told = (event.notified ?? event.targets ?? []).map((/** @type {any} */ who) => who.username ?? who).join(", ");
-      return plain(told ? `told ${told}` : "escalated it");
+      const told = (event.notified ?? []).map((/** @type {string} */ name) => someone(event.incident, name)).join(", ");
+      const step = event.lastResort ? ", as the last resort" : event.step ? ` at step ${event.step}${event.round > 1 ? ` of round ${event.round}` : ""}` : "";
+      return plain(`${told ? `tells ${told}` : "found nobody to tell"}${step}`, (event.skipped ?? []).join("; "));
     }
     case "incident:updated": {
-      const about = event.alert ? `: ${event.alert.title}` : event.merged ? `: #${event.merged}` : "";
+      const about = event.alert ? `: ${event.alert.title}` : event.merged ? `: #${event.merged}` : event.failure ? `, ${event.failure}` : "";
       const to = event.urgency && event.reason === "urgency" ? ` to ${event.urgency}` : "";
       const end = event.until ? ` until ${until(event.until)}` : "";
       return plain(`${UPDATES[event.reason] ?? "changed it"}${to}${end}${about}`);

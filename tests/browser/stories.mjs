@@ -403,3 +403,39 @@ export async function polling_is_enough_where_websockets_are_blocked(browser, se
   await row(alice, id).locator(".badge", { hasText: "Resolved" }).waitFor();
   await browser.close(alice);
 }
+
+export async function somebody_is_told_and_it_is_seen(browser) {
+  // Where nobody was paged a moment ago: further pages are bundled.
+  const server = await Server.start();
+  try {
+    await told_and_seen(browser, server);
+  } finally {
+    await server.end();
+  }
+}
+
+async function told_and_seen(browser, server) {
+  const id = await server.alert({ title: "Paged for", severity: "critical" });
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  // Of whom nothing is set the whole team is told; who only looks is not.
+  await row(alice, id).getByText(/^(Alice|Bob) told, .+ in \d+:\d\d$/).waitFor();
+  await alice.goto(`/incidents/${id}`);
+  await alice.locator(".verdict", { hasText: /Alice told by webhook/ }).waitFor();
+  const told = alice.locator("section", { has: alice.getByRole("heading", { name: "Told" }) }).locator("li");
+  for (const who of ["Alice", "Bob"]) await told.filter({ hasText: who }).locator(".badge", { hasText: "Sent" }).waitFor();
+  assert.equal(await told.filter({ hasText: "Carol" }).count(), 0);
+  const people = new Set(server.told.filter(([, body]) => body.includes("Paged for")).map(([who]) => who));
+  assert.deepEqual([...people].sort(), ["alice", "bob"]);
+  // One may not wait: the next step, now.
+  const before = await told.count();
+  await alice.keyboard.press("e");
+  await alice.locator(".timeline li", { hasText: /alice\s+tells / }).waitFor();
+  await told.nth(before).waitFor();
+  await alice.keyboard.press("a");
+  await alice.locator(".verdict .badge", { hasText: "Acked" }).waitFor();
+  assert.ok(!(await alice.locator(".verdict").innerText()).includes("Next"));
+  // Others who were told hear that somebody has it.
+  await told.filter({ hasText: "all clear" }).first().waitFor();
+  await browser.close(alice);
+}

@@ -1,7 +1,7 @@
 // The page of one incident: what it is, who has it, everything that can be done, and its story.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isResting, press } from "../act.js";
-import { age, full } from "../clock.js";
+import { age, full, until } from "../clock.js";
 import { openIncident } from "../detail.js";
 import { quoted } from "../filter.js";
 import { mayAct, need } from "../incidents.js";
@@ -9,7 +9,7 @@ import { copyLink, open } from "../keys.js";
 import { inline, link } from "../markdown.js";
 import { go, listAddress } from "../router.js";
 import { changed } from "../state.js";
-import { badge, many, verdict } from "../words.js";
+import { badge, many, named, verdict } from "../words.js";
 import { timeline } from "./timeline.js";
 import { bars, broken } from "./shell.js";
 
@@ -43,6 +43,7 @@ export function incident(s) {
         <div>${timeline(s, i, detail)}</div>
         <div>
           ${i.links?.length ? html`<section class="links"><h2>Links</h2><ul>${i.links.map((one) => html`<li>${link(one.href, one.text || one.href)}</li>`)}</ul></section>` : nothing}
+          ${deliveries(detail)}
           ${alerts(i, detail)}
           ${facts(i)}
         </div>
@@ -80,7 +81,8 @@ function tools(s, i) {
       ${others ? doing(s, i, "Take it", { action: "acknowledge", take: true }, "") : nothing}
       ${i.status !== "resolved" ? html`
         <button @click=${() => open("snooze", [i.id])}>Snooze</button>
-        <button @click=${() => open("reassign", [i.id])}>Reassign</button>` : nothing}
+        <button @click=${() => open("reassign", [i.id])}>Reassign</button>
+        ${doing(s, i, "Escalate", { action: "escalate" }, "")}` : nothing}
       ${acked ? doing(s, i, "Give back", { action: "unacknowledge" }, "") : nothing}
       ${i.status !== "resolved" ? html`
         ${doing(s, i, i.urgency === "high" ? "Lower the urgency" : "Raise the urgency", { action: "urgency", to: i.urgency === "high" ? "low" : "high" }, "")}
@@ -103,13 +105,34 @@ function quickbar(s, i) {
         <div class="menu-items" @click=${close}>
           ${acked && i.acknowledgedBy?.id !== s.me?.user?.id ? html`<button @click=${() => press(i.id, { action: "acknowledge", take: true })}>Take it</button>` : nothing}
           ${isOpen ? html`<button @click=${() => open("snooze", [i.id])}>Snooze</button>
-          <button @click=${() => open("reassign", [i.id])}>Reassign</button>` : nothing}
+          <button @click=${() => open("reassign", [i.id])}>Reassign</button>
+          <button @click=${() => press(i.id, { action: "escalate" })}>Escalate</button>` : nothing}
           ${acked ? html`<button @click=${() => press(i.id, { action: "unacknowledge" })}>Give back</button>` : nothing}
           ${isOpen ? html`<button @click=${() => press(i.id, { action: "urgency", to: i.urgency === "high" ? "low" : "high" })}>${i.urgency === "high" ? "Lower the urgency" : "Raise the urgency"}</button>
           <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
           <button @click=${() => copyLink(i.id)}>Copy link</button>
         </div></details>
     </div>`;
+}
+
+/** @type {Record<string, [string, string]>} */
+const STATES = { sent: ["Sent", "calm"], queued: ["On its way", ""], failed: ["Failed", "ack"], dropped: ["Not sent", "quiet"] };
+/** @type {Record<string, string>} */
+const KINDS = { all_clear: "all clear", update: "news", notice: "notice", test: "test" };
+
+/** Who was told, by what, when, and what became of it; the last first. @param {import("../types.js").Detail} detail */
+function deliveries(detail) {
+  if (!detail.deliveries.length) return nothing;
+  const all = detail.deliveries;
+  return html`
+    <section><h2>Told</h2>
+      <ul class="alerts-list">${all.slice(0, detail.open ? all.length : 8).map((one) => {
+        const [word, kind] = STATES[one.state] ?? [one.state, "quiet"];
+        return html`<li><div class="first"><span class="badge ${kind}">${word}</span>
+            <strong>${one.user ? named(one.user) : one.contact}</strong></div>
+          <p class="meta">${one.channel}${one.user && one.contact !== one.channel ? `, ${one.contact}` : ""}${KINDS[one.kind] ? `, ${KINDS[one.kind]}` : ""},
+            <time datetime=${one.endedAt ?? one.dueAt} title=${full(one.endedAt ?? one.dueAt)}>${until(one.endedAt ?? one.dueAt)}</time>${one.attempts > 1 ? `, ${many(one.attempts, "attempt")}` : ""}${one.outcome && one.outcome !== one.state ? `. ${one.outcome}` : ""}</p></li>`;
+      })}</ul></section>`;
 }
 
 /** @param {Incident} i @param {import("../types.js").Detail} detail */
