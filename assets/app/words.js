@@ -38,7 +38,11 @@ export function who(i) {
   const [told] = i.escalation.told;
   const { nextAt, nextTargets } = i.escalation;
   const parts = told ? [TOLD[told.outcome]?.(someone(i, told.user)) ?? ""] : has ? [`for ${has}`] : [];
-  if (nextAt && nextTargets.length) parts.push(`${few(i, nextTargets)} in ${left(nextAt)}`);
+  if (nextAt && nextTargets.length) {
+    // Room is short there; the page of the incident has more names.
+    const more = nextTargets.length > 1 ? ` +${nextTargets.length - 1}` : "";
+    parts.push(`${someone(i, nextTargets[0])}${more} in ${left(nextAt)}`);
+  }
   return parts.filter(Boolean).join(", ");
 }
 

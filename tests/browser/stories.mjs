@@ -419,7 +419,7 @@ async function told_and_seen(browser, server) {
   const alice = await browser.window(server, "alice", "/");
   await isLive(alice);
   // Of whom nothing is set the whole team is told; who only looks is not.
-  await row(alice, id).getByText(/^(Alice|Bob) told, .+ in \d+:\d\d$/).waitFor();
+  await row(alice, id).getByText(/^(Alice|Bob) told, .+ \+1 in \d+:\d\d$/).waitFor();
   await alice.goto(`/incidents/${id}`);
   await alice.locator(".verdict", { hasText: /Alice told by webhook/ }).waitFor();
   const told = alice.locator("section", { has: alice.getByRole("heading", { name: "Told" }) }).locator("li");

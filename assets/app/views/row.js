@@ -57,7 +57,7 @@ export function row(i, index) {
         ${state.list.picking ? html`<div class="pick" role="cell">${pick}</div>` : nothing}
         <div class="what title" role="cell">${title}
           <div class="line"><span class="badge ${mark.kind}">${mark.word}</span><span>${age(since)}</span>
-            <span class="muted">${i.service?.name ?? i.team.name}${whoNow ? html` · ${whoNow}` : nothing}</span></div></div>
+            <span class="muted">${whoNow ? html`${whoNow} · ` : nothing}${i.service?.name ?? i.team.name}</span></div></div>
         <div class="do" role="cell">${doing(i)}</div>`}
     </div>`;
 }
