@@ -1,6 +1,6 @@
 //! The verbs that the dashboard takes after `:`, the command line's own.
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use super::chosen::{Ids, One};
 use super::incidents::{Ack, Meant, Merge, Note, Reassign, Resolve, Snooze};
@@ -15,6 +15,13 @@ struct Line {
     verb: Verb,
 }
 
+#[derive(Args)]
+struct List {
+    /// What is over, instead of what is open
+    #[arg(short, long)]
+    all: bool,
+}
+
 #[derive(Subcommand)]
 enum Verb {
     Ack(Ack),
@@ -27,6 +34,7 @@ enum Verb {
     Note(Note),
     Merge(Merge),
     Show(One),
+    List(List),
     #[command(visible_alias = "?")]
     Help,
     #[command(visible_alias = "q")]
@@ -55,6 +63,7 @@ pub fn read(words: &[String], selected: &[IncidentId]) -> Result<Typed> {
         Verb::Note(note) => note.meant()?,
         Verb::Merge(merge) => merge.meant()?,
         Verb::Show(one) => return Ok(Typed::Show(one.id()?)),
+        Verb::List(list) => return Ok(Typed::List { over: list.all }),
         Verb::Help => return Ok(Typed::Help),
         Verb::Quit => return Ok(Typed::Quit),
     };

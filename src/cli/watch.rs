@@ -44,6 +44,7 @@ impl Watch {
                 .hint("Leave --data-dir out; say --server URL and log in."));
         }
         let client = connect(common)?;
+        let teams = self.team.clone();
         let wanted = Wanted { teams: self.team, after: self.after.map(Seq) };
         let lives = follow(&client, Clock::System, wanted);
         if self.once {
@@ -56,7 +57,7 @@ impl Watch {
         if looks && common.output == Format::Text {
             let zone = jiff::tz::TimeZone::system();
             let (readonly, notify) = (self.readonly, self.notify);
-            let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read };
+            let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read, teams };
             return tui::run(tui::Watch { client, lives, settings }).await;
         }
         stream(lives, common.output, self.after.is_some()).await

@@ -52,6 +52,8 @@ pub struct Board {
     gone: bool,
     pub marked: BTreeSet<IncidentId>,
     filter: Filter,
+    /// What is over is shown, in place of what is open.
+    pub over: bool,
     /// The team that is shown; none: all.
     team: Option<String>,
     /// The first visible line, and how many there are.
@@ -171,6 +173,12 @@ impl Board {
         teams.into_iter().map(str::to_owned).collect()
     }
 
+    /// Shows what is over, or what is open.
+    pub fn show_over(&mut self, over: bool) {
+        self.over = over;
+        self.select_first();
+    }
+
     /// Shows one team, or all.
     pub fn show_team(&mut self, team: Option<String>) {
         self.team = team;
@@ -199,10 +207,8 @@ impl Board {
         for (id, row) in &self.rows {
             let incident = &row.incident;
             let is_selected = self.selected == Some(*id);
-            if !is_selected && (!incident.is_open() || !self.in_team(incident)) {
-                continue;
-            }
-            if incident.is_open() {
+            let here = self.in_team(incident);
+            if here && incident.is_open() {
                 counts.open += 1;
                 match Standing::of(incident) {
                     Standing::Acknowledged | Standing::Snoozed => counts.acked += 1,
@@ -212,6 +218,9 @@ impl Board {
                     }
                     _ => counts.unanswered += 1,
                 }
+            }
+            if !is_selected && (!here || incident.is_open() == self.over) {
+                continue;
             }
             if is_selected {
                 placed.push((self.held.unwrap_or_else(|| place(incident)), *id));

@@ -1,13 +1,17 @@
 //! What the state asks for, and running it beside the screen, which never waits.
 use tokio::sync::mpsc;
 
+use super::around::Found;
 use super::state::Hearing;
-use crate::api::incidents::{self, Acted, AfterQuery, BulkAction};
+use crate::api::incidents::{self, Acted, AfterQuery, BulkAction, ListQuery, Order, StatusFilter};
+use crate::api::overview::{OVERVIEW, OverviewQuery};
 use crate::api::services::{INTEGRATIONS, IntegrationsQuery};
+use crate::api::sessions::ME;
+use crate::api::teams::MEMBERS;
 use crate::api::{MAX_BULK, MAX_PAGE, Nothing};
 use crate::client::Client;
 use crate::domain::member::MemberView;
-use crate::domain::{Action, Event, Incident, IncidentId};
+use crate::domain::{Action, Event, Incident, IncidentId, Role};
 use crate::error::{Error, Kind, Result};
 
 /// Events and alerts of one incident that are fetched; of more, the command line tells.
@@ -32,6 +36,12 @@ pub enum Effect {
     Timeline(IncidentId),
     Alerts(IncidentId),
     AskHearing,
+    /// Who is on call, and my teams.
+    LookAround,
+    /// Who belongs to a team.
+    Meet(String),
+    /// What is over, the newest.
+    AskHistory,
     Copy(String),
     Browse(String),
     Bell,
@@ -49,6 +59,10 @@ pub enum Report {
     Timeline(IncidentId, Result<Vec<Event>>),
     Alerts(IncidentId, Result<Vec<MemberView>>),
     Hearing(Option<Hearing>),
+    /// None: it could not be found out.
+    Around(Option<Box<Found>>),
+    Met(String, Vec<String>),
+    History(Result<Vec<Incident>>),
     Said(Result<String>),
 }
 
@@ -69,6 +83,13 @@ pub fn run(effect: Effect, client: &Client, reports: &mpsc::UnboundedSender<Repo
             Effect::Timeline(id) => Report::Timeline(id, timeline(&client, id).await),
             Effect::Alerts(id) => Report::Alerts(id, alerts(&client, id).await),
             Effect::AskHearing => Report::Hearing(hearing(&client).await.ok()),
+            Effect::LookAround => Report::Around(around(&client).await.ok().map(Box::new)),
+            Effect::Meet(team) => match people(&client, team.clone()).await {
+                Ok(people) => Report::Met(team, people),
+                // Names can be typed without.
+                Err(_) => return,
+            },
+            Effect::AskHistory => Report::History(history(&client).await),
             Effect::Browse(url) => Report::Said(browse(&url)),
             _ => return,
         };
@@ -164,6 +185,32 @@ async fn hearing(client: &Client) -> Result<Hearing> {
         .filter_map(|one| one.last_received_at.map(|at| (at, one.name.clone())))
         .max();
     Ok(Hearing { integrations: page.items.len(), last })
+}
+
+async fn around(client: &Client) -> Result<Found> {
+    let nothing = Nothing {};
+    let overview = client.call(&OVERVIEW, nothing, &OverviewQuery::default(), &nothing).await?;
+    let me = client.call(&ME, nothing, &nothing, &nothing).await?;
+    let only = me.team.map(|team| team.slug);
+    let mine = me.teams.into_iter().map(|membership| membership.team.slug);
+    let teams = mine.filter(|slug| only.as_ref().is_none_or(|only| only == slug)).collect();
+    Ok(Found { overview, teams })
+}
+
+async fn people(client: &Client, team: String) -> Result<Vec<String>> {
+    let page = client.call(&MEMBERS, team, &Nothing {}, &Nothing {}).await?;
+    let members = page.items.into_iter().filter(|member| member.role != Role::Observer);
+    Ok(members.map(|member| member.user.username).collect())
+}
+
+async fn history(client: &Client) -> Result<Vec<Incident>> {
+    let query = ListQuery {
+        status: vec![StatusFilter::Resolved],
+        sort: Some(Order::New),
+        limit: Some(MAX_PAGE),
+        ..ListQuery::default()
+    };
+    Ok(client.call(&incidents::LIST, Nothing {}, &query, &Nothing {}).await?.items)
 }
 
 /// Hands a link to the desktop.

@@ -44,6 +44,7 @@ impl State {
                 }
             }
             Wish::Back => self.back(),
+            Wish::History => self.history(!self.board.over),
             Wish::Mark => self.mark(),
             Wish::Ack => {
                 let action =
@@ -100,9 +101,19 @@ impl State {
         match std::mem::replace(&mut self.page, Page::List) {
             Page::Help { over, .. } => self.page = *over,
             Page::Incident(_) => {}
+            Page::List if self.board.over => self.history(false),
             Page::List if self.message.is_some() => self.message = None,
             Page::List if !self.board.marked.is_empty() => self.board.marked.clear(),
             Page::List => self.board.set_filter(Filter::default()),
+        }
+    }
+
+    /// Shows what is over, or again what is open.
+    pub(super) fn history(&mut self, over: bool) {
+        self.page = Page::List;
+        self.board.show_over(over);
+        if over {
+            self.effects.push(Effect::AskHistory);
         }
     }
 
@@ -116,7 +127,7 @@ impl State {
     fn tab(&mut self) {
         match &mut self.page {
             Page::List => {
-                let teams = self.board.teams();
+                let teams = self.teams();
                 let next = match self.board.team() {
                     None => teams.first(),
                     Some(team) => teams.iter().find(|slug| slug.as_str() > team),

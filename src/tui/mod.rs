@@ -1,5 +1,6 @@
 //! The terminal dashboard: one loop that selects, one state, one table of keys. It learns from
 //! `client::live`, acts through the HTTP client, and never waits for either.
+mod around;
 mod board;
 pub mod command;
 mod detail;
@@ -47,6 +48,10 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Typed {
     Act(Vec<IncidentId>, Action),
     Show(IncidentId),
+    /// What is over too, or what is open.
+    List {
+        over: bool,
+    },
     Help,
     Quit,
 }

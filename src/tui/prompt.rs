@@ -25,6 +25,8 @@ pub enum Prompt {
         what: What,
         ids: Vec<IncidentId>,
         line: tui_input::Input,
+        /// What was typed before tab completed it.
+        stem: Option<String>,
     },
     Confirm {
         question: String,
@@ -96,7 +98,29 @@ impl State {
         if ids.is_empty() {
             return self.say(Tone::Plain, "Nothing is selected.");
         }
-        self.prompt = Some(Prompt::Ask { what, ids, line: tui_input::Input::default() });
+        if what == What::Assignee {
+            self.meet_people(&ids);
+        }
+        let line = tui_input::Input::default();
+        self.prompt = Some(Prompt::Ask { what, ids, line, stem: None });
+    }
+
+    /// Those among the candidates whose names begin so.
+    fn names(&self, ids: &[IncidentId], stem: &str) -> Vec<&str> {
+        let mut names = self.candidates(ids);
+        names.retain(|name| name.starts_with(stem));
+        names
+    }
+
+    /// Who may be meant by what is typed: shown behind it.
+    #[must_use]
+    pub fn offered(&self) -> Vec<&str> {
+        match &self.prompt {
+            Some(Prompt::Ask { what: What::Assignee, ids, line, stem }) => {
+                self.names(ids, stem.as_deref().unwrap_or(line.value()))
+            }
+            _ => Vec::new(),
+        }
     }
 
     pub(super) fn prompt_filter(&mut self) {
@@ -124,7 +148,19 @@ impl State {
                 self.board.step(if key.code == KeyCode::Up { -1 } else { 1 });
                 self.prompt = Some(Prompt::Filter { line, before });
             }
+            (Prompt::Ask { what: What::Assignee, ids, line, stem }, KeyCode::Tab) => {
+                let stem = stem.unwrap_or_else(|| line.value().to_owned());
+                let names = self.names(&ids, &stem);
+                let at = names.iter().position(|name| *name == line.value());
+                let next = names.get(at.map_or(0, |at| (at + 1) % names.len()));
+                let line = next.map_or(line, |name| tui_input::Input::from(*name));
+                self.prompt =
+                    Some(Prompt::Ask { what: What::Assignee, ids, line, stem: Some(stem) });
+            }
             (mut prompt, _) => {
+                if let Prompt::Ask { stem, .. } = &mut prompt {
+                    *stem = None;
+                }
                 if let Some(line) = prompt.line_mut() {
                     line.handle_event(&Input::Key(key));
                 }
@@ -165,7 +201,7 @@ impl State {
             // It is set already.
             Prompt::Filter { .. } | Prompt::Confirm { .. } => {}
             Prompt::Command { line } => self.command(line.value()),
-            Prompt::Ask { what, ids, line } => self.answered(what, ids, line.value().trim()),
+            Prompt::Ask { what, ids, line, .. } => self.answered(what, ids, line.value().trim()),
         }
     }
 
@@ -205,6 +241,7 @@ impl State {
         match (self.settings.verbs)(words, ids) {
             Ok(Typed::Act(ids, action)) => self.act(ids, action),
             Ok(Typed::Show(id)) => self.open(id),
+            Ok(Typed::List { over }) => self.history(over),
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => self.effects.push(Effect::Quit),
             Err(error) => self.fail(&error),

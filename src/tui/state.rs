@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::around::Around;
 use super::board::Board;
 use super::detail::Detail;
 use super::effect::{Effect, Report};
@@ -64,6 +65,8 @@ pub struct Settings {
     pub notify: bool,
     pub zone: TimeZone,
     pub verbs: Verbs,
+    /// Only these are watched; none: all that may be.
+    pub teams: Vec<String>,
 }
 
 pub struct State {
@@ -75,6 +78,7 @@ pub struct State {
     pub settings: Settings,
     /// The proof that we hear: when the last alert came, and from whom.
     pub heard: Option<Hearing>,
+    pub around: Around,
     pub(super) undo: Vec<Undo>,
     pub(super) effects: Vec<Effect>,
     pub(super) me: Option<UserRef>,
@@ -118,6 +122,7 @@ impl State {
             message: None,
             settings,
             heard: None,
+            around: Around::default(),
             undo: Vec::new(),
             effects: Vec::new(),
             me: None,
@@ -172,6 +177,7 @@ impl State {
     /// Ready to be drawn.
     pub fn arrange(&mut self) {
         self.board.arrange();
+        self.look_around();
         let minute = Duration::from_mins(1);
         let stale = self.asked_hearing.is_none_or(|at| self.boot.saturating_sub(at) > minute);
         if self.loaded && self.board.counts().open == 0 && stale && matches!(self.link, Link::Live)
@@ -266,6 +272,7 @@ impl State {
         let again = std::mem::replace(&mut self.was_live, true);
         let anew = std::mem::take(&mut self.began_anew);
         self.link = Link::Live;
+        self.around.doubt();
         if let Page::Incident(detail) = &self.page
             && again
         {
@@ -338,6 +345,24 @@ impl State {
             Report::Timeline(id, found) => self.with_detail(id, |detail| detail.tell(found)),
             Report::Alerts(id, found) => self.with_detail(id, |detail| detail.list_alerts(found)),
             Report::Hearing(hearing) => self.heard = hearing,
+            Report::Around(found) => {
+                let now = self.now();
+                // What was known goes on to be shown.
+                if let Some(found) = found {
+                    self.around.learn(*found, now);
+                }
+            }
+            Report::Met(team, people) => self.around.meet(team, people),
+            Report::History(Ok(over)) => {
+                let none = over.is_empty();
+                for incident in over {
+                    self.board.take(incident);
+                }
+                if none {
+                    self.say(Tone::Plain, "Nothing is over yet.");
+                }
+            }
+            Report::History(Err(error)) => self.fail(&error),
             Report::Said(Ok(words)) => self.say(Tone::Plain, words),
             Report::Said(Err(error)) => self.fail(&error),
         }

@@ -164,7 +164,8 @@ async fn watch(client: Client, tui: bool) -> Result<()> {
     }
     let lives = follow(&client, Clock::System, Wanted::default());
     let zone = jiff::tz::TimeZone::system();
-    let settings = tui::Settings { readonly: false, notify: false, zone, verbs: verbs::read };
+    let (readonly, notify, teams) = (false, false, Vec::new());
+    let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read, teams };
     tui::run(tui::Watch { client, lives, settings }).await
 }
 

@@ -76,7 +76,8 @@ fn night() -> Vec<Incident> {
             "Disk full on db-3",
             &json!({"alertCount": 3, "assignees": [person(1, "alice")],
             "escalation": {"state": "pending", "nextAt": now() + SignedDuration::from_secs(72),
-                "nextTargets": ["bob"]}}),
+                "nextTargets": ["bob"],
+                "told": [{"user": "alice", "channel": "ntfy", "at": ago(13), "outcome": "delivered"}]}}),
         ),
         incident(
             57,
@@ -99,7 +100,7 @@ fn verbs(words: &[String], ids: &[IncidentId]) -> Result<Typed, Error> {
 }
 
 fn settings() -> Settings {
-    Settings { readonly: false, notify: true, zone: TimeZone::UTC, verbs }
+    Settings { readonly: false, notify: true, zone: TimeZone::UTC, verbs, teams: Vec::new() }
 }
 
 /// A dashboard that alice has open, live.

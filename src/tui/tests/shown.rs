@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier};
 use serde_json::json;
 
 use super::*;
+use crate::tui::around::Found;
 use crate::tui::state::Hearing;
 
 #[test]
@@ -17,11 +18,11 @@ fn the_list_is_sorted_by_need_and_loses_columns_not_sense() {
         wide[..6],
         [
             " 3 UNANSWERED  1 low  1 acked     payments                                                               live  03:14:07",
-            "  STATUS   AGE    ID  TITLE                                                 SERVICE      WHO/NEXT              ALERTS",
-            "  UNTOLD    2m    57  Certificate for api.example.com expired               edge         nobody was told            1",
-            "> HIGH     14m    42  Disk full on db-3                                     checkout     alice, bob in 1:12         3",
-            "  LOW      22m    40  Backup slow                                           backups                                 1",
-            "  ACK      31m    39  Replica lag on db-2                                   checkout     bob until 05:00           12",
+            "  STATUS   AGE    ID  TITLE                                               SERVICE      WHO/NEXT                ALERTS",
+            "  UNTOLD    2m    57  Certificate for api.example.com expired             edge         nobody was told              1",
+            "> HIGH     14m    42  Disk full on db-3                                   checkout     alice told, bob in 1:12      3",
+            "  LOW      22m    40  Backup slow                                         backups                                   1",
+            "  ACK      31m    39  Replica lag on db-2                                 checkout     bob until 05:00             12",
         ]
     );
     assert!(
@@ -89,7 +90,7 @@ fn an_incident_shows_what_happened_and_grows() {
     state.apply(event(101, "note_added", night().remove(2), &note));
     let shown = screen(&mut state, 120, 30);
     assert!(shown[0].starts_with(" HIGH  42  Disk full on db-3"), "{}", shown[0]);
-    assert!(shown[1].starts_with(" Unanswered 14m. alice, bob in 1:12."), "{}", shown[1]);
+    assert!(shown[1].starts_with(" Unanswered 14m. alice told, bob in 1:12."), "{}", shown[1]);
     assert!(shown[1].ends_with("checkout  payments  critical"), "{}", shown[1]);
     assert_eq!(shown[2].split_whitespace().next(), Some("TIMELINE"));
     assert!(shown[3].starts_with(" 03:14:07  opened by prometheus"), "{}", shown[3]);
@@ -159,4 +160,85 @@ fn calm_is_proved() {
     assert_eq!(shown[2], "  All calm. Last alert 12s ago, from prometheus.");
     state.report(Report::Hearing(Some(Hearing { integrations: 1, last: None })));
     assert!(screen(&mut state, 80, 24)[2].contains("No alert has ever arrived. Connect a sender."));
+}
+
+/// What the server says of people.
+fn around(state: &mut State, on_call: &Value, teams: &[&str]) {
+    let overview = json!({"onCall": on_call, "gaps": [], "lastAlertAt": null, "untold": 0});
+    let overview = serde_json::from_value(overview).expect("an overview");
+    let teams = teams.iter().map(|team| (*team).to_owned()).collect();
+    state.report(Report::Around(Some(Box::new(Found { overview, teams }))));
+}
+
+fn duty(schedule: &str, team: &str, who: &Value, until: &str, next: &str) -> Value {
+    json!({"schedule": {"id": 1, "slug": schedule}, "team": {"id": 1, "slug": team, "name": team},
+        "user": who, "until": until, "next": [person(9, next)]})
+}
+
+#[test]
+fn the_header_says_who_is_on_call_as_far_as_there_is_room() {
+    let asks = |state: &mut State| {
+        state.take_effects().iter().filter(|effect| matches!(effect, Effect::LookAround)).count()
+    };
+    let mut state = dashboard(night());
+    assert_eq!(asks(&mut state), 1, "asked when it is live");
+    let alice = duty("primary", "payments", &person(1, "alice"), "2026-11-30T09:00:00Z", "bob");
+    around(&mut state, &json!([alice]), &["payments", "search"]);
+    let shown = screen(&mut state, 120, 30);
+    let all = "payments search    on call: alice until Mon 30 09:00, then bob";
+    assert!(shown[0].contains(all) && shown[0].ends_with("live  03:14:07"), "{}", shown[0]);
+    assert!(!screen(&mut state, 58, 20)[0].contains("on call"));
+    let gap = duty("search", "search", &Value::Null, "2026-11-23T03:20:00Z", "mallory");
+    around(&mut state, &json!([alice, gap]), &["payments", "search"]);
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].contains("on call: alice, nobody "), "{}", shown[0]);
+    press(&mut state, "⇥⇥");
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].contains("[search]"), "a team of mine without incidents: {}", shown[0]);
+    assert!(shown[0].contains("on call: nobody until 03:20, then mallory"), "{}", shown[0]);
+    assert_eq!(asks(&mut state), 0);
+    state.tick(now() + SignedDuration::from_mins(7), Duration::from_mins(18));
+    state.arrange();
+    assert_eq!(asks(&mut state), 1, "once that is over");
+    state.settings.teams = vec!["payments".into()];
+    assert!(!screen(&mut state, 120, 30)[0].contains("search "), "only what is watched");
+}
+
+#[test]
+fn names_are_offered_and_completed() {
+    let mut state = dashboard(night());
+    press(&mut state, "jm");
+    let met = state.take_effects();
+    assert!(met.iter().any(|effect| matches!(effect, Effect::Meet(team) if team == "payments")));
+    state.report(Report::Met(
+        "payments".into(),
+        ["alice", "bob", "bonnie"].map(str::to_owned).into(),
+    ));
+    assert!(screen(&mut state, 120, 30)[28].ends_with("alice bob bonnie"));
+    press(&mut state, "b");
+    assert!(screen(&mut state, 120, 30)[28].ends_with("me: b  bob bonnie"));
+    press(&mut state, "⇥");
+    assert!(screen(&mut state, 120, 30)[28].ends_with("me: bob  bob bonnie"));
+    press(&mut state, "⇥⇥⇥⏎");
+    let [asked] = &acts(&mut state)[..] else { panic!("one act") };
+    assert!(matches!(&asked.actions[0], Action::Reassign { to, .. } if to == "bonnie"));
+    press(&mut state, "mzed⇥⏎");
+    let [asked] = &acts(&mut state)[..] else { panic!("one act") };
+    assert!(matches!(&asked.actions[0], Action::Reassign { to, .. } if to == "zed"));
+}
+
+#[test]
+fn what_is_over_is_shown_when_asked_for() {
+    let mut state = dashboard(night());
+    press(&mut state, "H");
+    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHistory)));
+    let over = |id, minutes, title| {
+        incident(id, minutes, title, &json!({"status": "resolved", "resolvedAt": ago(1)}))
+    };
+    state.report(Report::History(Ok(vec![over(7, 200, "Older"), over(8, 100, "Newer")])));
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].contains("3 UNANSWERED") && shown[0].contains("HISTORY"), "{}", shown[0]);
+    assert_eq!(state.board.order(), [8, 7].map(IncidentId), "the newest first");
+    press(&mut state, "⎋");
+    assert_eq!(state.board.order().len(), 4, "and again what is open");
 }

@@ -1,11 +1,15 @@
 //! The list: does it need me, since when, what, where, who has it or is next.
+use std::collections::BTreeSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
 
 use super::look::{CURSOR, Look, MUTED, STRONG};
-use super::put;
 use super::text::{age, countdown, fit, fit_right, moment};
+use super::{connection, put};
+use crate::api::schedules::OnCall;
 use crate::domain::words::Standing;
 use crate::domain::{Incident, Status};
 use crate::tui::layout::{is_narrow, is_wide, list_top};
@@ -15,7 +19,7 @@ const STATUS: usize = 8;
 const AGE: usize = 4;
 const ID: usize = 6;
 const SERVICE: usize = 12;
-const WHO: usize = 22;
+const WHO: usize = 24;
 /// Where there is less room.
 const WHO_SHORT: usize = 16;
 const ALERTS: usize = 6;
@@ -64,6 +68,9 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         let text = format!("{} selected", state.board.marked.len());
         x = put(buffer, area, x + 2, 0, &text, STRONG);
     }
+    if state.board.over {
+        x = put(buffer, area, x + 2, 0, "HISTORY", STRONG);
+    }
     let filter = state.board.filter();
     if !filter.is_empty() {
         let text = format!("/{} ({})", filter.text(), state.board.order().len());
@@ -73,19 +80,57 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         return;
     }
     x += 4;
-    let teams = state.board.teams();
+    let teams = state.teams();
     for team in &teams {
         let active = teams.len() > 1 && state.board.team() == Some(team);
         let (text, style) =
             if active { (format!("[{team}]"), STRONG) } else { (team.clone(), MUTED) };
         x = put(buffer, area, x + 1, 0, &text, style);
     }
+    on_call(state, look, Rect { width: area.width.saturating_sub(1), ..area }, x + 4, buffer);
+}
+
+/// Who is on call, in as much detail as there is room for.
+fn on_call(state: &State, look: Look, area: Rect, x: u16, buffer: &mut Buffer) {
+    let (now, zone) = (state.now(), &state.settings.zone);
+    let team = state.board.team();
+    let duties = state.around.on_call.iter();
+    let duties: Vec<_> =
+        duties.filter(|one| team.is_none_or(|team| team == one.team.slug)).collect();
+    if duties.is_empty() {
+        return;
+    }
+    let name =
+        |one: &OnCall| one.user.as_ref().map_or("nobody", |user| user.username.as_str()).to_owned();
+    let until = |one: &OnCall| match one.until {
+        Some(at) => format!("{} until {}", name(one), moment(at, now, zone, false)),
+        None => name(one),
+    };
+    let next =
+        |one: &OnCall| match one.next.iter().map(|user| user.username.as_str()).collect::<Vec<_>>()
+        {
+            next if next.is_empty() => until(one),
+            next => format!("{}, then {}", until(one), next.join(" and ")),
+        };
+    let (told, _) = connection(state, look, false);
+    let room = usize::from(area.width.saturating_sub(x)).saturating_sub(told.width() + 3);
+    let say = |way: &dyn Fn(&OnCall) -> String, between: &str| {
+        let all: Vec<String> = duties.iter().map(|one| way(one)).collect();
+        format!("on call: {}", all.join(between))
+    };
+    let ways = [say(&next, "; "), say(&until, ", "), say(&name, ", ")];
+    let Some(text) = ways.into_iter().find(|text| text.width() <= room) else { return };
+    let gap = duties.iter().any(|one| one.user.is_none());
+    put(buffer, area, x, 0, &text, if gap { STRONG } else { Style::new() });
 }
 
 /// What an empty list says: proof that we hear, or the next step.
 fn empty(state: &State) -> Vec<String> {
     let filter = state.board.filter();
     let now = state.now();
+    if state.board.over {
+        return vec!["Nothing is over yet. H shows what is open.".into()];
+    }
     if !filter.is_empty() && state.board.counts().open > 0 {
         return vec![format!("Nothing matches `{}`. esc clears the filter.", filter.text())];
     }
@@ -131,6 +176,12 @@ impl Columns {
         taken += if id { ID + 2 + who } else { 0 };
         taken += if all { 2 + SERVICE + 1 + ALERTS } else { 0 };
         Self { id, who, all, title: usize::from(width).saturating_sub(taken) }
+    }
+
+    /// Who was told already gives way to who is next.
+    fn who_fits(&self, state: &State, incident: &Incident) -> String {
+        let all = who(state, incident, false);
+        if all.width() <= self.who { all } else { who(state, incident, true) }
     }
 
     fn heading(&self) -> String {
@@ -190,7 +241,7 @@ impl Columns {
             text.push_str("  ");
             text.push_str(&fit(service, SERVICE));
             text.push(' ');
-            text.push_str(&fit(&who(state, incident, false), self.who));
+            text.push_str(&fit(&self.who_fits(state, incident), self.who));
             text.push_str(&fit_right(&incident.alert_count.to_string(), ALERTS));
         } else if self.id {
             text.push_str("  ");
@@ -205,6 +256,9 @@ impl Columns {
 pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     let (now, zone) = (state.now(), &state.settings.zone);
     let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
+    let told: BTreeSet<&str> =
+        incident.escalation.told.iter().map(|told| told.user.as_str()).collect();
+    let told = told.into_iter().collect::<Vec<_>>().join(", ");
     let names = names.join(", ");
     let until = |at: Option<jiff::Timestamp>| {
         at.map_or_else(String::new, |at| format!(" until {}", moment(at, now, zone, false)))
@@ -226,6 +280,7 @@ pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
                 (Some(at), Some(target)) => format!("{target} in {}", countdown(at, now)),
                 _ => String::new(),
             };
+            let names = if told.is_empty() { names } else { format!("{told} told") };
             match (names.is_empty(), next.is_empty()) {
                 (true, _) => next,
                 (false, false) if brief => next,

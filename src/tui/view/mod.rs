@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::keys::{TABLE, Wish};
 use super::layout::{BOTTOM, is_narrow};
-use super::prompt::Prompt;
+use super::prompt::{Prompt, What};
 use super::state::{Link, Page, State, Tone};
 use look::{Look, MUTED, STRONG};
 use text::{clean, cut, moment};
@@ -55,12 +55,11 @@ fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style
     end - area.x
 }
 
-/// The right end of the first row: the connection and the time; when it is lost, row 1 inverts.
-fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
+/// What is said of the connection.
+fn connection(state: &State, look: Look, narrow: bool) -> (String, Style) {
     let now = state.now();
     let zone = &state.settings.zone;
-    let narrow = is_narrow(area.width);
-    let (text, style) = match &state.link {
+    match &state.link {
         Link::Live => (format!("live  {}", moment(now, now, zone, true)), look.live()),
         Link::CatchingUp => ("catching up".to_owned(), STRONG),
         Link::Connecting => ("connecting".to_owned(), STRONG),
@@ -75,7 +74,12 @@ fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
             };
             (text, STRONG)
         }
-    };
+    }
+}
+
+/// The right end of the first row: the connection and the time; when it is lost, row 1 inverts.
+fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
+    let (text, style) = connection(state, look, is_narrow(area.width));
     let width = u16::try_from(text.width()).unwrap_or(area.width).min(area.width - 1);
     let x = area.width - width - 1;
     // What stands there gives way: the truth about the connection comes first.
@@ -99,7 +103,8 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         let width = usize::from(area.width - x).saturating_sub(2).max(1);
         let scroll = line.visual_scroll(width);
         let seen = from_column(&clean(line.value()), scroll);
-        put(buffer, area, x, 0, &seen, Style::new());
+        let end = put(buffer, area, x, 0, &seen, Style::new());
+        put(buffer, area, end + 2, 0, &state.offered().join(" "), MUTED);
         let at = line.visual_cursor().saturating_sub(scroll).min(width);
         let at = x.saturating_add(u16::try_from(at).unwrap_or(0));
         return Some(Position::new(area.x + at.min(area.width - 1), area.y));
@@ -148,8 +153,14 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
             put(buffer, area, 1, 0, "y yes  n no", MUTED);
             return;
         }
-        Some(_) => {
-            put(buffer, area, 1, 0, "enter go on  esc leave it", MUTED);
+        Some(prompt) => {
+            let names = matches!(prompt, Prompt::Ask { what: What::Assignee, .. });
+            let text = if names {
+                "enter go on  tab a name  esc leave it"
+            } else {
+                "enter go on  esc leave it"
+            };
+            put(buffer, area, 1, 0, text, MUTED);
             return;
         }
         None => {}
