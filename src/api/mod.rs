@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backup;
 pub mod configuration;
 pub mod deliveries;
+pub mod feeds;
 pub mod incidents;
 pub mod live;
 pub mod openapi;
@@ -22,7 +23,7 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::{IncidentId, IntegrationId, OverrideId, SessionId, TokenId};
+use crate::domain::{FeedId, IncidentId, IntegrationId, OverrideId, SessionId, TokenId};
 use crate::error::{Error, FieldError, Kind};
 
 /// What all paths begin with.
@@ -182,6 +183,7 @@ macro_rules! one_segment {
 }
 one_segment! {
     String: "string"
+    FeedId: "integer"
     IncidentId: "integer"
     IntegrationId: "integer"
     TokenId: "integer"

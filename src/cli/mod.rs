@@ -6,6 +6,7 @@ mod complete;
 mod configuration;
 mod connect;
 mod demo;
+mod feeds;
 mod first_run;
 mod incidents;
 mod integrations;

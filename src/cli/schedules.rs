@@ -1,4 +1,5 @@
 //! `incidentd on-call` and `incidentd schedule …`: who is on call, and who stands in.
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
@@ -6,8 +7,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::connect::connect;
+use super::feeds::Feed;
 use super::{Common, Format, output};
 use crate::api::Nothing;
+use crate::api::overview::{OVERVIEW, OverviewQuery, Uncovered};
 use crate::api::schedules::{
     self as api, Back, NewOverride, OnCallQuery, Override, SchedulesQuery, Shifts, SpanQuery, Take,
 };
@@ -103,6 +106,9 @@ pub enum Schedule {
         #[arg(value_name = "ID")]
         id: OverrideId,
     },
+    /// Calendars for phones and desktops, by a secret address
+    #[command(subcommand)]
+    Feed(Feed),
     /// Remove a schedule in which nobody stands in from now on
     Remove {
         #[arg(value_name = "NAME")]
@@ -142,7 +148,8 @@ fn whole(at: Timestamp) -> Timestamp {
 impl OnCall {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let query = OnCallQuery { team: self.team, schedule: self.schedule, at: self.at };
+        let (team, schedule) = (self.team.clone(), self.schedule.clone());
+        let query = OnCallQuery { team, schedule, at: self.at };
         let page = client.call(&api::ON_CALL, Nothing {}, &query, &Nothing {}).await?;
         if common.output == Format::Json {
             return output::json(&page.items);
@@ -162,8 +169,29 @@ impl OnCall {
         };
         let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
         output::table(&["SCHEDULE", "TEAM", "WHO", "UNTIL", "NEXT"], &rows);
-        Ok(())
+        warn_of_gaps(&client, self.team, self.schedule.as_deref()).await
     }
+}
+
+/// Says, beside the data, when nobody will be on call: of each schedule the first time.
+async fn warn_of_gaps(client: &Client, team: Option<String>, only: Option<&str>) -> Result<()> {
+    let query = OverviewQuery { team };
+    let overview = client.call(&OVERVIEW, Nothing {}, &query, &Nothing {}).await?;
+    let mut warned = BTreeSet::new();
+    for Uncovered { schedule, gap } in overview.gaps {
+        let slug = &schedule.slug;
+        let meant = only.is_none_or(|only| only == slug || only == schedule.id.to_string());
+        if meant && warned.insert(slug.clone()) {
+            let (from, until) = (output::clock(gap.start), output::clock(gap.end));
+            output::say(&format!("Nobody is on call in {slug} from {from} until {until}."));
+        }
+    }
+    if let Some(slug) = warned.first() {
+        output::say(&format!(
+            "Let somebody stand in: incidentd schedule override {slug} --user USER --from … --until …"
+        ));
+    }
+    Ok(())
 }
 
 /// For eyes a gap is a word; in a pipe it is empty, since anybody may be called `nobody`.
@@ -176,6 +204,7 @@ impl Schedule {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
         match self {
+            Self::Feed(feed) => feed.run(common).await,
             Self::List { team } => list(common, &client, team).await,
             Self::Show { schedule, weeks, from } => {
                 show(common, &client, schedule, weeks, from).await
@@ -274,6 +303,10 @@ async fn show(
     }
     let rows = in_order(&shifts, &zone);
     output::table(&["FROM", "UNTIL", "HOURS", "WHO", "WHY"], &rows);
+    if let Some(gap) = shifts.gaps.first() {
+        let (from, until) = (output::clock(gap.start), output::clock(gap.end));
+        output::say(&format!("Nobody is on call from {from} until {until}, to begin with."));
+    }
     if shifts.until < until {
         output::say(&format!("There is more after {}: --from.", output::clock(shifts.until)));
     }

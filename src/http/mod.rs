@@ -6,6 +6,7 @@ pub mod backup;
 pub mod body;
 pub mod configuration;
 pub mod crowd;
+mod feeds;
 pub mod front;
 pub mod health;
 pub mod ingest;

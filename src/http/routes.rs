@@ -6,7 +6,7 @@ use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
 use super::{
-    Shared, answers, assets, backup, configuration, health, ingest, metrics, people, reply,
+    Shared, answers, assets, backup, configuration, feeds, health, ingest, metrics, people, reply,
     schedules,
 };
 use crate::api::audit::AUDIT;
@@ -26,6 +26,7 @@ pub fn router(shared: &Shared) -> Router {
         .route("/integrations/{key}/api/v2/alerts", post(ingest::prometheus))
         .route("/integrations/{key}/grafana", post(ingest::grafana).merge(put(ingest::grafana)))
         .route("/v2/enqueue", post(ingest::pagerduty))
+        .route("/feeds/{secret}", get(feeds::calendar))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
@@ -98,6 +99,7 @@ pub fn operations() -> Mounted {
             let (items, next) = s.app.audit(&c.caller, c.query, after, limit).await?;
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
+    let mounted = feeds::operations(mounted);
     schedules::operations(configuration::operations(people::operations(mounted)))
 }
 

@@ -16,6 +16,7 @@ mod demo;
 mod door;
 mod far;
 mod faults;
+mod feeds;
 mod following;
 mod frames;
 mod generated;

@@ -234,6 +234,18 @@ fn schedules() -> Vec<Row> {
             none.clone(),
             [404, 403, 200, 404, 404, 403, 404, 404, 404],
         ),
+        (Get, "/feeds", "", none.clone(), to::OWN),
+        // The stranger's own is the first.
+        (Post, "/feeds", "", json!({}), to::THEMSELF),
+        (
+            Post,
+            "/feeds",
+            "",
+            json!({"schedule": "1"}),
+            [404, 200, 200, 200, 200, 403, 403, 403, 403],
+        ),
+        // Gone after the first.
+        (Delete, "/feeds/{id}", "", none.clone(), [200, 404, 404, 404, 404, 403, 403, 404, 404]),
         (Delete, "/schedules/{schedule}", "", none, to::but(to::MANAGERS, 409)),
     ]
 }
