@@ -1,4 +1,5 @@
 //! Calendars by a secret address, read by a library of others.
+use incidentd::api::audit::{AUDIT, AuditQuery};
 use incidentd::api::feeds::{CREATE_FEED, DELETE_FEED, FEEDS, IssuedFeed, NewFeed};
 use incidentd::api::schedules::{CREATE_SCHEDULE, NewSchedule};
 use incidentd::api::{Nothing, configuration::Document};
@@ -43,7 +44,7 @@ async fn read(server: &TestServer, url: &str) -> (u16, String) {
 async fn events(server: &TestServer, url: &str) -> Vec<[String; 4]> {
     let (status, text) = read(server, url).await;
     assert_eq!(status, 200, "{text}");
-    let told = run_program(&mut python("calendar.py"), &text).done();
+    let told = run_program(&mut python("read_calendar.py"), &text).done();
     told.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
 }
 
@@ -112,11 +113,11 @@ async fn an_address_ends_with_its_removal_and_with_its_maker_s_sight() {
     }
     assert_eq!(read(&server, &format!("{}/feeds/none.ics", server.url)).await.0, 404);
     assert_eq!(read(&server, left.url.trim_end_matches(".ics")).await.0, 404);
-    let audit =
-        server.call("root", &incidentd::api::audit::AUDIT, Nothing {}, &Default::default(), NONE);
-    let audit = serde_json::to_string(&audit.await.expect("a page").items).expect("JSON");
+    let query = AuditQuery::default();
+    let audit = server.call("root", &AUDIT, Nothing {}, &query, NONE).await.expect("a page");
+    let audit = serde_json::to_string(&audit.items).expect("JSON");
     let secret = ended.url.rsplit('/').next().expect("a name").trim_end_matches(".ics");
-    assert!(audit.contains("\"feed\"") && !audit.contains(secret), "{audit}");
+    assert!(audit.contains("removed feed primary") && !audit.contains(secret), "{audit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -276,3 +276,31 @@ async fn without_colour_none_is_sent_and_a_refused_token_says_so() {
         screen.contains("Log in again: incidentd login") && screen.contains("left 4")
     });
 }
+
+#[tokio::test]
+async fn the_mouse_selects_and_opens_and_a_link_is_copied() {
+    use base64::Engine;
+    let world = World::begin();
+    world.alert("Disk full on db-3").await;
+    world.alert("Backup slow").await;
+    let terminal = world.terminal(120, 30, &[]);
+    terminal.watch("");
+    terminal.until("both", |screen| screen.contains("Disk full") && screen.contains("Backup"));
+    // As terminals tell of a click (SGR): button, column, row, pressed and let go.
+    let click = |row: u8| {
+        let at = format!("\u{1b}[<0;20;{row}M\u{1b}[<0;20;{row}m");
+        terminal.keys(&["-l", &at]);
+    };
+    let second = |screen: &str| screen.lines().nth(3).is_some_and(|line| line.starts_with("> "));
+    click(4);
+    terminal.until("the second one", second);
+    terminal.keys(&["y"]);
+    terminal.until("the copy", |screen| screen.contains("Copied http"));
+    let link = format!("{}/incidents/2", world.url);
+    let copied = base64::engine::general_purpose::STANDARD.encode(link);
+    assert!(terminal.bytes().contains(&format!("\u{1b}]52;c;{copied}")), "{copied}");
+    click(4);
+    terminal.until("its page", |screen| screen.contains("TIMELINE") && screen.contains("Backup"));
+    terminal.keys(&["q"]);
+    terminal.until("the shell", |screen| screen.contains("left 0"));
+}

@@ -110,6 +110,9 @@ fn other_people_s_clients_come_by_https() {
     for watcher in &mut watchers {
         watcher.event("incident:acknowledged");
     }
+    // Our own follows by wss, too.
+    let seen = host.cli(["watch", "--once", "-o", "json"]).done();
+    assert!(seen.contains("disk full") && seen.contains("acknowledged"), "{seen}");
     // Who does not know the authority is told what to do.
     let mut stranger = crate::programs::incidentd();
     stranger.env("INCIDENTD_URL", &host.url).env("INCIDENTD_TOKEN", &host.token).arg("list");

@@ -1,6 +1,7 @@
 //! `incidentd demo`: a throw-away server with a made-up company at work, in one command.
 mod folder;
 mod kinds;
+mod phones;
 mod players;
 mod story;
 
@@ -15,7 +16,7 @@ use crate::app::Caller;
 use crate::client::Client;
 use crate::client::live::{Wanted, follow};
 use crate::clock::{Clock, ManualClock};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Outgoing};
 use crate::error::{Error, Kind, Result};
 use crate::server::Server;
 use crate::tui;
@@ -65,9 +66,12 @@ impl Demo {
             .build()
             .map_err(Error::internal)?;
         let folder = Folder::make()?;
+        let here = "127.0.0.1/32".to_owned().try_into().map_err(Error::internal)?;
         let config = Config {
             listen: Listen::Tcp(self.listen),
             data_dir: folder.path().to_owned(),
+            // Its people's phones are on this host, and nothing else of it is spoken to.
+            outgoing: Outgoing { allow_private: vec![here] },
             ..Config::default()
         };
         runtime.block_on(self.show(config, common.output))
@@ -136,7 +140,7 @@ async fn prepare(config: &Config, seed: u64) -> Result<(Server, Players)> {
     let listen = ([127, 0, 0, 1], 0).into();
     let past = Config { listen, ..config.clone() };
     let server = Server::start(past, Clock::Manual(clock.clone())).await?;
-    let mut players = Players::found(&server.app).await?;
+    let mut players = Players::found(&server.app, &phones::lie_there().await?).await?;
     for beat in story::before(seed) {
         let passed = server.app.now().duration_since(began);
         let passed = Duration::try_from(passed).unwrap_or_default();

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::kinds::Sender;
+use super::phones::NTFY;
 use super::story::{Beat, Case, Deed, Who};
 use crate::api::Nothing;
 use crate::api::configuration::Document;
@@ -41,12 +42,14 @@ pub struct Players {
 
 impl Players {
     /// Founds the company: people, teams, services, schedules, and the keys and tokens to them.
+    /// `ntfy` is what takes the place of the server that people's phones listen to.
     ///
     /// # Errors
     /// None is expected of a server that is empty.
-    pub async fn found(app: &App) -> Result<Self> {
+    pub async fn found(app: &App, ntfy: &str) -> Result<Self> {
         let host = Caller::host();
-        let document: Document = toml::from_str(COMPANY).map_err(Error::internal)?;
+        let company = COMPANY.replace(NTFY, ntfy);
+        let document: Document = toml::from_str(&company).map_err(Error::internal)?;
         let (users, teams) = (document.users.clone(), document.teams.clone());
         let made = app.apply(&host, document).await?.keys;
         app.set_password(&host, YOU.into(), Secret::random()?).await?;

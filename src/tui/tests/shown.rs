@@ -182,10 +182,10 @@ fn the_header_says_who_is_on_call_as_far_as_there_is_room() {
     };
     let mut state = dashboard(night());
     assert_eq!(asks(&mut state), 1, "asked when it is live");
-    let alice = duty("primary", "payments", &person(1, "alice"), "2026-11-30T09:00:00Z", "bob");
+    let alice = duty("primary", "payments", &person(1, "alice"), "2026-11-27T09:00:00Z", "bob");
     around(&mut state, &json!([alice]), &["payments", "search"]);
     let shown = screen(&mut state, 120, 30);
-    let all = "payments search    on call: alice until Mon 30 09:00, then bob";
+    let all = "payments search    on call: alice until Fri 09:00, then bob";
     assert!(shown[0].contains(all) && shown[0].ends_with("live  03:14:07"), "{}", shown[0]);
     assert!(!screen(&mut state, 58, 20)[0].contains("on call"));
     let gap = duty("search", "search", &Value::Null, "2026-11-23T03:20:00Z", "mallory");

@@ -256,8 +256,9 @@ impl Columns {
 pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     let (now, zone) = (state.now(), &state.settings.zone);
     let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
-    let told: BTreeSet<&str> =
-        incident.escalation.told.iter().map(|told| told.user.as_str()).collect();
+    let told = incident.escalation.told.iter();
+    let told = told.filter(|told| !matches!(told.outcome.as_str(), "failed" | "dropped"));
+    let told: BTreeSet<&str> = told.map(|told| told.user.as_str()).collect();
     let told = told.into_iter().collect::<Vec<_>>().join(", ");
     let names = names.join(", ");
     let until = |at: Option<jiff::Timestamp>| {

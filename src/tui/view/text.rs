@@ -124,15 +124,17 @@ pub fn countdown(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The time of day, with the day if it is not today's.
+/// The time of day; with the weekday if that is one of the next six, with the date if it is no day
+/// so near.
 #[must_use]
 pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone, seconds: bool) -> String {
     let (then, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
     let time = if seconds { "%H:%M:%S" } else { "%H:%M" };
-    if then.date() == today.date() {
-        then.strftime(time).to_string()
-    } else {
-        then.strftime(&format!("%b %-d {time}")).to_string()
+    let ahead = today.date().until(then.date()).map_or(i32::MAX, |span| span.get_days());
+    match ahead {
+        0 => then.strftime(time).to_string(),
+        1..=6 => then.strftime(&format!("%a {time}")).to_string(),
+        _ => then.strftime(&format!("%b %-d {time}")).to_string(),
     }
 }
 
