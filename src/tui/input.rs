@@ -56,6 +56,7 @@ impl State {
             Wish::Snooze => self.ask_for(What::Snooze),
             Wish::Note => self.ask_for(What::Note),
             Wish::Reassign => self.ask_for(What::Assignee),
+            Wish::Escalate => self.act(self.targets(), Action::Escalate {}),
             Wish::CopyLink => self.with_link(|url| Effect::Copy(url.to_owned())),
             Wish::Browse => self.with_link(|url| Effect::Browse(url.to_owned())),
             Wish::Filter => self.prompt_filter(),

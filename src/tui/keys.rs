@@ -19,6 +19,7 @@ pub enum Wish {
     Snooze,
     Note,
     Reassign,
+    Escalate,
     CopyLink,
     Browse,
     Filter,
@@ -90,6 +91,7 @@ pub const TABLE: &[Binding] = &[
         Some("reassign"),
         "give it to somebody: a username, or me",
     ),
+    act(Wish::Escalate, &[Char('e')], "e", None, "escalate: tell whoever is next, now"),
     act(Wish::Undo, &[Char('u')], "u", None, "undo what I did last"),
     look(Wish::Mark, &[Char(' ')], "space", None, "select; keys then act on all selected, and ask"),
     look(

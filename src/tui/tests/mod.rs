@@ -373,7 +373,7 @@ fn failures_say_what_to_do_and_readonly_does_nothing() {
     state.report(Report::Acted(Box::new(asked), vec![(IncidentId(57), Err(error))]));
     assert!(screen(&mut state, 120, 30)[28].contains("No answer for 57. Trying again is safe."));
     state.settings.readonly = true;
-    for keys in ["a", "r", "s", "n", "m", "u"] {
+    for keys in ["a", "r", "s", "n", "m", "u", "e"] {
         press(&mut state, keys);
         assert!(state.prompt.is_none() && acts(&mut state).is_empty(), "{keys}");
     }
