@@ -88,6 +88,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the calendar addresses that I made, and those of schedules that I manage
+         * @description Needs a credential of scope `admin`.
+         */
+        get: operations["getFeeds"];
+        put?: never;
+        /**
+         * Make a secret address of a calendar, shown once: of a schedule, or of my own shifts
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postFeeds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feeds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a calendar's address
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteFeedsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -1773,6 +1817,27 @@ export interface components {
          * @example 1mo
          */
         Every: string;
+        /** @description An address as listed: the secret in it was shown when it was made. */
+        Feed: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description To the hour.
+             */
+            lastUsedAt: string | null;
+            /** @description It is good as long as he may see what it shows. */
+            madeBy: components["schemas"]["UserRef"];
+            /** @description Null: the shifts of `madeBy`, in all schedules. */
+            schedule: string | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        FeedPage: {
+            items: components["schemas"]["Feed"][];
+            nextCursor: string | null;
+        };
         /** @description One field that became another; of a secret neither is told. */
         FieldChange: {
             field: string;
@@ -1939,6 +2004,12 @@ export interface components {
             items: components["schemas"]["Integration2"][];
             nextCursor: string | null;
         };
+        /** @description An address that was just made: whoever has it can read the calendar. */
+        IssuedFeed: {
+            /** Format: int64 */
+            id: number;
+            url: string;
+        };
         /** @description An integration, this once with its key. */
         IssuedIntegration: {
             /** Format: date-time */
@@ -2083,6 +2154,10 @@ export interface components {
             role: components["schemas"]["Role"];
             since: components["schemas"]["Seq"];
             slug: string;
+        };
+        NewFeed: {
+            /** @description Left out: my own shifts, in all schedules. */
+            schedule?: string | null;
         };
         NewIntegration: {
             /** @description 32 letters and digits; left out: made. */
@@ -2964,6 +3039,100 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getFeeds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postFeeds: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewFeed"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedFeed"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteFeedsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];

@@ -10,7 +10,7 @@ use crate::error::Result;
 const AT_ONCE: usize = 100;
 
 impl App {
-    /// Deletes some of what ended longer than `keep` ago: incidents, the audit, credentials.
+    /// Deletes some of what ended longer than `keep` ago: incidents, the audit, credentials, notices.
     /// Returns how many rows, so that a caller goes on, and how many incidents.
     ///
     /// # Errors
@@ -24,6 +24,9 @@ impl App {
             }
             if rows == 0 {
                 rows = w.retire_credentials(before, AT_ONCE / 3)?;
+            }
+            if rows == 0 {
+                rows = w.retire_notices(before, AT_ONCE)?;
             }
             Ok((rows, gone))
         })

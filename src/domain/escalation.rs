@@ -133,7 +133,7 @@ impl Incident {
     }
 
     pub(super) fn climb(&mut self, climb: &Climb) {
-        self.status = Status::Triggered;
+        self.trigger();
         (self.escalation.round, self.escalation.step) = (climb.round, climb.step);
         self.memory.ladder = climb.after.ladder;
         self.escalation.told.clone_from(&climb.after.told);

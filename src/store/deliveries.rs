@@ -217,6 +217,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Nothing that waits is sent: it may have been sent since the backup was made. Ladders go on.
+    pub(super) fn drop_all_deliveries(&self, why: &str) -> Result<()> {
+        self.run(
+            "update deliveries set state = 'dropped', ended_at = ?1, outcome = ?2
+             where state = 'queued'",
+            (ms(self.now()), why),
+        )
+        .map(|_| ())
+    }
+
     /// What waits for a person about a team's incidents (about all, if none) goes nowhere.
     pub fn drop_deliveries(&self, user: UserId, team: Option<TeamId>, why: &str) -> Result<()> {
         self.run(

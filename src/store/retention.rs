@@ -75,6 +75,15 @@ impl Write<'_> {
         self.run("delete from events where team_id is null and seq <= ?1", [last])
     }
 
+    /// Deletes at most `limit` messages that concerned no incident and ended before `before`.
+    pub fn retire_notices(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.run(
+            "delete from deliveries where id in (select id from deliveries
+                where incident_id is null and state <> 'queued' and ended_at < ?1 limit ?2)",
+            (ms(before), limit),
+        )
+    }
+
     /// Deletes at most `limit` credentials of each kind that ended before `before`.
     pub fn retire_credentials(&self, before: Timestamp, limit: usize) -> Result<usize> {
         let mut rows = 0;

@@ -404,7 +404,7 @@ impl Incident {
         self.snoozed_until = None;
     }
 
-    fn trigger(&mut self) {
+    pub(super) fn trigger(&mut self) {
         self.status = Status::Triggered;
         self.acknowledged_at = None;
         self.acknowledged_by = None;
