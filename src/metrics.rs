@@ -78,6 +78,8 @@ pub struct Counts {
     /// By channel and outcome.
     pub messages: Family<Labels, Counter>,
     pub retired: Counter,
+    /// Signs of life that another monitor took.
+    pub heartbeats_sent: Counter,
     pub sockets: Gauge,
     pub connections: Gauge,
     /// The emitter's place in the log.
@@ -108,6 +110,7 @@ impl Default for Counts {
             timers: Counter::default(),
             messages: Family::default(),
             retired: Counter::default(),
+            heartbeats_sent: Counter::default(),
             sockets: Gauge::default(),
             connections: Gauge::default(),
             emitter_cursor: AtomicI64::default(),
@@ -255,6 +258,7 @@ impl Metrics {
             ("events_skipped", "Events that no follower could handle", &self.skipped_events),
             ("follower_restarts", "Loops restarted after a panic or stall", &self.restarts),
             ("timers_handled", "Timers that fell due", &self.timers),
+            ("heartbeats_sent", "Signs of life that another monitor took", &self.heartbeats_sent),
             ("incidents_retired", "Old incidents that are no longer kept", &self.retired),
         ] {
             page.counted(name, help, counter);

@@ -11,7 +11,7 @@ use crate::clock::{self, Clock, ManualClock};
 use crate::config::{Config, Current, Shift};
 use crate::engine::deliver::Deliver;
 use crate::engine::supervise::supervise;
-use crate::engine::{retention, timers};
+use crate::engine::{alive, retention, timers, watchdog};
 use crate::error::{Error, Result};
 use crate::http::crowd::Crowd;
 use crate::http::health::Health;
@@ -265,5 +265,29 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         stop.clone(),
         || false,
         move || retention::run(app.clone(), metrics.clone(), config.clone()),
+    ));
+    let of = shared.clone();
+    let faults = move || {
+        let of = of.clone();
+        async move { of.faults().await.into_iter().map(|fault| fault.what).collect() }
+    };
+    let (app, watched) = (shared.app.clone(), faults.clone());
+    loops.spawn(supervise(
+        "watchdog",
+        shared.metrics.clone(),
+        stop.clone(),
+        || false,
+        move || watchdog::run(app.clone(), watched.clone()),
+    ));
+    let of = shared.clone();
+    loops.spawn(supervise(
+        "sign of life",
+        shared.metrics.clone(),
+        stop.clone(),
+        || false,
+        move || {
+            let Shared { notifier, config, metrics, .. } = of.clone();
+            alive::run(notifier, config, metrics, faults.clone())
+        },
     ));
 }

@@ -111,7 +111,9 @@ create table silences (
 ) strict;
 create index silences_live on silences (ends_at) where ended_at is null;
 
--- Expected signs of life.
+-- Expected signs of life. alert: JSON, matchers of the service's alerts that are one; null: only
+-- requests with the key are. last_at: the last of any kind; failed_at, missing_at: since when it
+-- says that it failed, or says nothing. Its timer is a row of `timers`.
 create table heartbeats (
     id         integer primary key autoincrement,
     service_id integer not null references services (id),
@@ -119,11 +121,14 @@ create table heartbeats (
     key_hash   blob not null unique,
     every_secs integer not null,
     grace_secs integer not null,
+    alert      text,
     last_at    integer,
     failed_at  integer,
+    missing_at integer,
     applied    integer not null default 0,
     created_at integer not null
 ) strict;
+create index heartbeats_service on heartbeats (service_id);
 
 -- Secret addresses of calendars: of a schedule, or of a user's shifts.
 create table feeds (

@@ -12,6 +12,7 @@ use super::schedules::Rotation;
 use super::{Access, Method, Nothing, Route};
 use crate::domain::service::UrgencyRule;
 use crate::domain::{Role, Span};
+use crate::secret::Secret;
 
 pub use paging::{Channel, Contact, Policy, Rules};
 
@@ -58,9 +59,8 @@ pub struct Document {
     #[serde(skip_serializing)]
     #[schemars(skip)]
     pub webhooks: Later,
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub heartbeats: Later,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heartbeats: Vec<Heartbeat>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -165,6 +165,31 @@ pub struct Schedule {
     pub rotations: Option<Vec<Rotation>>,
 }
 
+/// A sign of life that is expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AppliedHeartbeat")]
+pub struct Heartbeat {
+    pub slug: String,
+    /// The slug that it had before: its key and history stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// The service whose incident its absence is; it does not change.
+    pub service: String,
+    /// So often it is expected.
+    pub every: Span,
+    /// So much later it may come; for a new one left out: a tenth of `every`, at least a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Span>,
+    /// Alerts of the service that match all of these, such as `alertname=Watchdog`, are such signs
+    /// and open no incident; left out: only requests with the key are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Vec<String>>,
+    /// 32 letters and digits; left out: made, and shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretText>,
+}
+
 impl Document {
     /// All that may be a secret, and where it stands.
     pub fn secrets(&mut self) -> Vec<(String, &mut SecretText)> {
@@ -177,6 +202,9 @@ impl Document {
         }
         for (n, of) in self.integrations.iter_mut().enumerate() {
             found.extend(of.key.as_mut().map(|key| (format!("integrations[{n}].key"), key)));
+        }
+        for (n, of) in self.heartbeats.iter_mut().enumerate() {
+            found.extend(of.key.as_mut().map(|key| (format!("heartbeats[{n}].key"), key)));
         }
         for (n, of) in self.channels.iter_mut().enumerate() {
             let at = format!("channels[{n}].address");
@@ -251,7 +279,8 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub action: DifferenceAction,
-    /// `user`, `team`, `service`, `integration`, `schedule`, `policy` or `channel`.
+    /// `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel` or
+    /// `heartbeat`.
     pub kind: String,
     pub name: String,
     pub fields: Vec<FieldChange>,
@@ -288,7 +317,16 @@ impl std::fmt::Display for FieldChange {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MadeKey {
-    pub service: String,
-    pub integration: String,
+    /// `integration` or `heartbeat`.
+    pub kind: String,
+    /// As it is named in the list of changes.
+    pub name: String,
     pub key: String,
+}
+
+impl MadeKey {
+    #[must_use]
+    pub fn new(kind: &str, name: &str, key: &Secret) -> Self {
+        Self { kind: kind.into(), name: name.into(), key: key.expose().into() }
+    }
 }

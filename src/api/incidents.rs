@@ -260,6 +260,8 @@ pub enum OutcomeStatus {
     Resolved,
     /// It changed nothing: nothing of it is open.
     Ignored,
+    /// It is the sign of life that a heartbeat waits for: it opens nothing.
+    Beat,
 }
 
 impl From<Status> for OutcomeStatus {

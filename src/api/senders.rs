@@ -32,6 +32,8 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/integrations/{key}/grafana", grafana),
         ("/integrations/{key}/api/v2/alerts", prometheus()),
         ("/v2/enqueue", pagerduty()),
+        ("/heartbeat/{key}", heartbeat("", "A heartbeat beats")),
+        ("/heartbeat/{key}/fail", heartbeat("Fail", "A heartbeat failed; the body says why")),
         ("/healthz", probe("healthz", "The process answers", "200")),
         (
             "/readyz",
@@ -45,7 +47,7 @@ fn key() -> Value {
         "name": "key",
         "in": "path",
         "required": true,
-        "description": "The integration's key.",
+        "description": "The key of the integration or heartbeat.",
         "schema": { "type": "string", "pattern": "^[0-9A-Za-z]{32}$" },
     }])
 }
@@ -181,6 +183,29 @@ fn pagerduty() -> Value {
         });
     }
     item
+}
+
+fn heartbeat(name: &str, summary: &str) -> Value {
+    let mut responses = json!({ "200": {
+        "description": "Stored: it is on disk.",
+        "content": { "text/plain": { "schema": { "type": "string" } } },
+    } });
+    for status in ["404", "413", "415", "503"] {
+        responses[status] = json!({ "$ref": "#/components/responses/Problem" });
+    }
+    let call = |method: &str| {
+        json!({
+            "operationId": format!("{method}Heartbeat{name}"),
+            "summary": summary,
+            "tags": ["senders"],
+            "security": [],
+            "responses": responses,
+        })
+    };
+    let mut post = call("post");
+    post["requestBody"] =
+        json!({ "content": { "text/plain": { "schema": { "type": "string" } } } });
+    json!({ "parameters": key(), "get": call("get"), "post": post })
 }
 
 fn probe(name: &str, summary: &str, bad: &str) -> Value {

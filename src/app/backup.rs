@@ -35,7 +35,11 @@ impl App {
             name: format!("of {bytes} bytes"),
             change: "took".into(),
         };
-        self.write(move |w| w.record(&taken, &actor)).await?;
+        self.write(move |w| {
+            w.note_backup()?;
+            w.record(&taken, &actor)
+        })
+        .await?;
         Ok(Copy { file, bytes, _turn: turn })
     }
 }

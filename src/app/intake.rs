@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::beats::taken_as_beat;
 use super::integrations::seen_integration;
 use super::members::{
     Origin, Why, end_member, fire_anew, fire_unseen, ignored, known, outcome, severity_moved,
@@ -67,7 +68,12 @@ impl App {
                     heard_again(w, &source, &origin)?;
                 }
                 let mut outcomes = Vec::with_capacity(delivery.alerts.len());
+                let waiting = w.fed_heartbeats(source.service.id)?;
                 for alert in &delivery.alerts {
+                    if let Some(beat) = taken_as_beat(w, &origin, &waiting, alert)? {
+                        outcomes.push(beat);
+                        continue;
+                    }
                     let (outcome, refresh) = take_one(w, &origin, alert)?;
                     refreshed |= refresh;
                     outcomes.push(outcome);

@@ -7,11 +7,14 @@ mod apply;
 mod attempts;
 mod audit;
 pub mod backup;
+mod beats;
 mod changes;
 mod channels;
 mod contacts;
 mod deliveries;
+pub mod doctor;
 mod feeds;
+mod heartbeats;
 mod incidents;
 mod intake;
 mod integrations;
@@ -21,6 +24,7 @@ mod members;
 mod once;
 mod overrides;
 mod overview;
+pub mod own;
 mod pages;
 mod paging;
 mod passwords;
@@ -40,7 +44,7 @@ pub mod vitals;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::clock::Clock;
@@ -77,15 +81,23 @@ struct Inner {
     backups: Arc<Semaphore>,
     /// Something is to be sent that no event tells of.
     knock: Notify,
-    /// Wall and boot clock when they were last compared.
-    clocks: tokio::sync::Mutex<(Timestamp, std::time::Duration)>,
+    clocks: tokio::sync::Mutex<Clocks>,
+}
+
+/// Wall and boot clock when they were last compared.
+struct Clocks {
+    wall: Timestamp,
+    boot: std::time::Duration,
+    /// When somebody last set the wall clock, and by how much.
+    step: Option<(Timestamp, SignedDuration)>,
 }
 
 impl App {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let clocks = tokio::sync::Mutex::new((clock.now(), clock.since_boot()));
+        let clocks = Clocks { wall: clock.now(), boot: clock.since_boot(), step: None };
+        let clocks = tokio::sync::Mutex::new(clocks);
         Self(Arc::new(Inner {
             store,
             clock,

@@ -10,7 +10,7 @@ use crate::domain::policy::Target;
 use crate::domain::user::check_slug;
 use crate::domain::{Actor, Change, IncidentId, Role, TeamId, Update, UpdateReason, UserId};
 use crate::error::{Error, Result};
-use crate::store::{self, Read, Write};
+use crate::store::{self, OWN_TEAM, Read, Write};
 
 impl App {
     /// Teams that the caller may see.
@@ -123,6 +123,7 @@ impl App {
         let caller = caller.clone();
         self.write_as(caller.clone(), move |w| {
             let found = live_team(w, &caller, Need::Manage, &team)?;
+            has_members(&found)?;
             let user = w.username(&username)?;
             if user.disabled_at.is_some() {
                 return Err(Error::refused(format!("{username} is disabled.")));
@@ -143,6 +144,7 @@ impl App {
         let caller = caller.clone();
         self.write_as(caller.clone(), move |w| {
             let found = live_team(w, &caller, Need::Manage, &team)?;
+            has_members(&found)?;
             let user = w.username(&username)?;
             remove_member(w, found.id, user.id, &caller.actor())
         })
@@ -213,6 +215,9 @@ pub(super) fn change_team(
 ) -> Result<Vec<FieldChange>> {
     let slug = change.slug.as_ref().unwrap_or(&team.slug);
     let name = change.name.as_ref().unwrap_or(&team.name);
+    if team.slug == OWN_TEAM && slug != OWN_TEAM {
+        return Err(built_in());
+    }
     let mut fields = Vec::new();
     differ(&mut fields, "slug", &team.slug, slug);
     differ(&mut fields, "name", quoted(&team.name), quoted(name));
@@ -231,6 +236,9 @@ pub(super) fn change_team(
 
 /// Its members keep reading what happened.
 pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor) -> Result<()> {
+    if team.slug == OWN_TEAM {
+        return Err(built_in());
+    }
     let mut services = w.services()?;
     services.retain(|service| !service.archived);
     let of = |id: TeamId, slug: String| (id == team.id).then_some(slug);
@@ -254,6 +262,21 @@ pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor)
     refuse_open(&format!("Team `{}`", team.slug), &w.some_open_of_team(team.id)?)?;
     w.archive_team(team.id)?;
     thing(team.id, &team.slug).log(w, "archived", actor)
+}
+
+fn built_in() -> Error {
+    Error::refused(format!("Team `{OWN_TEAM}` is built in: it keeps its slug, and stays."))
+        .hint("It owns the incidents of incidentd itself; a name for people it may have.")
+}
+
+/// # Errors
+/// `Refused` for the own team: who administers the platform belongs to it.
+pub(super) fn has_members(team: &store::Team) -> Result<()> {
+    if team.slug != OWN_TEAM {
+        return Ok(());
+    }
+    Err(Error::refused(format!("The members of team `{OWN_TEAM}` are the platform's admins."))
+        .hint("Make somebody one: incidentd user edit NAME --admin true"))
 }
 
 /// What still has open incidents does not end.

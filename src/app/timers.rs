@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::beats;
 use super::intake::take_one;
 use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held};
 use super::sessions::{end_session, end_token};
@@ -14,8 +15,8 @@ use crate::domain::intake::{STALE, source_is_silent};
 use crate::domain::member::EndedBy;
 use crate::domain::service::UrgencyRule;
 use crate::domain::{
-    Actor, Alert, AlertId, Change, Incident, IncidentId, ResolveReason, SessionId, Severity,
-    Signal, TimerKind, TokenId, Update, UpdateReason,
+    Actor, Alert, AlertId, Change, HeartbeatId, Incident, IncidentId, ResolveReason, SessionId,
+    Severity, Signal, TimerKind, TokenId, Update, UpdateReason,
 };
 use crate::error::{Kind, Result};
 use crate::store::{IncidentSource, Timer, Write};
@@ -76,14 +77,20 @@ impl App {
     pub async fn follow_clock(&self) -> Result<Option<SignedDuration>> {
         let mut clocks = self.0.clocks.lock().await;
         let (wall, boot) = (self.now(), self.0.clock.since_boot());
-        let passed = SignedDuration::try_from(boot.saturating_sub(clocks.1)).unwrap_or_default();
-        let step = wall.duration_since(clocks.0).saturating_sub(passed);
+        let passed = SignedDuration::try_from(boot.saturating_sub(clocks.boot)).unwrap_or_default();
+        let step = wall.duration_since(clocks.wall).saturating_sub(passed);
         let stepped = step.abs() > STEP;
         if stepped {
             self.write(move |w| w.shift_elapsed(step)).await?;
+            clocks.step = Some((wall, step));
         }
-        *clocks = (wall, boot);
+        (clocks.wall, clocks.boot) = (wall, boot);
         Ok(stepped.then_some(step))
+    }
+
+    /// When somebody last set the wall clock since the start, and by how much.
+    pub(super) async fn last_clock_step(&self) -> Option<(Timestamp, SignedDuration)> {
+        self.0.clocks.lock().await.step
     }
 
     /// Senders could not reach us while we were down: give them time before anything expires.
@@ -91,8 +98,11 @@ impl App {
     /// # Errors
     /// `Unavailable` when it cannot be stored.
     pub async fn grant_grace(&self) -> Result<()> {
-        self.write(|w| w.grant_grace(TimerKind::Expiry, shift(w.now(), GRACE))).await?;
-        Ok(())
+        self.write(|w| {
+            w.grant_grace(TimerKind::Expiry, shift(w.now(), GRACE))?;
+            w.grant_heartbeats().map(|_| ())
+        })
+        .await
     }
 
     /// Sees that every triggered incident of high urgency has its next step's time; returns how
@@ -189,6 +199,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
         TimerKind::Expiry => expire(w, AlertId(timer.subject), url),
         TimerKind::Late => fire_late(w, AlertId(timer.subject), url),
         TimerKind::Stale => go_stale(w, AlertId(timer.subject)),
+        TimerKind::Heartbeat => beats::miss(w, HeartbeatId(timer.subject), url),
         TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
         TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
     }

@@ -12,6 +12,7 @@ use clap_complete::env::Shells;
 use super::chosen::list;
 use super::connect::connect;
 use super::{Cli, output};
+use crate::api::heartbeats::{HEARTBEATS, HeartbeatsQuery};
 use crate::api::incidents::{ListQuery, StatusFilter};
 use crate::api::schedules::{SCHEDULES, SchedulesQuery};
 use crate::api::services::{SERVICES, ServicesQuery};
@@ -96,6 +97,7 @@ fn taught(command: Command, depth: usize) -> Command {
         "team" => offer(arg, teams),
         "service" => offer(arg, services),
         "schedule" => offer(arg, schedules),
+        "heartbeat" => offer(arg, heartbeats),
         "user" | "username" | "to" | "assignee" | "with" | "replacing" => offer(arg, people),
         "ids" if reopens => offer(arg, resolved),
         "id" | "ids" | "into" if depth == 1 => offer(arg, open),
@@ -151,6 +153,14 @@ fn schedules() -> Vec<CompletionCandidate> {
     asked(async |client| {
         let page = client.call(&SCHEDULES, Nothing {}, &query, &Nothing {}).await?;
         Ok(page.items.iter().map(|found| candidate(&found.slug, &found.team.name)).collect())
+    })
+}
+
+fn heartbeats() -> Vec<CompletionCandidate> {
+    let query = HeartbeatsQuery { limit: Some(MAX_PAGE), ..HeartbeatsQuery::default() };
+    asked(async |client| {
+        let page = client.call(&HEARTBEATS, Nothing {}, &query, &Nothing {}).await?;
+        Ok(page.items.iter().map(|found| candidate(&found.slug, &found.service.name)).collect())
     })
 }
 

@@ -28,7 +28,7 @@ pub struct Apply {
     #[arg(long)]
     check: bool,
     /// Also end what an earlier apply made and the file does not name: users are disabled, teams
-    /// and services archived, schedules removed
+    /// and services archived, schedules and heartbeats removed
     #[arg(long)]
     prune: bool,
     /// Print the JSON Schema of the file, for editors
@@ -223,7 +223,7 @@ fn show(common: &Common, applied: &Applied, how: ApplyQuery) -> Result<()> {
         output::say("Nothing was changed.");
     }
     for made in &applied.keys {
-        output::say(&format!("Key of {}/{}, shown this once:", made.service, made.integration));
+        output::say(&format!("Key of {} {}, shown this once:", made.kind, made.name));
         output::line(&made.key);
     }
     Ok(())
@@ -232,8 +232,8 @@ fn show(common: &Common, applied: &Applied, how: ApplyQuery) -> Result<()> {
 /// What an export begins with.
 const HEAD: &str = "\
 # The configuration, as `incidentd apply -f FILE` takes it.
-# Left out: passwords, tokens and sessions; what is archived; the keys of integrations, which are
-# kept as hashes. Applied here it changes nothing; on an empty server it makes the same with new
+# Left out: passwords, tokens and sessions; what is archived; the keys of integrations and
+# heartbeats, which are kept as hashes. Applied here it changes nothing; on an empty server it makes the same with new
 # keys, each shown once.
 ";
 

@@ -6,8 +6,10 @@ mod complete;
 mod configuration;
 mod connect;
 mod demo;
+mod doctor;
 mod feeds;
 mod first_run;
+mod heartbeats;
 mod incidents;
 mod integrations;
 mod log;
@@ -28,6 +30,7 @@ mod teams;
 mod tokens;
 mod verbs;
 mod watch;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -141,6 +144,9 @@ enum Command {
     /// Manage the keys by which senders reach a service
     #[command(subcommand)]
     Integration(integrations::Integration),
+    /// Manage signs of life that are expected of jobs and monitors, or run a job that gives one
+    #[command(subcommand)]
+    Heartbeat(heartbeats::Heartbeat),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
     OnCall(schedules::OnCall),
@@ -153,6 +159,8 @@ enum Command {
     Export(configuration::Export),
     /// Copy everything into one file, while the server runs or not
     Backup(backup::Backup),
+    /// Look whether everything is so that somebody will be told; exit 1 if not
+    Doctor(doctor::Doctor),
     /// Put a backup in the place of the database in --data-dir
     Restore(backup::Restore),
     /// Check or write the server's configuration
@@ -179,6 +187,7 @@ Run       incidentd serve                    start the server
           incidentd token create --user NAME --data-dir DIR
           incidentd apply -f FILE            teams, services, integrations
           incidentd backup FILE, restore FILE
+          incidentd doctor                   will somebody be told?
 Every command explains itself with --help. To see it all at work, and nothing stays: incidentd demo
 ";
 
@@ -218,6 +227,10 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(Error::internal(error)), cli.common.output),
     };
+    if let Command::Heartbeat(heartbeats::Heartbeat::Wrap(wrap)) = command {
+        let ran = runtime.block_on(wrap.run(&cli.common));
+        return ran.unwrap_or_else(|error| finish(Err(error), cli.common.output));
+    }
     let outcome = runtime.block_on(dispatch(command, &cli.common));
     finish(outcome, cli.common.output)
 }
@@ -251,12 +264,14 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Team(team) => team.run(common).await,
         Command::Service(service) => service.run(common).await,
         Command::Integration(integration) => integration.run(common).await,
+        Command::Heartbeat(heartbeat) => heartbeat.run(common).await,
         Command::OnCall(on_call) => on_call.run(common).await,
         Command::Schedule(schedule) => schedule.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
         Command::Audit(audit) => audit.run(common).await,
         Command::Export(export) => export.run(common).await,
         Command::Backup(backup) => backup.run(common).await,
+        Command::Doctor(doctor) => doctor.run(common).await,
         Command::Restore(restore) => restore.run(common),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),

@@ -239,6 +239,27 @@ impl Client {
         .await
     }
 
+    /// Beats as a heartbeat, or says why its job failed: no person's token is needed.
+    ///
+    /// # Errors
+    /// The server's own, or `Unreachable`.
+    pub async fn beat(&self, key: &Secret, failure: Option<&str>) -> Result<()> {
+        let fail = if failure.is_some() { "/fail" } else { "" };
+        let url = format!("{}/heartbeat/{}{fail}", self.base, key.expose());
+        let why = failure.unwrap_or_default();
+        self.until_answered(async |_, left| {
+            let request = self.http.post(&url).timeout(left).body(why.to_owned());
+            let away = |error: reqwest::Error| unreachable(&self.base, &error);
+            let response = request.send().await.map_err(away)?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(());
+            }
+            Err(self.problem(status, &response.bytes().await.map_err(away)?))
+        })
+        .await
+    }
+
     async fn answer<R: DeserializeOwned>(
         &self,
         mut request: reqwest::RequestBuilder,

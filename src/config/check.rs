@@ -3,6 +3,7 @@ use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
 use super::{Config, Listen, Network};
+use crate::domain::Span;
 use crate::error::{Error, Result};
 
 impl Config {
@@ -14,6 +15,15 @@ impl Config {
         }
         for url in &self.allowed_origins {
             check_url("allowed_origins", url)?;
+        }
+        if let Some(url) = &self.heartbeat.url
+            && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        {
+            let why = "must be an address that begins with https:// or http://";
+            return Err(Error::invalid("heartbeat.url", why));
+        }
+        if self.heartbeat.every < Span::secs(10) {
+            return Err(Error::invalid("heartbeat.every", "must be at least 10s"));
         }
         if let Err(error) = EnvFilter::builder().parse(&self.log) {
             return Err(Error::invalid("log", format!("`{}`: {error}", self.log)));

@@ -7,7 +7,7 @@ use serde::{Serialize, forward_to_deserialize_any};
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::{Config, Limits, Outgoing, Smtp, Tls, outside};
+use super::{Config, Limits, Outgoing, SignOfLife, Smtp, Tls, outside};
 
 /// Width of the example's comments.
 const WIDTH: usize = 88;
@@ -142,6 +142,7 @@ pub fn keys() -> Vec<Key> {
         section::<Tls>(Some("tls")),
         section::<Smtp>(Some("smtp")),
         section::<Outgoing>(Some("outgoing")),
+        section::<SignOfLife>(Some("heartbeat")),
         section::<Limits>(Some("limits")),
     ]
     .concat()

@@ -20,7 +20,7 @@ use crate::domain::Span;
 pub use address::{Listen, Network};
 pub use keys::{Key, Kind as KeyKind, Shift, example, keys, nearest};
 pub use load::{Given, SYSTEM_FILE, Sources};
-pub use outside::{Command, Gateway, Outgoing, Smtp, Value};
+pub use outside::{Command, Gateway, Outgoing, SignOfLife, Smtp, Value};
 
 /// The server's configuration; each key has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,7 @@ pub struct Config {
     pub tls: Tls,
     pub smtp: Smtp,
     pub outgoing: Outgoing,
+    pub heartbeat: SignOfLife,
     pub limits: Limits,
     // Maps have names of their own, so they stand in the file only: `outside` has their example.
     /// Programs of this host that a contact may name as its channel
@@ -155,6 +156,7 @@ impl Default for Config {
             tls: Tls::default(),
             smtp: Smtp::default(),
             outgoing: Outgoing::default(),
+            heartbeat: SignOfLife::default(),
             limits: Limits::default(),
             commands: BTreeMap::new(),
             gateways: BTreeMap::new(),

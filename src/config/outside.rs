@@ -41,6 +41,28 @@ pub struct Outgoing {
     pub allow_private: Vec<Network>,
 }
 
+/// What another monitor hears as long as this server is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignOfLife {
+    /// The address of a check at another monitor: it is called while all is well, as /readyz says
+    /// it, so that this server's own death is noticed
+    #[schemars(
+        extend("x-secret" = true, "x-value" = "URL"),
+        example = "https://monitor.example.com/ping/0a1b2c"
+    )]
+    pub url: Option<String>,
+    /// How often
+    #[schemars(with = "String", extend("x-value" = "DURATION"))]
+    pub every: Span,
+}
+
+impl Default for SignOfLife {
+    fn default() -> Self {
+        Self { url: None, every: Span::secs(60) }
+    }
+}
+
 /// A program of this host that a contact may name as its channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,7 @@ pub mod contact;
 pub mod delivery;
 pub mod escalation;
 pub mod event;
+pub mod heartbeat;
 pub mod id;
 pub mod incident;
 pub mod intake;
@@ -24,6 +25,7 @@ pub mod words;
 pub use action::Action;
 pub use alert::{Alert, Key, Labels, Link, Severity, Signal, Urgency};
 pub use event::{Actor, Change, Event, ResolveReason, Update, UpdateReason};
+pub use heartbeat::Heartbeat;
 pub use id::{
     AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId,
     OverrideId, PolicyId, ScheduleId, Seq, ServiceId, SessionId, SilenceId, TeamId, TokenId,

@@ -1,6 +1,6 @@
 //! The moments at which something must be looked at again, and by which clock each is measured.
 
-/// Why a timer was set; its subject is an incident, an alert, a session or a token.
+/// Why a timer was set; its subject is an incident, an alert, a heartbeat, a session or a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimerKind {
     // incidents
@@ -25,6 +25,8 @@ pub enum TimerKind {
     /// A firing of an ended episode fires anew.
     Late,
     Stale,
+    /// A sign of life did not come in time.
+    Heartbeat,
     // access
     Session,
     Token,
@@ -46,6 +48,7 @@ impl TimerKind {
             Self::Expiry => ("expiry", false),
             Self::Late => ("late", true),
             Self::Stale => ("stale", true),
+            Self::Heartbeat => ("heartbeat", true),
             Self::Session => ("session", false),
             Self::Token => ("token", false),
         }
@@ -67,7 +70,7 @@ impl TimerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AckTimeout,
         Self::SnoozeEnd,
         Self::HoldEnd,
@@ -80,6 +83,7 @@ impl TimerKind {
         Self::Expiry,
         Self::Late,
         Self::Stale,
+        Self::Heartbeat,
         Self::Session,
         Self::Token,
     ];

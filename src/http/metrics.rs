@@ -30,8 +30,9 @@ pub async fn metrics(State(shared): State<Shared>, request: Request) -> Response
     page.number("log_head", "Newest seq of the log", u64::try_from(head).unwrap_or(0));
     let lag = u64::try_from(emitter_lag(&shared)).unwrap_or(0);
     page.number("emitter_lag", "Events that the emitter has yet to send", lag);
+    let channels = shared.notifier.channels().into_iter().map(|about| about.channel).collect();
     // Where the database cannot be read these are absent, and `ready` says why.
-    if let Ok(vitals) = shared.app.vitals().await {
+    if let Ok(vitals) = shared.app.vitals(channels).await {
         stored(&mut page, &vitals, names);
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -92,6 +93,17 @@ fn stored(page: &mut Page, vitals: &Vitals, names: bool) {
         *open.entry(labels).or_default() += *count as f64;
     }
     page.series("incidents_open", "Open incidents by status and urgency", open);
+    let pulses = vitals
+        .pulses
+        .iter()
+        .map(|(pulse, count)| (vec![("status", pulse.word().to_owned())], *count as f64));
+    page.series("heartbeats", "Heartbeats by status", pulses);
+    if let Some(at) = vitals.last_backup {
+        let help = "When a backup was last taken, in seconds since 1970";
+        page.value("last_backup_seconds", help, at.as_second() as f64);
+    }
+    let help = "People on call now without a contact that works";
+    page.number("oncall_without_contact", help, vitals.mute);
     page.number("timers_late", "Timers due for more than 10 seconds", vitals.late.0);
     page.number("incidents_untold", "Open incidents of which nobody could be told", vitals.untold);
     page.number("messages_unsent", "Messages that are due and not yet sent", vitals.unsent.0);

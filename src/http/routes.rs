@@ -6,8 +6,8 @@ use axum::routing::{any, get, post, put};
 
 use super::mount::Mounted;
 use super::{
-    Shared, answers, assets, backup, configuration, feeds, health, ingest, metrics, people, reply,
-    schedules,
+    Shared, answers, assets, backup, configuration, doctor, feeds, health, heartbeats, ingest,
+    metrics, people, reply, schedules,
 };
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
@@ -27,6 +27,8 @@ pub fn router(shared: &Shared) -> Router {
         .route("/integrations/{key}/grafana", post(ingest::grafana).merge(put(ingest::grafana)))
         .route("/v2/enqueue", post(ingest::pagerduty))
         .route("/feeds/{secret}", get(feeds::calendar))
+        .route("/heartbeat/{key}", get(heartbeats::beat).post(heartbeats::beat))
+        .route("/heartbeat/{key}/fail", get(heartbeats::fail).post(heartbeats::fail))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
@@ -99,8 +101,8 @@ pub fn operations() -> Mounted {
             let (items, next) = s.app.audit(&c.caller, c.query, after, limit).await?;
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
-    let mounted = feeds::operations(mounted);
-    schedules::operations(configuration::operations(people::operations(mounted)))
+    let mounted = configuration::operations(people::operations(feeds::operations(mounted)));
+    doctor::operations(heartbeats::operations(schedules::operations(mounted)))
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

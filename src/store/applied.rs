@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use super::sql::{Read, Write, exists, ms};
 use super::users::User;
 use crate::domain::{
-    ChannelId, IntegrationId, PolicyId, ScheduleId, ServiceId, TeamId, UserId, WebhookId,
+    ChannelId, HeartbeatId, IntegrationId, PolicyId, ScheduleId, ServiceId, TeamId, UserId,
+    WebhookId,
 };
 use crate::error::Result;
 
@@ -19,6 +20,7 @@ pub enum Part {
     Policy(PolicyId),
     Channel(ChannelId),
     Webhook(WebhookId),
+    Heartbeat(HeartbeatId),
 }
 
 impl Part {
@@ -33,6 +35,7 @@ impl Part {
             Self::Policy(id) => ("policies", id.0),
             Self::Channel(id) => ("channels", id.0),
             Self::Webhook(id) => ("webhooks", id.0),
+            Self::Heartbeat(id) => ("heartbeats", id.0),
         }
     }
 }

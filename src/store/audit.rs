@@ -2,12 +2,14 @@
 use jiff::Timestamp;
 
 use super::events::{LogRow, log_row};
-use super::sql::{Read, time_text};
+use super::sql::{Read, Write, time_text};
 use crate::domain::{Seq, TeamId};
 use crate::error::Result;
 
 /// Rows of the log that one page looks through at most; the next goes on from there.
 const LOOK_THROUGH: u32 = 10_000;
+/// Under this name stands when a backup was last taken.
+const BACKUP: &str = "backup";
 
 /// What to list; nothing given means all.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,11 @@ impl Read<'_> {
         Ok((rows, next))
     }
 
+    /// When a backup was last taken.
+    pub fn last_backup(&self) -> Result<Option<Timestamp>> {
+        Ok(self.find_meta(BACKUP)?.and_then(|at| at.parse().ok()))
+    }
+
     /// All up to this seq was logged before `at`: found by halving, since the log is in the order
     /// of time but for steps of the wall clock.
     pub fn seq_before(&self, at: Timestamp) -> Result<Seq> {
@@ -66,5 +73,12 @@ impl Read<'_> {
             }
         }
         Ok(Seq(low))
+    }
+}
+
+impl Write<'_> {
+    /// A backup was taken.
+    pub fn note_backup(&self) -> Result<()> {
+        self.set_meta(BACKUP, &self.now().to_string())
     }
 }

@@ -56,7 +56,7 @@ impl Store {
     pub fn copy(&self) -> Result<File> {
         let path = &self.0.path;
         let (database, wal) = self.sizes();
-        let (needed, free) = (database + wal + LEAVE_FREE, self.free_bytes());
+        let (needed, free) = (database + wal + LEAVE_FREE, self.disk().0);
         if free < needed {
             let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
             return Err(Error::unavailable(format!(

@@ -98,6 +98,8 @@ impl Read<'_> {
                 when 'team' then ?2
                 when 'service' then (select team_id from services where id = ?2)
                 when 'schedule' then (select team_id from schedules where id = ?2)
+                when 'heartbeat' then (select s.team_id from services s
+                    join heartbeats h on h.service_id = s.id where h.id = ?2)
                 when 'integration' then (select s.team_id from services s
                     join integrations n on n.service_id = s.id where n.id = ?2)
              end",

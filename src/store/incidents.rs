@@ -109,6 +109,18 @@ impl Read<'_> {
         )
     }
 
+    /// The appliance's own incident of this key: open, or resolved by hand and held.
+    pub fn find_own(&self, key: &[u8; 16]) -> Result<Option<IncidentId>> {
+        self.one(
+            "select id from incidents where service_id is null and dedup_key = ?1 and status < 2
+             union all
+             select i.id from timers t join incidents i on i.id = t.subject
+             where t.kind = 'hold_end' and i.service_id is null and i.dedup_key = ?1 limit 1",
+            [key.as_slice()],
+            |row| row.get(0),
+        )
+    }
+
     /// Another open incident that has the key of this one.
     pub fn find_rival(&self, id: IncidentId) -> Result<Option<IncidentId>> {
         let key =

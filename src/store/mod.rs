@@ -10,6 +10,7 @@ mod contacts;
 mod deliveries;
 mod events;
 mod feeds;
+mod heartbeats;
 mod idempotency;
 mod incidents;
 mod integrations;
@@ -53,6 +54,7 @@ pub use contacts::Contact;
 pub use deliveries::Group;
 pub use events::LogRow;
 pub use feeds::FeedRow;
+pub use heartbeats::HeartbeatRow;
 pub use idempotency::Idempotency;
 pub use incidents::{NewIncident, Open, cursor_after, order_of_need};
 pub use integrations::{IncidentSource, IntegrationRow};
@@ -64,7 +66,7 @@ pub use policies::PolicyRow;
 pub use schedules::ScheduleRow;
 pub use sessions::{NewSession, SessionRow};
 pub use sql::{Read, Write};
-pub use teams::{Member as TeamMember, Team};
+pub use teams::{Member as TeamMember, OWN_TEAM, Team};
 pub use timers::Timer;
 pub use tokens::{Credential, NewToken, TokenRow};
 pub use users::User;
@@ -191,11 +193,41 @@ impl Store {
         (size(&self.0.path), size(&self.0.path.with_extension("db-wal")))
     }
 
-    /// Bytes that the disk below the database has left for us.
+    /// Bytes that the disk below the database has left for us, and in all.
     #[must_use]
-    pub fn free_bytes(&self) -> u64 {
-        rustix::fs::statvfs(&self.0.path).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
+    pub fn disk(&self) -> (u64, u64) {
+        rustix::fs::statvfs(&self.0.path)
+            .map_or((0, 0), |disk| (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize))
     }
+
+    /// What is damaged in the database; none if it is too large to be looked through in time.
+    /// Takes a while: not for async threads.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read at all.
+    pub fn quick_check(&self) -> Result<Option<Vec<String>>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&self.0.path, flags).map_err(sql::failed)?;
+        harden(&conn).map_err(sql::failed)?;
+        let deadline = Instant::now() + READ_DEADLINE;
+        conn.progress_handler(10_000, Some(move || Instant::now() > deadline))
+            .map_err(sql::failed)?;
+        let found = conn
+            .prepare("pragma quick_check(5)")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect());
+        match found {
+            Ok(found) => {
+                let found: Vec<String> = found;
+                Ok(Some(found.into_iter().filter(|line| line != "ok").collect()))
+            }
+            Err(error) if is_interrupted(&error) => Ok(None),
+            Err(error) => Ok(Some(vec![error.to_string()])),
+        }
+    }
+}
+
+fn is_interrupted(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
 /// What every connection sets: a tampered file must not run code.

@@ -8,6 +8,10 @@ use crate::domain::user::TeamRef;
 use crate::domain::{IncidentId, Role, Seq, TeamId, UserId};
 use crate::error::{Error, Result};
 
+/// The slug of the team that owns the appliance's own incidents. Its people are the platform's
+/// admins, whoever else belongs to it.
+pub const OWN_TEAM: &str = "incidentd";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Team {
     pub id: TeamId,
@@ -93,13 +97,17 @@ impl Read<'_> {
         )
     }
 
+    /// Those of the own team are the platform's admins, too.
     pub fn team_members(&self, team: TeamId) -> Result<Vec<(User, Role)>> {
         self.all(
             &format!(
-                "select {USER}, m.role from memberships m join users u on u.id = m.user_id
-                 where m.team_id = ?1 order by u.username"
+                "select {USER}, ifnull(m.role, 'admin') from users u
+                 left join memberships m on m.user_id = u.id and m.team_id = ?1
+                 where m.role is not null
+                 or (u.admin = 1 and ?1 = (select id from teams where slug = ?2))
+                 order by u.username"
             ),
-            [team],
+            (team, OWN_TEAM),
             |row| Ok((user(row)?, role(row, 8)?)),
         )
     }

@@ -70,6 +70,19 @@ impl Read<'_> {
         .map(Option::unwrap_or_default)
     }
 
+    /// Channels by which a person can be told: of contacts that were seen to work, else e-mail
+    /// where the account has an address.
+    pub fn channels_of(&self, id: UserId) -> Result<Vec<String>> {
+        self.all(
+            "select c.channel from contacts c join users u on u.id = c.user_id
+             where u.id = ?1 and c.verified_at is not null
+                and (c.address is not null or u.email is not null)
+             union select 'email' from users where id = ?1 and email is not null",
+            [id],
+            |row| row.get(0),
+        )
+    }
+
     /// The hash of a person's password; none if he has none or is disabled.
     pub fn password_hash(&self, username: &str) -> Result<Option<(UserId, String)>> {
         self.one(

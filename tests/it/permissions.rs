@@ -73,6 +73,7 @@ fn rows() -> Vec<Row> {
     let mut rows = incidents();
     rows.extend(configuration());
     rows.extend(schedules());
+    rows.extend(heartbeats());
     rows.extend(people());
     rows.extend(credentials());
     rows
@@ -148,6 +149,7 @@ fn configuration() -> Vec<Row> {
         (Get, "/configuration", "", none.clone(), to::PLATFORM),
         (Get, "/backup", "", none.clone(), to::PLATFORM),
         (Get, "/audit", "", none.clone(), to::PLATFORM),
+        (Get, "/doctor", "", none.clone(), to::PLATFORM),
         (Get, "/teams", "", none.clone(), to::ANY_CALLER),
         (Post, "/teams", "", json!({"slug": "another"}), to::PLATFORM),
         (Get, "/teams/{team}", "", none.clone(), to::READERS),
@@ -250,6 +252,30 @@ fn schedules() -> Vec<Row> {
     ]
 }
 
+/// Heartbeat 1 is payments'.
+fn heartbeats() -> Vec<Row> {
+    use Method::{Delete, Get, Patch, Post};
+    let none = Value::Null;
+    let nightly = json!({"slug": "nightly", "service": "checkout", "every": "1d"});
+    vec![
+        (Get, "/heartbeats", "", none.clone(), to::ANY_CALLER),
+        (Get, "/heartbeats", "?team=payments", none.clone(), to::READERS),
+        (Get, "/heartbeats", "?service=checkout", none.clone(), to::READERS),
+        (Post, "/heartbeats", "", nightly, to::but(to::MANAGERS, 409)),
+        (Get, "/heartbeats/{heartbeat}", "", none.clone(), to::READERS),
+        (Patch, "/heartbeats/{heartbeat}", "", json!({"grace": "1h"}), to::MANAGERS),
+        (Post, "/heartbeats/{heartbeat}/rotate", "", none.clone(), to::MANAGERS),
+        // Gone after the first; a credential that is too small is told so.
+        (
+            Delete,
+            "/heartbeats/{heartbeat}",
+            "",
+            none,
+            [404, 403, 403, 200, 404, 403, 403, 404, 404],
+        ),
+    ]
+}
+
 fn people() -> Vec<Row> {
     use Method::{Delete, Get, Patch, Post, Put};
     let none = Value::Null;
@@ -331,7 +357,8 @@ impl World {
         let app = server.server().app.clone();
         let more = "[[users]]\nusername = \"dave\"\n[[users]]\nusername = \"rita\"\n\
                     [[users]]\nusername = \"gone\"\n\
-                    [[schedules]]\nslug = \"primary\"\nteam = \"payments\"";
+                    [[schedules]]\nslug = \"primary\"\nteam = \"payments\"\n\
+                    [[heartbeats]]\nslug = \"nightly\"\nservice = \"checkout\"\nevery = \"1d\"";
         let more = toml::from_str(more).expect("a document");
         app.apply(&Caller::host(), more).await.expect("applied");
         let alert = json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT",
@@ -386,6 +413,7 @@ impl World {
             .replace("{team}", "1")
             .replace("{service}", "1")
             .replace("{schedule}", "1")
+            .replace("{heartbeat}", "1")
             .replace("{session}", &self.session.to_string())
             .replace("{token}", &self.token.to_string())
     }
@@ -438,10 +466,11 @@ async fn everybody_tries_everything() {
                 ));
             }
             let told = said.to_string();
-            let named =
-                ["checkout", "prometheus", "primary"].iter().any(|name| told.contains(name))
-                    && !query.contains("checkout")
-                    && !body.to_string().contains("checkout");
+            let named = ["checkout", "prometheus", "primary", "nightly"]
+                .iter()
+                .any(|name| told.contains(name))
+                && !query.contains("checkout")
+                && !body.to_string().contains("checkout");
             let may_see = INSIDE.contains(&who) || *name == "token for the team";
             if !may_see && (told.contains("SECRET") || named) {
                 wrong.push(format!("{name}: {method:?} {path} tells: {said}"));

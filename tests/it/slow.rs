@@ -95,7 +95,7 @@ async fn one_connection_too_many_is_closed_and_the_others_stay() {
         kept.push(raw);
     }
     assert_eq!(status(&server.url, HEALTH).await, 0, "closed without a word");
-    let listed = server.server().app.vitals().await;
+    let listed = server.server().app.vitals(Vec::new()).await;
     assert!(listed.is_ok(), "the rest goes on");
     let mut last = kept.pop().expect("three");
     last.send(HEALTH).await;

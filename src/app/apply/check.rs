@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use super::Wrong;
 use crate::api::configuration::{
-    Channel, Document, Integration, Policy, Schedule, SecretText, Service, Team, User,
+    Channel, Document, Heartbeat, Integration, Policy, Schedule, SecretText, Service, Team, User,
 };
 use crate::api::services::ServiceChange;
 use crate::app::changes::check_name;
@@ -11,6 +11,7 @@ use crate::app::integrations::check_key;
 use crate::app::services::check_service;
 use crate::app::users::{check_person, check_time_zone};
 use crate::domain::contact::{MAX_CONTACTS, check_address};
+use crate::domain::heartbeat::faults;
 use crate::domain::policy;
 use crate::domain::user::check_slug;
 
@@ -23,6 +24,8 @@ pub(super) fn document(document: &Document) -> Wrong {
     twice(&mut wrong, "services", document.services.iter().map(|service| service.slug.clone()));
     let label = |of: &Integration| format!("{}/{}", of.service, of.name);
     twice(&mut wrong, "integrations", document.integrations.iter().map(label));
+    let slugs = document.heartbeats.iter().map(|of| of.slug.clone());
+    twice(&mut wrong, "heartbeats", slugs);
     twice(&mut wrong, "schedules", document.schedules.iter().map(|of| of.slug.clone()));
     twice(&mut wrong, "channels", document.channels.iter().map(|of| of.slug.clone()));
     let policies = document.escalation_policies.iter().map(|of| of.slug.clone());
@@ -41,6 +44,9 @@ pub(super) fn document(document: &Document) -> Wrong {
     }
     for (n, entry) in document.schedules.iter().enumerate() {
         schedule(&mut wrong, &format!("schedules[{n}]"), entry);
+    }
+    for (n, entry) in document.heartbeats.iter().enumerate() {
+        heartbeat(&mut wrong, &format!("heartbeats[{n}]"), entry);
     }
     for (n, entry) in document.channels.iter().enumerate() {
         channel(&mut wrong, &format!("channels[{n}]"), entry);
@@ -149,6 +155,16 @@ fn integration(wrong: &mut Wrong, at: &str, integration: &Integration) {
         wrong.say(format!("{at}.name"), why);
     }
     secret(wrong, &format!("{at}.key"), integration.key.as_ref(), check_key);
+}
+
+fn heartbeat(wrong: &mut Wrong, at: &str, heartbeat: &Heartbeat) {
+    slug(wrong, at, &heartbeat.slug);
+    renamed(wrong, at, heartbeat.renamed_from.as_ref());
+    secret(wrong, &format!("{at}.key"), heartbeat.key.as_ref(), check_key);
+    let alert = heartbeat.alert.as_deref().unwrap_or_default();
+    for (field, why) in faults(heartbeat.every, heartbeat.grace.unwrap_or_default(), alert) {
+        wrong.say(format!("{at}.{field}"), why);
+    }
 }
 
 fn channel(wrong: &mut Wrong, at: &str, channel: &Channel) {

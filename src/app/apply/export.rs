@@ -1,13 +1,14 @@
 //! The configuration as a document, in one order whatever made it.
 use crate::api::configuration::{
-    Channel, Contact, Document, Integration, Policy, Schedule, SecretText, Service, Team, User,
+    Channel, Contact, Document, Heartbeat, Integration, Policy, Schedule, SecretText, Service,
+    Team, User,
 };
 use crate::app::policies::with_names;
 use crate::app::schedules::by_name;
 use crate::app::{App, Caller};
-use crate::domain::contact as rules;
+use crate::domain::{Role, contact as rules};
 use crate::error::Result;
-use crate::store::{self, Read};
+use crate::store::{self, OWN_TEAM, Read};
 
 impl App {
     /// The configuration without secrets, and without what is archived.
@@ -23,12 +24,15 @@ impl App {
 fn document(r: &Read<'_>) -> Result<Document> {
     let mut teams = Vec::new();
     for team in r.teams()?.into_iter().filter(|team| team.archived_at.is_none()) {
-        let members = r.team_members(team.id)?;
-        let members = members.into_iter().map(|(user, role)| (user.username, role)).collect();
+        // Of the own team they follow from the users.
+        let members = if team.slug == OWN_TEAM { None } else { Some(r.team_members(team.id)?) };
+        let named = |members: Vec<(store::User, Role)>| {
+            members.into_iter().map(|(user, role)| (user.username, role)).collect()
+        };
         teams.push(Team {
             slug: team.slug,
             name: Some(team.name),
-            members: Some(members),
+            members: members.map(named),
             ..Team::default()
         });
     }
@@ -66,6 +70,15 @@ fn document(r: &Read<'_>) -> Result<Document> {
         team: row.team.slug,
         channel: row.channel,
     });
+    let heartbeats = r.heartbeats()?.into_iter().map(|row| Heartbeat {
+        slug: row.heartbeat.slug,
+        renamed_from: None,
+        service: row.heartbeat.service.slug,
+        every: row.heartbeat.every,
+        grace: Some(row.heartbeat.grace),
+        alert: Some(row.heartbeat.alert).filter(|alert| !alert.is_empty()),
+        key: None,
+    });
     Ok(Document {
         users: users(r)?,
         teams,
@@ -74,6 +87,7 @@ fn document(r: &Read<'_>) -> Result<Document> {
         schedules,
         escalation_policies: policies(r)?,
         channels: channels.collect(),
+        heartbeats: heartbeats.collect(),
         ..Document::default()
     })
 }

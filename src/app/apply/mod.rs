@@ -1,6 +1,7 @@
 //! The configuration as a whole: applied in one write, all or nothing, and written down again.
 mod check;
 mod export;
+mod heartbeats;
 mod holes;
 mod paging;
 mod prune;
@@ -36,8 +37,8 @@ impl App {
     ) -> Result<Applied> {
         caller.must_be_platform_admin()?;
         let wrong = check::document(&document);
-        let spare = document.integrations.iter().map(|_| Secret::random_key());
-        let spare = spare.collect::<Result<Vec<_>>>()?;
+        let keys = document.integrations.len() + document.heartbeats.len();
+        let spare = (0..keys).map(|_| Secret::random_key()).collect::<Result<Vec<_>>>()?;
         let (asking, caller) = (caller.clone(), caller.clone());
         let work = move |w: &mut Write<'_>| {
             let run = Run::new(w, &caller, wrong.clone());

@@ -1,5 +1,5 @@
 //! Ends what an earlier apply made and the document no longer names: users are disabled, teams
-//! and services archived, integrations removed. What somebody made by hand is left alone, and
+//! and services archived, integrations and heartbeats removed. What somebody made by hand is left alone, and
 //! keeps what it refers to.
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use super::Wrong;
 use super::run::Run;
 use crate::api::configuration::{DifferenceAction::Remove, Document};
 use crate::app::channels::remove_channel;
+use crate::app::heartbeats::remove_heartbeat;
 use crate::app::integrations::remove_integration;
 use crate::app::policies::{refuse_named, remove_policy};
 use crate::app::schedules::remove_schedule;
@@ -17,7 +18,7 @@ use crate::app::teams::archive_team;
 use crate::app::users::disable;
 use crate::domain::policy::Target;
 use crate::error::{Kind, Result};
-use crate::store::{Applied as By, Part, User};
+use crate::store::{Applied as By, OWN_TEAM, Part, User};
 
 /// # Errors
 /// `Refused`, naming all that cannot end.
@@ -48,11 +49,12 @@ fn services(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> 
     let named: HashSet<&str> = document.services.iter().map(|of| of.slug.as_str()).collect();
     let listed: HashSet<(&str, &str)> =
         document.integrations.iter().map(|of| (of.service.as_str(), of.name.as_str())).collect();
-    let integrations = run.w.integrations()?;
+    let beating: HashSet<&str> = document.heartbeats.iter().map(|of| of.slug.as_str()).collect();
+    let (integrations, heartbeats) = (run.w.integrations()?, run.w.heartbeats()?);
     for service in run.w.services()? {
         let made = run.w.applied(Part::Service(service.id))? == By::Made;
         let ends = made && !service.archived && !named.contains(service.slug.as_str());
-        let mut holders = Vec::new();
+        let (mut holders, mut beats) = (Vec::new(), Vec::new());
         for of in integrations.iter().filter(|of| of.service.id == service.id) {
             let listed = listed.contains(&(service.slug.as_str(), of.name.as_str()));
             let made = run.w.applied(Part::Integration(of.id))? == By::Made;
@@ -69,11 +71,28 @@ fn services(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> 
                 );
             }
         }
-        if !holders.is_empty() {
-            let (slug, holders) = (&service.slug, holders.join(", "));
-            let why = format!("Service `{slug}` has integrations that stay: {holders}.");
-            refused.say("prune", why);
-        } else if ends && kept(refused, archive_service(run.w, &service, &run.actor))? {
+        let of_it = heartbeats.iter().map(|row| &row.heartbeat);
+        for of in of_it.filter(|of| of.service.id == service.id) {
+            let listed = beating.contains(of.slug.as_str());
+            let made = run.w.applied(Part::Heartbeat(of.id))? == By::Made;
+            if ends && (listed || !made) {
+                beats.push(of.slug.clone());
+            } else if !ends && made && !listed {
+                remove_heartbeat(run.w, of, &run.actor)?;
+                run.say(Remove, "heartbeat", &of.slug, Vec::new());
+            }
+        }
+        for (what, names) in [("integrations", &holders), ("heartbeats", &beats)] {
+            if !names.is_empty() {
+                let (slug, names) = (&service.slug, names.join(", "));
+                refused.say("prune", format!("Service `{slug}` has {what} that stay: {names}."));
+            }
+        }
+        if ends
+            && holders.is_empty()
+            && beats.is_empty()
+            && kept(refused, archive_service(run.w, &service, &run.actor))?
+        {
             run.say(Remove, "service", &service.slug, Vec::new());
         }
     }
@@ -142,7 +161,8 @@ fn teams(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> Res
     let named: HashSet<&str> = document.teams.iter().map(|of| of.slug.as_str()).collect();
     for team in run.w.teams()? {
         let made = run.w.applied(Part::Team(team.id))? == By::Made;
-        if !made || team.archived_at.is_some() || named.contains(team.slug.as_str()) {
+        let built_in = team.slug == OWN_TEAM;
+        if !made || built_in || team.archived_at.is_some() || named.contains(team.slug.as_str()) {
             continue;
         }
         if kept(refused, archive_team(run.w, &team, &run.actor))? {

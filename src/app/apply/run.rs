@@ -34,7 +34,7 @@ impl<'a, 'c> Run<'a, 'c> {
         Self { w, caller, actor: caller.actor(), applied: Applied::default(), wrong }
     }
 
-    /// `spare`: a key for each integration that is new and has none.
+    /// `spare`: keys for integrations and heartbeats that are new and have none.
     pub(super) fn all(
         mut self,
         document: &Document,
@@ -62,9 +62,15 @@ impl<'a, 'c> Run<'a, 'c> {
         for (n, service) in document.services.iter().enumerate() {
             self.service(&format!("services[{n}]"), service)?;
         }
-        for ((n, integration), spare) in document.integrations.iter().enumerate().zip(spare) {
-            let named = document.services.iter().any(|of| of.slug == integration.service);
-            self.integration(&format!("integrations[{n}]"), integration, spare, named)?;
+        let mut spare = spare.iter();
+        let is_named = |service: &str| document.services.iter().any(|of| of.slug == service);
+        for ((n, entry), spare) in document.integrations.iter().enumerate().zip(&mut spare) {
+            let named = is_named(&entry.service);
+            self.integration(&format!("integrations[{n}]"), entry, spare, named)?;
+        }
+        for ((n, entry), spare) in document.heartbeats.iter().enumerate().zip(&mut spare) {
+            let named = is_named(&entry.service);
+            self.heartbeat(&format!("heartbeats[{n}]"), entry, spare, named)?;
         }
         std::mem::take(&mut self.wrong).into_result(Kind::Invalid)?;
         if prune {
@@ -257,6 +263,11 @@ impl<'a, 'c> Run<'a, 'c> {
         fields: &mut Vec<FieldChange>,
     ) -> Result<()> {
         let Some(members) = &entry.members else { return Ok(()) };
+        if entry.slug == store::OWN_TEAM {
+            let why = "of this built-in team are the platform's admins: set `admin` of users";
+            self.wrong.say(format!("{at}.members"), why);
+            return Ok(());
+        }
         let word = |role: crate::domain::Role| role.word().to_owned();
         for (username, role) in members {
             let field = format!("members.{username}");
@@ -310,6 +321,21 @@ impl<'a, 'c> Run<'a, 'c> {
         Ok(())
     }
 
+    /// The service of an entry. Where the document names it, what is wrong with it was said there.
+    pub(super) fn live_service(
+        &mut self,
+        at: &str,
+        service: &str,
+        named: bool,
+    ) -> Result<Option<crate::domain::Service>> {
+        let found = self.w.find_service(service)?.filter(|service| !service.archived);
+        if found.is_none() && !named {
+            let why = format!("there is no service `{service}`; add it under [[services]]");
+            self.wrong.say(format!("{at}.service"), why);
+        }
+        Ok(found)
+    }
+
     fn integration(
         &mut self,
         at: &str,
@@ -318,19 +344,8 @@ impl<'a, 'c> Run<'a, 'c> {
         named: bool,
     ) -> Result<()> {
         let Integration { service, name, key } = entry;
-        let found = self.w.find_service(service)?.filter(|service| !service.archived);
-        let Some(found) = found else {
-            // Where the document names it, what is wrong with it was said there.
-            if !named {
-                let why = format!("there is no service `{service}`; add it under [[services]]");
-                self.wrong.say(format!("{at}.service"), why);
-            }
-            return Ok(());
-        };
-        let key = match key {
-            Some(SecretText::Text(key)) => Some(Secret::new(key)),
-            _ => None,
-        };
+        let Some(found) = self.live_service(at, service, named)? else { return Ok(()) };
+        let key = key.as_ref().and_then(SecretText::text).map(Secret::new);
         let (at, label) = (format!("{at}.key"), format!("{service}/{name}"));
         let Some(known) = self.w.find_integration_named(found.id, name)? else {
             let secret = key.as_ref().unwrap_or(spare);
@@ -338,11 +353,7 @@ impl<'a, 'c> Run<'a, 'c> {
             let Some(id) = self.wrong.note(&at, made)? else { return Ok(()) };
             self.w.set_applied(Part::Integration(id), By::Made)?;
             if key.is_none() {
-                self.applied.keys.push(MadeKey {
-                    service: service.clone(),
-                    integration: name.clone(),
-                    key: spare.expose().to_owned(),
-                });
+                self.applied.keys.push(MadeKey::new("integration", &label, spare));
             }
             self.say(Action::Add, "integration", &label, Vec::new());
             return Ok(());

@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PENDING: SignedDuration = SignedDuration::from_secs(30);
 
 pub struct Players {
-    /// (service, integration) → its key.
-    keys: BTreeMap<(String, String), Secret>,
+    /// `service/integration` → its key.
+    keys: BTreeMap<String, Secret>,
     tokens: BTreeMap<String, Secret>,
     /// Team → people, in the order of their names.
     teams: BTreeMap<String, Vec<String>>,
@@ -64,10 +64,7 @@ impl Players {
             (team.slug, people.filter(|name| name != YOU).collect())
         };
         Ok(Self {
-            keys: made
-                .into_iter()
-                .map(|made| ((made.service, made.integration), Secret::new(made.key)))
-                .collect(),
+            keys: made.into_iter().map(|made| (made.name, Secret::new(made.key))).collect(),
             tokens,
             teams: teams.into_iter().map(members).collect(),
             clock: app.clock().clone(),
@@ -91,8 +88,8 @@ impl Players {
     /// # Errors
     /// `Internal` for an integration that is not there.
     pub fn key(&self, service: &str, sender: Sender) -> Result<&Secret> {
-        let name = (service.to_owned(), sender.name().to_owned());
-        self.keys.get(&name).ok_or_else(|| Error::internal(format!("{name:?} has no key")))
+        let name = format!("{service}/{}", sender.name());
+        self.keys.get(&name).ok_or_else(|| Error::internal(format!("{name} has no key")))
     }
 
     /// # Errors

@@ -1,0 +1,361 @@
+//! `doctor`: will somebody be told? One small judgement for each thing that may stand in the way,
+//! each with its remedy.
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedules::{AHEAD, rules};
+use super::vitals::is_short;
+use super::{App, Caller};
+use crate::api::doctor::Gravity::{Problem, Warning};
+use crate::api::doctor::{Diagnosis, Finding};
+use crate::domain::heartbeat::Pulse;
+use crate::domain::{Role, UserId};
+use crate::error::Result;
+use crate::store::{Read, User};
+
+/// A gap that begins sooner than this is a problem.
+const SOON: SignedDuration = SignedDuration::from_hours(48);
+/// A sender that was not heard for so long is perhaps none any more.
+const UNUSED: SignedDuration = SignedDuration::from_hours(90 * 24);
+const OLD_BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Names that one message lists.
+const NAMED: usize = 8;
+
+/// What the rooms around know of this server.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Why it is not ready.
+    pub faults: Vec<String>,
+    /// What its configuration lets one fear.
+    pub advice: Vec<String>,
+    /// Channels that are set up, and why one cannot be reached.
+    pub channels: Vec<(String, Result<(), String>)>,
+    /// Another monitor hears its signs of life.
+    pub sign_of_life: bool,
+}
+
+impl App {
+    /// # Errors
+    /// `Forbidden` unless the caller is a platform admin.
+    pub async fn diagnose(&self, caller: &Caller, around: Around) -> Result<Diagnosis> {
+        caller.must_be_platform_admin()?;
+        let store = self.0.store.clone();
+        let intact = tokio::task::spawn_blocking(move || store.quick_check());
+        let mut findings = vec![ready(&around.faults), configuration(&around.advice)];
+        findings.push(database(intact.await.map_err(crate::error::Error::internal)?));
+        findings.push(self.room());
+        findings.push(self.clock_finding().await);
+        findings.push(sign_of_life(around.sign_of_life));
+        findings.extend(channels(&around.channels));
+        let now = self.now();
+        let stored = self.0.store.read(move |r| stored(r, &around, now)).await?;
+        findings.extend(stored);
+        Ok(Diagnosis::of(findings))
+    }
+
+    fn room(&self) -> Finding {
+        let (database, wal, _) = self.disk();
+        let (free, whole) = self.0.store.disk();
+        let mib = |bytes: u64| bytes / 1024 / 1024;
+        let said = format!(
+            "{} MiB free; the database has {} MiB, its log {} MiB",
+            mib(free),
+            mib(database),
+            mib(wal)
+        );
+        if is_short(free, whole) {
+            let remedy = "Free some space there, or shorten `retention`.";
+            return Finding::new(Problem, "disk", said, remedy);
+        }
+        Finding::ok("disk", said)
+    }
+
+    async fn clock_finding(&self) -> Finding {
+        match self.last_clock_step().await {
+            Some((at, step)) => Finding::new(
+                Warning,
+                "clock",
+                format!(
+                    "somebody set the wall clock by {} s, at {at}; timers followed",
+                    step.as_secs()
+                ),
+                "Keep it by NTP: `timedatectl set-ntp true`, or chrony.",
+            ),
+            None => Finding::ok("clock", "nobody set the wall clock since the start"),
+        }
+    }
+}
+
+fn stored(r: &Read<'_>, around: &Around, now: Timestamp) -> Result<Vec<Finding>> {
+    let channels: Vec<String> = around.channels.iter().map(|(name, _)| name.clone()).collect();
+    let mut findings = vec![timers(r, now)?, zones(r)?, backups(r, now)?];
+    findings.push(untold(r)?);
+    findings.push(people(r, &channels, now)?);
+    findings.extend(schedules(r, now)?);
+    findings.push(last_alert(r, now)?);
+    findings.extend(senders(r, now)?);
+    findings.push(heartbeats(r)?);
+    Ok(findings)
+}
+
+fn ready(faults: &[String]) -> Finding {
+    if faults.is_empty() {
+        return Finding::ok("ready", "database, timers and followers keep up");
+    }
+    let remedy = "The server's log says more; if it hangs, restart it.";
+    Finding::new(Problem, "ready", faults.join("; "), remedy)
+}
+
+fn configuration(advice: &[String]) -> Finding {
+    if advice.is_empty() {
+        return Finding::ok("config", "nothing to say against it");
+    }
+    let remedy = "Change it, then `incidentd config check`; SIGHUP reads it again.";
+    Finding::new(Warning, "config", advice.join("; "), remedy)
+}
+
+/// What SQLite finds wrong; none if it had no time to look.
+fn database(found: Result<Option<Vec<String>>>) -> Finding {
+    match found {
+        Ok(Some(wrong)) if wrong.is_empty() => Finding::ok("database", "intact"),
+        Ok(Some(wrong)) => Finding::new(
+            Problem,
+            "database",
+            format!("damaged: {}", wrong.join("; ")),
+            "Stop the server and restore the last backup: incidentd restore FILE --force",
+        ),
+        Ok(None) => Finding::new(
+            Warning,
+            "database",
+            "too large to be looked through now",
+            "`incidentd backup FILE` looks through its copy.",
+        ),
+        Err(error) => Finding::new(
+            Problem,
+            "database",
+            format!("cannot be read: {}", error.detail),
+            "Look at the disk and at the rights of the data directory.",
+        ),
+    }
+}
+
+fn sign_of_life(is_set: bool) -> Finding {
+    if is_set {
+        return Finding::ok("sign of life", "another monitor is told that this server lives");
+    }
+    Finding::new(
+        Warning,
+        "sign of life",
+        "nobody notices if this server dies",
+        "Make a check at another monitor and set heartbeat.url to its address.",
+    )
+}
+
+fn channels(channels: &[(String, Result<(), String>)]) -> Vec<Finding> {
+    let (mut findings, mut well) = (Vec::new(), Vec::new());
+    for (name, reached) in channels {
+        let Err(why) = reached else {
+            well.push(name.clone());
+            continue;
+        };
+        let said = format!("{name}: {}", why.trim_end_matches('.'));
+        let remedy = "Nobody is told by it until it answers: look at its configuration.";
+        findings.push(Finding::new(Problem, "channel", said, remedy));
+    }
+    if !well.is_empty() {
+        findings.push(Finding::ok("channel", format!("set up: {}", well.join(", "))));
+    }
+    findings
+}
+
+fn timers(r: &Read<'_>, now: Timestamp) -> Result<Finding> {
+    let (count, late) = r.late_timers(now, super::vitals::ON_TIME)?;
+    if count == 0 {
+        return Ok(Finding::ok("timers", "none is late"));
+    }
+    let said = format!("{count} are late, by up to {} s", late.as_secs());
+    Ok(Finding::new(Problem, "timers", said, "The server's log says why; a restart tries again."))
+}
+
+fn zones(r: &Read<'_>) -> Result<Finding> {
+    let mut zones: Vec<String> = r.users()?.into_iter().filter_map(|user| user.time_zone).collect();
+    zones.extend(r.schedules()?.into_iter().map(|row| row.time_zone));
+    zones.sort();
+    zones.dedup();
+    let unknown: Vec<String> =
+        zones.iter().filter(|zone| TimeZone::get(zone).is_err()).cloned().collect();
+    if unknown.is_empty() {
+        return Ok(Finding::ok("time zones", format!("{} in use, all known", zones.len())));
+    }
+    let said = format!("unknown, so that UTC holds instead: {}", named(&unknown));
+    Ok(Finding::new(
+        Problem,
+        "time zones",
+        said,
+        "Choose one that `timedatectl list-timezones` has.",
+    ))
+}
+
+fn backups(r: &Read<'_>, now: Timestamp) -> Result<Finding> {
+    let remedy = "Take one every night: `incidentd backup --help` has the line for cron.";
+    Ok(match r.last_backup()? {
+        None => Finding::new(Warning, "backup", "none was ever taken", remedy),
+        Some(at) if now.duration_since(at) > OLD_BACKUP => {
+            Finding::new(Warning, "backup", format!("the last is from {at}"), remedy)
+        }
+        Some(at) => Finding::ok("backup", format!("the last is from {at}")),
+    })
+}
+
+fn untold(r: &Read<'_>) -> Result<Finding> {
+    let count = r.untold(None)?;
+    if count == 0 {
+        return Ok(Finding::ok("pages", "no open incident is untold"));
+    }
+    let said = format!("of {count} open incidents nobody could be told");
+    Ok(Finding::new(Problem, "pages", said, "`incidentd list` shows them first; `show` says why."))
+}
+
+/// Whoever is on call, or would be paged with his whole team, needs a contact that works.
+fn people(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> {
+    let mute = without_contact(r, channels, now)?;
+    if mute.on_call.is_empty() && mute.others.is_empty() {
+        return Ok(Finding::ok("contacts", "whoever may be paged can be reached"));
+    }
+    let remedy = "They add and verify one: incidentd contact add, incidentd contact verify";
+    Ok(if mute.on_call.is_empty() {
+        let said = format!("members of teams who cannot be reached: {}", named(&mute.others));
+        Finding::new(Warning, "contacts", said, remedy)
+    } else {
+        let said = format!("on call, and cannot be reached: {}", named(&mute.on_call));
+        Finding::new(Problem, "contacts", said, remedy)
+    })
+}
+
+/// People who may be paged and have no contact that works, by name.
+#[derive(Default)]
+pub(super) struct Mute {
+    /// On call now.
+    pub on_call: Vec<String>,
+    /// Those who answer for a team.
+    pub others: Vec<String>,
+}
+
+/// `channels`: those that are set up.
+pub(super) fn without_contact(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Mute> {
+    let mut people: BTreeMap<UserId, bool> = BTreeMap::new();
+    for team in r.teams()?.into_iter().filter(|team| team.archived_at.is_none()) {
+        let answers =
+            |(user, role): &(User, Role)| user.disabled_at.is_none() && *role >= Role::Responder;
+        people.extend(
+            r.team_members(team.id)?
+                .iter()
+                .filter(|one| answers(one))
+                .map(|(user, _)| (user.id, false)),
+        );
+    }
+    for row in r.schedules()? {
+        let on_call = rules(r, &row, now, now)?.on_call_at(now);
+        people.extend(on_call.into_iter().map(|user| (user, true)));
+    }
+    let mut mute = Mute::default();
+    for (id, on_call) in people {
+        if r.channels_of(id)?.iter().any(|name| channels.contains(name)) {
+            continue;
+        }
+        let Some(user) = r.find_user(id)? else { continue };
+        if on_call { &mut mute.on_call } else { &mut mute.others }.push(user.username);
+    }
+    Ok(mute)
+}
+
+fn schedules(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {
+    let until = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    let mut findings = Vec::new();
+    for row in r.schedules()? {
+        let gaps = rules(r, &row, now, until)?.gaps(now, until).items;
+        let Some(first) = gaps.first() else { continue };
+        let soon = first.start.duration_since(now) < SOON;
+        let start = if first.start > now { first.start.to_string() } else { "now".into() };
+        let said = format!("{}: nobody is on call from {start} until {}", row.slug, first.end);
+        let more = if gaps.len() > 1 {
+            format!(", and {} times more", gaps.len() - 1)
+        } else {
+            String::new()
+        };
+        let remedy = format!("Close it: incidentd schedule override {}", row.slug);
+        let gravity = if soon { Problem } else { Warning };
+        findings.push(Finding::new(gravity, "schedule", said + &more, remedy));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("schedule", "no gap within four weeks"));
+    }
+    Ok(findings)
+}
+
+fn last_alert(r: &Read<'_>, now: Timestamp) -> Result<Finding> {
+    let last = r.integrations()?.into_iter().filter_map(|row| row.last_received_at).max();
+    let remedy = "Send one: incidentd integration test SERVICE/NAME";
+    Ok(match last {
+        None => Finding::new(Warning, "alerts", "no sender was ever heard", remedy),
+        Some(at) if now.duration_since(at) > UNUSED => {
+            Finding::new(Warning, "alerts", format!("the last sender was heard {at}"), remedy)
+        }
+        Some(at) => Finding::ok("alerts", format!("a sender was last heard {at}")),
+    })
+}
+
+fn senders(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {
+    let (mut unused, mut refused) = (Vec::new(), Vec::new());
+    for row in r.integrations()? {
+        let name = format!("{}/{}", row.service.slug, row.name);
+        let heard = row.last_received_at.unwrap_or(row.created_at);
+        if now.duration_since(heard) > UNUSED {
+            unused.push(name.clone());
+        }
+        if row.last_rejected_at.is_some_and(|at| row.last_received_at.is_none_or(|last| last < at))
+        {
+            refused.push(name);
+        }
+    }
+    let mut findings = Vec::new();
+    if !unused.is_empty() {
+        let said = format!("not heard for 90 days: {}", named(&unused));
+        let remedy = "A key that nobody needs is a risk: incidentd integration remove SERVICE/NAME";
+        findings.push(Finding::new(Warning, "keys", said, remedy));
+    }
+    if !refused.is_empty() {
+        let said = format!("what was sent last was refused: {}", named(&refused));
+        let remedy = "incidentd integration payloads SERVICE/NAME says what and why.";
+        findings.push(Finding::new(Problem, "senders", said, remedy));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("keys", "each was used within 90 days"));
+    }
+    Ok(findings)
+}
+
+fn heartbeats(r: &Read<'_>) -> Result<Finding> {
+    let rows = r.heartbeats()?;
+    let waiting: Vec<String> = rows
+        .iter()
+        .filter(|row| row.heartbeat.pulse() == Pulse::Waiting)
+        .map(|row| row.heartbeat.slug.clone())
+        .collect();
+    if waiting.is_empty() {
+        return Ok(Finding::ok("heartbeats", format!("{} expected, each has beaten", rows.len())));
+    }
+    let said = format!("never beat, so that nobody misses them: {}", named(&waiting));
+    let remedy = "Let their jobs call the address, or wrap them: incidentd heartbeat wrap --help";
+    Ok(Finding::new(Warning, "heartbeats", said, remedy))
+}
+
+/// Some names, and how many more.
+fn named(names: &[String]) -> String {
+    match names.len().checked_sub(NAMED) {
+        Some(more @ 1..) => format!("{} and {more} more", names[..NAMED].join(", ")),
+        _ => names.join(", "),
+    }
+}

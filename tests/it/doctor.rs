@@ -1,0 +1,224 @@
+//! The appliance looks at itself: what is wrong is said with its remedy, and what lasts is an
+//! incident of its own team.
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::TcpListener;
+
+use incidentd::api::Nothing;
+use incidentd::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
+use incidentd::api::teams::{
+    ARCHIVE_TEAM, CHANGE_TEAM, MEMBERS, MemberRole, SET_MEMBER, TeamChange,
+};
+use incidentd::app::Caller;
+use incidentd::domain::{Action, Role, Status};
+use incidentd::engine::watchdog;
+use incidentd::error::Kind;
+
+use crate::harness::{TestServer, hours};
+use crate::process::{Serving, incidentd, on_host, run};
+
+async fn diagnosis(server: &TestServer) -> Diagnosis {
+    let none = Nothing {};
+    server.call("root", &DOCTOR, Nothing {}, &none, &none).await.expect("a diagnosis")
+}
+
+fn of<'a>(diagnosis: &'a Diagnosis, check: &str) -> &'a Finding {
+    let found = diagnosis.findings.iter().find(|finding| finding.check == check);
+    found.unwrap_or_else(|| panic!("nothing about {check}: {:?}", diagnosis.findings))
+}
+
+async fn apply(server: &TestServer, text: &str) {
+    let document = toml::from_str(text).expect("a document");
+    server.server().app.apply(&Caller::host(), document).await.expect("applied");
+}
+
+/// Its story, but for whom it was tried to page.
+async fn told(server: &TestServer, id: i64) -> Vec<String> {
+    let mut story = server.story(id).await;
+    story.retain(|event| event != "escalated" && event != "updated delivery_failed");
+    story
+}
+
+#[tokio::test]
+async fn a_good_server_has_warnings_at_most_and_each_has_a_remedy() {
+    let server = TestServer::start().await;
+    let first = diagnosis(&server).await;
+    assert!(first.healthy, "{first:?}");
+    for check in ["ready", "database", "disk", "clock", "timers", "time zones", "schedule", "pages"]
+    {
+        assert_eq!(of(&first, check).severity, Gravity::Ok, "{:?}", of(&first, check));
+    }
+    for check in ["backup", "contacts", "alerts", "sign of life"] {
+        let finding = of(&first, check);
+        assert_eq!(finding.severity, Gravity::Warning, "{finding:?}");
+        assert!(finding.remedy.is_some(), "{finding:?}");
+    }
+
+    server.server().app.back_up(&Caller::host()).await.expect("backed up");
+    server.alert(serde_json::json!({"title": "disk full"})).await;
+    let then = diagnosis(&server).await;
+    assert_eq!(of(&then, "backup").severity, Gravity::Ok);
+    assert_eq!(of(&then, "alerts").severity, Gravity::Ok);
+}
+
+#[tokio::test]
+async fn gaps_and_people_who_cannot_be_reached_are_problems_before_the_night() {
+    let mut server = TestServer::with(|config| {
+        // Nobody listens there.
+        config.smtp.url = Some("smtp://127.0.0.1:1?tls=none".into());
+        config.smtp.from = Some("incidentd@example.com".into());
+    })
+    .await;
+    apply(
+        &server,
+        r#"
+[[users]]
+username = "bob"
+email = "bob@example.com"
+[[schedules]]
+slug = "days"
+team = "payments"
+[[schedules.rotations]]
+name = "office"
+every = "1w"
+handoff = "2026-01-05T00:00"
+participants = ["alice"]
+restrict = [{ from = "00:00", to = "12:00" }]
+"#,
+    )
+    .await;
+    let found = diagnosis(&server).await;
+    assert!(!found.healthy);
+    assert_eq!(of(&found, "schedule").severity, Gravity::Problem);
+    assert!(of(&found, "schedule").message.contains("days: nobody is on call from 2026-11-23T12"));
+    let contacts = of(&found, "contacts");
+    assert_eq!(contacts.severity, Gravity::Problem);
+    assert!(contacts.message.ends_with("cannot be reached: alice"), "{contacts:?}");
+    let metrics = server.http().get(format!("{}/metrics", server.url)).send().await;
+    let metrics = metrics.expect("an answer").text().await.expect("text");
+    assert!(metrics.contains("incidentd_oncall_without_contact 1"), "{metrics}");
+
+    apply(&server, "[[users]]\nusername = \"alice\"\nemail = \"alice@example.com\"").await;
+    let better = diagnosis(&server).await;
+    // Carol only reads; root and mallory answer for teams and have no address.
+    assert!(of(&better, "contacts").message.ends_with("cannot be reached: mallory"), "{better:?}");
+    assert_eq!(of(&better, "contacts").severity, Gravity::Warning);
+    assert!(of(&better, "channel").message.starts_with("email: "), "{better:?}");
+
+    server.step_wall(jiff::SignedDuration::from_hours(1)).await;
+    server.advance(hours(24 * 100)).await;
+    let later = diagnosis(&server).await;
+    assert_eq!(of(&later, "clock").severity, Gravity::Warning);
+    assert!(of(&later, "keys").message.contains("checkout/prometheus"), "{later:?}");
+}
+
+#[tokio::test]
+async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
+    let mut server = TestServer::start().await;
+    let app = server.server().app.clone();
+    let fault = || vec!["emitter: no sign of life".to_owned()];
+    let first = watchdog::turn(&app, &[], fault()).await;
+    assert_eq!(first.len(), 1);
+    let none = Nothing {};
+    let missing = server.call("root", &MEMBERS, "incidentd".into(), &none, &none).await;
+    assert_eq!(missing.expect_err("once is not told").kind, Kind::NotFound);
+
+    let again = watchdog::turn(&app, &first, fault()).await;
+    watchdog::turn(&app, &again, fault()).await;
+    let incident = server.incident(1).await;
+    assert_eq!(incident.title, "incidentd is not ready: emitter: no sign of life");
+    assert_eq!((incident.team.slug.as_str(), incident.service), ("incidentd", None));
+    let members = server.call("root", &MEMBERS, "incidentd".into(), &none, &none).await;
+    let members = members.expect("shown").items;
+    assert_eq!((members[0].user.username.as_str(), members[0].role), ("root", Role::Admin));
+    let stranger = server.call("alice", &MEMBERS, "incidentd".into(), &none, &none).await;
+    assert_eq!(stranger.expect_err("hidden").kind, Kind::NotFound);
+
+    let resolve = Action::Resolve { note: None, hold: None };
+    server.act("root", 1, resolve).await.expect("resolved");
+    watchdog::turn(&app, &again, fault()).await;
+    assert_eq!(told(&server, 1).await, ["created", "resolved manual"], "who resolved it knows");
+    server.advance(hours(1)).await;
+    watchdog::turn(&app, &again, fault()).await;
+    assert_eq!(server.incident(2).await.status, Status::Triggered, "and it is still so");
+    watchdog::turn(&app, &again, Vec::new()).await;
+    assert_eq!(told(&server, 2).await, ["created", "resolved source"]);
+}
+
+#[tokio::test]
+async fn the_own_team_is_built_in() {
+    let server = TestServer::start().await;
+    let app = server.server().app.clone();
+    let fault = || vec!["emitter: no sign of life".to_owned()];
+    let first = watchdog::turn(&app, &[], fault()).await;
+    watchdog::turn(&app, &first, fault()).await;
+    watchdog::turn(&app, &first, Vec::new()).await;
+    let (none, own) = (Nothing {}, || "incidentd".to_owned());
+    let removed = server.call("root", &ARCHIVE_TEAM, own(), &none, &none).await;
+    assert_eq!(removed.expect_err("stays").kind, Kind::Refused);
+    let slug = TeamChange { slug: Some("other".into()), name: None };
+    let renamed = server.call("root", &CHANGE_TEAM, own(), &none, &slug).await;
+    assert_eq!(renamed.expect_err("stays").kind, Kind::Refused);
+    let name = TeamChange { slug: None, name: Some("The pager itself".into()) };
+    server.call("root", &CHANGE_TEAM, own(), &none, &name).await.expect("it may be called so");
+    let path = (own(), "bob".to_owned());
+    let member = MemberRole { role: Role::Responder };
+    let added = server.call("root", &SET_MEMBER, path, &none, &member).await;
+    assert_eq!(added.expect_err("admins alone").kind, Kind::Refused);
+
+    let exported = app.export(&Caller::host()).await.expect("exported");
+    let team = exported.teams.iter().find(|team| team.slug == "incidentd").expect("exported");
+    assert_eq!(team.members, None);
+    let again = app.apply(&Caller::host(), exported).await.expect("applied");
+    assert!(again.changes.is_empty(), "{again:?}");
+}
+
+#[test]
+fn a_host_is_looked_at_with_a_server_and_without() {
+    let dir = tempfile::tempdir().expect("a folder");
+    on_host(dir.path(), &["user", "add", "root", "--admin", "--password-stdin"], "correct horse");
+    let doctor = |more: &[&str]| {
+        run(incidentd().arg("doctor").args(more).arg("--data-dir").arg(dir.path()), "")
+    };
+    let without = doctor(&[]);
+    let said = String::from_utf8_lossy(&without.stdout).into_owned();
+    assert_eq!(without.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("problem\tserver\tnone runs"), "{said}");
+
+    let serving = Serving::start(dir.path());
+    let with = doctor(&["-o", "json"]);
+    let said: Diagnosis = serde_json::from_slice(&with.stdout).expect("JSON");
+    assert!(with.status.success() && said.healthy, "{said:?}");
+    drop(serving);
+
+    damage(&dir.path().join("incidentd.db"));
+    let damaged = doctor(&["--brief"]);
+    let said = String::from_utf8_lossy(&damaged.stdout).into_owned();
+    assert_eq!(damaged.status.code(), Some(1), "{said}");
+    assert!(said.contains("problem\tdatabase\tdamaged"), "{said}");
+}
+
+/// Empties the pages of an index in the middle of the file.
+fn damage(file: &std::path::Path) {
+    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(file).expect("opened");
+    let mut head = [0; 100];
+    file.read_exact(&mut head).expect("a head");
+    let page = u64::from(u16::from_be_bytes([head[16], head[17]]));
+    let pages = file.metadata().expect("there").len() / page;
+    file.seek(SeekFrom::Start((pages - 3) * page)).expect("there");
+    file.write_all(&vec![0xAA; usize::try_from(page).expect("small")]).expect("written");
+}
+
+#[test]
+fn another_monitor_hears_that_this_server_lives() {
+    let monitor = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let url = format!("http://{}/ping/0a1b2c", monitor.local_addr().expect("an address"));
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = incidentd();
+    command.arg("serve").arg("--data-dir").arg(dir.path()).env("INCIDENTD_HEARTBEAT_URL", url);
+    let _serving = Serving::with(&mut command, "127.0.0.1:0").expect("serves");
+    let (mut stream, _) = monitor.accept().expect("a sign of life");
+    let mut request = [0; 64];
+    stream.read_exact(&mut request).expect("a request");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("answered");
+    assert!(request.starts_with(b"GET /ping/0a1b2c HTTP/1.1\r\n"));
+}
