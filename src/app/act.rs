@@ -1,7 +1,5 @@
 //! What people do with incidents: one `act` for command line, buttons, links and keys. The rule
 //! decides, and what follows from it is done in the same write.
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::incidents::assignable;
@@ -105,16 +103,14 @@ pub(super) fn act(
 /// The next rung of its ladder, now.
 fn escalate(w: &mut Write<'_>, caller: &Caller, incident: Incident) -> Result<Acted> {
     incident.check_open("escalated")?;
-    let incident = paging::escalate(w, incident, &caller.actor())?;
-    let told = incident.escalation.told.iter().map(|told| told.user.as_str());
-    let told: BTreeSet<&str> = told.collect();
+    let (incident, told) = paging::escalate(w, incident, &caller.actor())?;
     let message = if told.is_empty() {
         format!("Escalated {}, but nobody could be told.", incident.id)
     } else {
         format!(
             "Escalated {}. Told: {}.",
             incident.id,
-            told.into_iter().collect::<Vec<_>>().join(", ")
+            told.join(", ")
         )
     };
     Ok(Acted { incident, changed: true, message })
@@ -142,6 +138,11 @@ fn merge(
     let update = into.absorb(&before, w.worst_firing(into.id)?);
     w.save_memory(&into, &unmerged)?;
     w.append(&mut into, Change::Updated(update), actor).map(|_| ())
+}
+
+fn names(incident: &Incident) -> String {
+    let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
+    names.join(", ")
 }
 
 /// One line for a person: what happened, or who did it when.
@@ -187,6 +188,9 @@ fn message(
                 by(incident.acknowledged_by.as_ref()),
                 ago(incident.acknowledged_at)
             ),
+            Status::Triggered if matches!(action, Action::Reassign { .. }) => {
+                format!("{} already has {id}.", names(incident))
+            }
             Status::Triggered => format!("{id} is triggered already."),
         };
     }
@@ -205,9 +209,7 @@ fn message(
         Action::Unacknowledge {} => format!("{id} is triggered again."),
         Action::Reopen {} => format!("Reopened {id}."),
         Action::Reassign { .. } => {
-            let names: Vec<&str> =
-                incident.assignees.iter().map(|user| user.username.as_str()).collect();
-            format!("Reassigned {id} to {}.", names.join(", "))
+            format!("Reassigned {id} to {}.", names(incident))
         }
         Action::AddNote { .. } => format!("Added a note to {id}."),
         Action::Snooze { .. } => match incident.snoozed_until {

@@ -196,6 +196,8 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
         _ => None,
     };
     let (ack_url, resolve_url) = links.unzip();
+    // One tap should not resolve what somebody has not looked at one by one.
+    let resolve_url = resolve_url.filter(|_| incidents.len() == 1);
     let message = Message {
         id: format!(
             "{}-{}",
@@ -278,7 +280,7 @@ fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>
 }
 
 /// What an incident says of who was told follows its deliveries.
-fn show_told(w: &mut Write<'_>, incident: Option<IncidentId>, row: &Delivery) -> Result<()> {
+pub(super) fn show_told(w: &mut Write<'_>, incident: Option<IncidentId>, row: &Delivery) -> Result<()> {
     if row.kind != DeliveryKind::Page {
         return Ok(());
     }

@@ -1,4 +1,6 @@
 //! What responders type.
+use std::collections::BTreeSet;
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -266,7 +268,19 @@ impl Page {
             urgency: Some(self.urgency),
             ..api::Trigger::titled(self.text)
         };
-        opened(common, &connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?)
+        let client = connect(common)?;
+        let outcome = client.call_once(&api::TRIGGER, Nothing {}, &body).await?;
+        if let Some(id) = outcome.incident_id {
+            let incident = client.call(&api::SHOW, id, &Nothing {}, &Nothing {}).await?;
+            let told: BTreeSet<&str> =
+                incident.escalation.told.iter().map(|told| told.user.as_str()).collect();
+            let told: Vec<&str> = told.into_iter().collect();
+            match told.as_slice() {
+                [] => output::say("Nobody could be told; see incidentd timeline."),
+                some => output::say(&format!("Telling {}.", some.join(", "))),
+            }
+        }
+        opened(common, &outcome)
     }
 }
 

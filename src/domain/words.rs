@@ -114,7 +114,7 @@ impl Climb {
     fn words(&self) -> String {
         let step = match self {
             _ if self.last_resort => "last resort".into(),
-            Self { step: 0, .. } => "given to".into(),
+            Self { step: 0, .. } => "assignee".into(),
             Self { round: 1, step, .. } => format!("step {step}"),
             Self { round, step, .. } => format!("round {round}, step {step}"),
         };

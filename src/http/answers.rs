@@ -27,26 +27,22 @@ async fn ask(State(shared): State<Shared>, Path(token): Path<String>) -> Respons
 }
 
 async fn answer(State(shared): State<Shared>, Path(token): Path<String>) -> Response {
-    let answered = async {
-        let asked = shared.app.asked(token.clone()).await?;
-        Ok::<_, Error>((word(&asked), shared.app.answer(token).await?))
-    };
-    match answered.await {
-        Ok((word, acts)) => {
+    match shared.app.answer(token).await {
+        Ok(acts) => {
             let mut body = String::from("<ul>");
-            let mut status = StatusCode::OK;
+            let (mut status, mut title) = (StatusCode::OK, "Done");
             for (id, acted) in acts {
                 let said = match acted {
-                    Ok(acted) => acted.message,
+                    Ok(acted) => format!("{}: {}", acted.incident.title, acted.message),
                     Err(error) => {
-                        status = StatusCode::CONFLICT;
+                        (status, title) = (StatusCode::CONFLICT, "Not all was done");
                         error.to_string()
                     }
                 };
                 item(&mut body, &id.to_string(), &said);
             }
             body.push_str("</ul>");
-            page(status, word, &body)
+            page(status, title, &body)
         }
         Err(error) => refused(&error),
     }
@@ -87,7 +83,7 @@ fn item(body: &mut String, id: &str, text: &str) {
 
 fn refused(error: &Error) -> Response {
     let hint = error.hint.as_deref().unwrap_or_default();
-    let body = format!("<p>{}</p><p>{}</p>", escaped(&error.to_string()), escaped(hint));
+    let body = format!("<p>{}</p><p>{}</p>", escaped(&error.detail), escaped(hint));
     page(
         StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         "Not done",

@@ -6,6 +6,7 @@ pub(super) mod who;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::deliveries;
 use crate::clock::shift;
 use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState};
 use crate::domain::escalation::{After, Ladder, Told as Shown};
@@ -20,6 +21,8 @@ use crate::store::{Read, User, Write};
 const SHOWN: usize = 20;
 /// Rungs climbed in one go, however a policy is made.
 const AT_ONCE: usize = 64;
+/// While nobody can be told, it is looked again whether somebody can.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// The same hole is told of once in this time.
 const NOTICE_EVERY_SECS: i64 = 3_600;
 const MAX_NOTICE: usize = 1_000;
@@ -48,6 +51,20 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
         return Ok(());
     };
     let policy = policy_of(w, &incident)?;
+    let system = Actor::system();
+    if incident.untold && ladder.exhausted {
+        // Whoever can be told by now is told, whatever step names him. Until then nothing is said
+        // that was not said before.
+        return match reachable(w, &incident, &policy)? {
+            Some(rung) => climb_from(w, incident, &policy, rung, ladder, &system).map(|_| ()),
+            None => {
+                let before = incident.clone();
+                let due = shift(w.now(), LOOK_AGAIN);
+                incident.memory.ladder = Some(Ladder { due, ..ladder });
+                w.save_paging(&mut incident, &before)
+            }
+        };
+    }
     if ladder.rung == Rung::Start {
         let (rung, wait) = policy.next(Rung::Start);
         if !wait.is_zero() {
@@ -57,13 +74,38 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
             incident.escalation.next_targets = who::told(w, &incident, &policy, rung, due)?.names();
             return w.save_paging(&mut incident, &before);
         }
-        return climb_from(w, incident, &policy, rung, ladder, &Actor::system());
+        return climb_from(w, incident, &policy, rung, ladder, &system).map(|_| ());
     }
-    climb_from(w, incident, &policy, ladder.rung, ladder, &Actor::system())
+    climb_from(w, incident, &policy, ladder.rung, ladder, &system).map(|_| ())
+}
+
+/// The first rung that tells somebody now.
+fn reachable(
+    w: &Write<'_>,
+    incident: &Incident,
+    policy: &Policy<Target>,
+) -> Result<Option<Rung>> {
+    let mut rung = policy.next(Rung::Start).0;
+    while rung.round().is_none_or(|round| round == 1) {
+        if rung_plan(w, incident, policy, rung)?.tells() {
+            return Ok(Some(rung));
+        }
+        if rung == Rung::LastResort {
+            return Ok(None);
+        }
+        rung = policy.next(rung).0;
+    }
+    let last = rung_plan(w, incident, policy, Rung::LastResort)?;
+    Ok(last.tells().then_some(Rung::LastResort))
 }
 
 /// Somebody asks for the next rung now; of what is acknowledged, the one after the last.
-pub(super) fn escalate(w: &mut Write<'_>, incident: Incident, actor: &Actor) -> Result<Incident> {
+/// Says whom that told.
+pub(super) fn escalate(
+    w: &mut Write<'_>,
+    incident: Incident,
+    actor: &Actor,
+) -> Result<(Incident, Vec<String>)> {
     let policy = policy_of(w, &incident)?;
     let (round, step) = (incident.escalation.round, incident.escalation.step);
     let ladder = incident.memory.ladder.unwrap_or_else(|| {
@@ -76,16 +118,16 @@ pub(super) fn escalate(w: &mut Write<'_>, incident: Incident, actor: &Actor) -> 
         rung => rung,
     };
     let id = incident.id;
-    climb_from(w, incident, &policy, rung, ladder, actor)?;
-    w.incident(id)
+    let told = climb_from(w, incident, &policy, rung, ladder, actor)?;
+    Ok((w.incident(id)?, told))
 }
 
 pub(super) fn policy_of(r: &Read<'_>, incident: &Incident) -> Result<Policy<Target>> {
     r.policy_of(incident.team.id, incident.service.as_ref().map(|service| service.id))
 }
 
-/// Climbs `rung`, and at once those after it until somebody is told. A round that told nobody goes
-/// to the last resort.
+/// Climbs `rung`, and at once those after it until somebody is told; says who. A round that told
+/// nobody goes to the last resort.
 fn climb_from(
     w: &mut Write<'_>,
     mut incident: Incident,
@@ -93,13 +135,10 @@ fn climb_from(
     mut rung: Rung,
     mut ladder: Ladder,
     actor: &Actor,
-) -> Result<()> {
+) -> Result<Vec<String>> {
+    let mut told = Vec::new();
     for _ in 0..AT_ONCE {
-        let mut plan = plan(w, &incident, who::told(w, &incident, policy, rung, w.now())?)?;
-        if rung == Rung::LastResort && !plan.tells() {
-            who::beyond(w, incident.team.id, &mut plan.who)?;
-            plan = self::plan(w, &incident, plan.who)?;
-        }
+        let plan = rung_plan(w, &incident, policy, rung)?;
         if let (Rung::Step { round, .. }, true) = (rung, plan.tells()) {
             ladder.told_in = round;
         }
@@ -126,13 +165,28 @@ fn climb_from(
         let over = incident.urgency == Urgency::Low && !goes_on;
         let remembered = (!over).then_some(ladder);
         let at_once = remembered.is_some() && wait.is_zero();
-        take(w, &mut incident, policy, rung, plan, (remembered, !at_once), actor)?;
+        told.extend(take(w, &mut incident, policy, rung, plan, (remembered, !at_once), actor)?);
         if !at_once {
-            return Ok(());
+            break;
         }
         rung = next;
     }
-    Ok(())
+    Ok(told)
+}
+
+/// Whom a rung tells, and by what; of a last resort in vain also everybody beyond it.
+fn rung_plan(
+    w: &Write<'_>,
+    incident: &Incident,
+    policy: &Policy<Target>,
+    rung: Rung,
+) -> Result<Plan> {
+    let mut planned = plan(w, incident, who::told(w, incident, policy, rung, w.now())?)?;
+    if rung == Rung::LastResort && !planned.tells() {
+        who::beyond(w, incident.team.id, &mut planned.who)?;
+        planned = plan(w, incident, planned.who)?;
+    }
+    Ok(planned)
 }
 
 /// By what all of them are told.
@@ -143,8 +197,11 @@ fn plan(w: &Write<'_>, incident: &Incident, who: who::Told) -> Result<Plan> {
         if pages.verified {
             reached.push(user.reference());
         } else {
-            let what = if pages.rows.is_empty() { "no contact" } else { "no verified contact" };
-            unverified.push(format!("user:{}: {what}", user.username));
+            let what = match pages.rows.as_slice() {
+                [] => "has no contact",
+                _ => "has no verified contact, only the account's e-mail",
+            };
+            unverified.push(format!("{} {what}", user.username));
         }
         rows.extend(pages.rows);
     }
@@ -167,7 +224,7 @@ fn take(
     plan: Plan,
     (ladder, last): (Option<Ladder>, bool),
     actor: &Actor,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let (round, step) = match rung {
         Rung::Step { round, step } => (round, step),
         Rung::LastResort => (incident.escalation.round, 0),
@@ -180,20 +237,27 @@ fn take(
     let rings = |user: &&User| plan.rows.iter().any(|row| row.to.user == Some(user.id));
     let people: Vec<UserRef> = plan.who.people.iter().filter(rings).map(User::reference).collect();
     let channels = plan.who.channels.iter().map(|channel| format!("channel:{}", channel.slug));
-    let notified = people.iter().map(|user| user.username.clone()).chain(channels).collect();
+    let notified: Vec<String> =
+        people.iter().map(|user| user.username.clone()).chain(channels).collect();
     let next_targets = match ladder {
         Some(ladder) => who::told(w, incident, policy, ladder.rung, ladder.due)?.names(),
         None => Vec::new(),
     };
     let skipped = [plan.who.skipped.as_slice(), &plan.unverified].concat();
-    for hole in &skipped {
-        tell_admins(w, incident, &format!("{}, {}: {hole}", policy.slug, rung_words(rung)))?;
+    for hole in &plan.unverified {
+        let text = format!("{hole}. Add a contact, or verify it: incidentd contact --help");
+        tell_admins(w, incident, &text)?;
+    }
+    for hole in &plan.who.skipped {
+        let (step, slug) = (rung_words(rung), &policy.slug);
+        let text = format!("{hole}, so it told nobody: {step} of {slug}");
+        tell_admins(w, incident, &text)?;
     }
     let change = Change::Escalated(Climb {
         round,
         step,
         targets: plan.who.targets,
-        notified,
+        notified: notified.clone(),
         people,
         skipped,
         untold,
@@ -208,12 +272,12 @@ fn take(
     if untold {
         tracing::error!(incident = %incident.id, "nobody could be told of an incident");
     }
-    Ok(())
+    Ok(notified)
 }
 
 fn rung_words(rung: Rung) -> String {
     match rung {
-        Rung::Start | Rung::Assignee => "the one to whom it was given".into(),
+        Rung::Start | Rung::Assignee => "the assignee".into(),
         Rung::Step { step, .. } => format!("step {step}"),
         Rung::LastResort => "the last resort".into(),
     }
@@ -240,9 +304,10 @@ pub(super) fn tell_admins(w: &Write<'_>, incident: &Incident, text: &str) -> Res
         if role < Role::Admin || user.disabled_at.is_some() || fresh {
             continue;
         }
-        for to in queue::everywhere(w, &user)? {
+        if let Some(to) = queue::quietly(w, &user)? {
             let notice = Delivery::queued(DeliveryKind::Notice, to, w.now());
-            w.insert_delivery(&Delivery { text: Some(text.clone()), ..notice })?;
+            let incident = Some(incident.id);
+            w.insert_delivery(&Delivery { text: Some(text.clone()), incident, ..notice })?;
         }
     }
     Ok(())
@@ -273,7 +338,9 @@ pub(super) fn all_clear(w: &mut Write<'_>, mut incident: Incident) -> Result<()>
                 if incident.status != Status::Triggered || !theirs =>
             {
                 let why = row.unwanted(Some(&incident), w.now()).unwrap_or("given to another");
-                w.update_delivery(&row.dropped(why, w.now()))?;
+                let row = row.dropped(why, w.now());
+                w.update_delivery(&row)?;
+                deliveries::show_told(w, row.incident, &row)?;
             }
             (DeliveryKind::Page, DeliveryState::Sent) => {
                 let theirs = theirs || (row.to.user.is_some() && row.to.user == actor);

@@ -81,13 +81,13 @@ fn account_email(user: &User) -> Option<To> {
     })
 }
 
-/// Where a person reads what is not urgent: every contact that works, else the account's e-mail.
-pub fn everywhere(r: &Read<'_>, user: &User) -> Result<Vec<To>> {
+/// Where a person reads what is not urgent: by the first of his rules, else the account's e-mail.
+pub fn quietly(r: &Read<'_>, user: &User) -> Result<Option<To>> {
     let contacts = verified(r, user)?;
-    if contacts.is_empty() {
-        return Ok(account_email(user).into_iter().collect());
-    }
-    Ok(contacts.iter().map(|contact| to(user, contact)).collect())
+    let names: Vec<&str> = contacts.iter().map(|contact| contact.name.as_str()).collect();
+    let first = r.rules(user.id)?.rings(Urgency::Low, &names).into_iter().min_by_key(|it| it.0);
+    let contact = first.and_then(|(_, name)| contacts.iter().find(|it| it.name == name));
+    Ok(contact.map(|contact| to(user, contact)).or_else(|| account_email(user)))
 }
 
 pub fn to_channel(channel: &ChannelRow) -> To {
