@@ -68,6 +68,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at database, disk, clock, channels, on-call people, schedules, senders and backups
+         * @description Needs a platform admin.
+         */
+        get: operations["getDoctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -127,6 +147,78 @@ export interface paths {
          * @description Needs a credential of scope `admin`.
          */
         delete: operations["deleteFeedsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/heartbeats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the heartbeats of my teams
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getHeartbeats"];
+        put?: never;
+        /**
+         * Add a heartbeat; its key is shown once. Until it first beats nothing is missing
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postHeartbeats"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/heartbeats/{heartbeat}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a heartbeat
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getHeartbeatsHeartbeat"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a heartbeat; its key is dead, and what it says is wrong is over
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteHeartbeatsHeartbeat"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a heartbeat; its key stays
+         * @description Needs a credential of scope `admin`.
+         */
+        patch: operations["patchHeartbeatsHeartbeat"];
+        trace?: never;
+    };
+    "/api/v1/heartbeats/{heartbeat}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new key, shown once; the old one is dead at once
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postHeartbeatsHeartbeatRotate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1137,12 +1229,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/heartbeat/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /** A heartbeat beats */
+        get: operations["getHeartbeat"];
+        put?: never;
+        /** A heartbeat beats */
+        post: operations["postHeartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/heartbeat/{key}/fail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /** A heartbeat failed; the body says why */
+        get: operations["getHeartbeatFail"];
+        put?: never;
+        /** A heartbeat failed; the body says why */
+        post: operations["postHeartbeatFail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/integrations/{key}/alertmanager": {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -1165,7 +1299,7 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -1188,7 +1322,7 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -1211,7 +1345,7 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -1378,6 +1512,25 @@ export interface components {
             /** @description `email`, `ntfy`, `slack`, … */
             channel: string;
             name: string;
+        };
+        /** @description A sign of life that is expected. */
+        AppliedHeartbeat: {
+            /**
+             * @description Alerts of the service that match all of these, such as `alertname=Watchdog`, are such signs
+             *     and open no incident; left out: only requests with the key are.
+             */
+            alert?: string[] | null;
+            /** @description So often it is expected. */
+            every: components["schemas"]["Span"];
+            /** @description So much later it may come; for a new one left out: a tenth of `every`, at least a minute. */
+            grace?: components["schemas"]["Span"] | null;
+            /** @description 32 letters and digits; left out: made, and shown once. */
+            key?: components["schemas"]["SecretText"] | null;
+            /** @description The slug that it had before: its key and history stay. */
+            renamed_from?: string | null;
+            /** @description The service whose incident its absence is; it does not change. */
+            service: string;
+            slug: string;
         };
         /** @description Who is told when, until somebody answers. */
         AppliedPolicy: {
@@ -1638,11 +1791,21 @@ export interface components {
             items: components["schemas"]["DeliveryView"][];
             nextCursor: string | null;
         };
+        /** @description All that was looked at, and what was found. */
+        Diagnosis: {
+            /** @description The gravest first. */
+            findings: components["schemas"]["Finding"][];
+            /** @description No finding is a problem. */
+            healthy: boolean;
+        };
         /** @description One entry of the configuration that becomes another. */
         Difference: {
             action: components["schemas"]["DifferenceAction"];
             fields: components["schemas"]["FieldChange"][];
-            /** @description `user`, `team`, `service`, `integration`, `schedule`, `policy` or `channel`. */
+            /**
+             * @description `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel` or
+             *     `heartbeat`.
+             */
             kind: string;
             name: string;
         };
@@ -1660,6 +1823,7 @@ export interface components {
         Document: {
             channels?: components["schemas"]["AppliedChannel"][];
             escalation_policies?: components["schemas"]["AppliedPolicy"][];
+            heartbeats?: components["schemas"]["AppliedHeartbeat"][];
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedSchedule"][];
             services?: components["schemas"]["Service"][];
@@ -1670,6 +1834,7 @@ export interface components {
         DocumentInput: {
             channels?: components["schemas"]["AppliedChannel"][];
             escalation_policies?: components["schemas"]["AppliedPolicy"][];
+            heartbeats?: components["schemas"]["AppliedHeartbeat"][];
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedScheduleInput"][];
             services?: components["schemas"]["Service"][];
@@ -1849,6 +2014,15 @@ export interface components {
             field: string;
             message: string;
         };
+        Finding: {
+            /** @description What was looked at, such as `database`. */
+            check: string;
+            message: string;
+            /** @description What to do about it. */
+            remedy: string | null;
+            severity: components["schemas"]["FindingSeverity"];
+        };
+        FindingSeverity: "ok" | "problem" | "warning";
         /** @description The value of an environment variable. */
         FromEnv: {
             env: string;
@@ -1863,6 +2037,63 @@ export interface components {
             end: string;
             /** Format: date-time */
             start: string;
+        };
+        /** @description A heartbeat; its key was shown when it was made. */
+        Heartbeat: {
+            /** @description Matchers of the service's alerts that are such signs; empty: only requests with the key. */
+            alert: string[];
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it will be missing unless it is heard; null until it first beats, and once it is.
+             */
+            dueAt: string | null;
+            /** @description So often it is expected. */
+            every: components["schemas"]["Span"];
+            /**
+             * Format: date-time
+             * @description Since when it fails.
+             */
+            failedAt: string | null;
+            /** @description So much later it may come. */
+            grace: components["schemas"]["Span"];
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description The open incident about it.
+             */
+            incidentId: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last heard, well or failing.
+             */
+            lastAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is missing.
+             */
+            missingAt: string | null;
+            service: components["schemas"]["ServiceRef"];
+            slug: string;
+            status: components["schemas"]["Pulse"];
+            team: components["schemas"]["TeamRef"];
+        };
+        /**
+         * @description What is left out stays. A heartbeat does not change its service: its incidents would not go
+         *     along.
+         */
+        HeartbeatChange: {
+            alert?: string[] | null;
+            every?: components["schemas"]["Span"] | null;
+            grace?: components["schemas"]["Span"] | null;
+            slug?: string | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        HeartbeatPage: {
+            items: components["schemas"]["Heartbeat"][];
+            nextCursor: string | null;
         };
         /** @description An incident as every client reads it. */
         Incident: {
@@ -2010,6 +2241,51 @@ export interface components {
             id: number;
             url: string;
         };
+        /** @description A heartbeat, this once with its key. */
+        IssuedHeartbeat: {
+            /** @description Matchers of the service's alerts that are such signs; empty: only requests with the key. */
+            alert: string[];
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it will be missing unless it is heard; null until it first beats, and once it is.
+             */
+            dueAt: string | null;
+            /** @description So often it is expected. */
+            every: components["schemas"]["Span"];
+            /**
+             * Format: date-time
+             * @description Since when it fails.
+             */
+            failedAt: string | null;
+            /** @description So much later it may come. */
+            grace: components["schemas"]["Span"];
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description The open incident about it.
+             */
+            incidentId: number | null;
+            key: string;
+            /**
+             * Format: date-time
+             * @description When it was last heard, well or failing.
+             */
+            lastAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is missing.
+             */
+            missingAt: string | null;
+            service: components["schemas"]["ServiceRef"];
+            slug: string;
+            status: components["schemas"]["Pulse"];
+            team: components["schemas"]["TeamRef"];
+            /** @description Where it beats, by GET or POST; with `/fail` it says that it failed. It holds the key. */
+            url: string;
+        };
         /** @description An integration, this once with its key. */
         IssuedIntegration: {
             /** Format: date-time */
@@ -2076,9 +2352,11 @@ export interface components {
             username: string;
         };
         MadeKey: {
-            integration: string;
             key: string;
-            service: string;
+            /** @description `integration` or `heartbeat`. */
+            kind: string;
+            /** @description As it is named in the list of changes. */
+            name: string;
         };
         Me: {
             admin: boolean;
@@ -2158,6 +2436,17 @@ export interface components {
         NewFeed: {
             /** @description Left out: my own shifts, in all schedules. */
             schedule?: string | null;
+        };
+        NewHeartbeat: {
+            /** @description Alerts of the service that match all of these beat, and open no incident. */
+            alert?: string[];
+            every: components["schemas"]["Span"];
+            /** @description Left out: a tenth of `every`, at least a minute. */
+            grace?: components["schemas"]["Span"] | null;
+            /** @description 32 letters and digits; left out: made. */
+            key?: string | null;
+            service: string;
+            slug: string;
         };
         NewIntegration: {
             /** @description 32 letters and digits; left out: made. */
@@ -2281,7 +2570,7 @@ export interface components {
             new: boolean;
             status: components["schemas"]["OutcomeStatus"];
         };
-        OutcomeStatus: ("triggered" | "acknowledged" | "resolved") | "ignored";
+        OutcomeStatus: ("triggered" | "acknowledged" | "resolved") | "ignored" | "beat";
         /** @description Somebody stands in. */
         Override: {
             /**
@@ -2378,6 +2667,8 @@ export interface components {
             status: number;
             title: string;
         };
+        /** @description How it stands. */
+        Pulse: "beating" | "waiting" | "failed" | "missing";
         /** @description Hours of each day, by the person's own wall clock. */
         Quiet: {
             from: string;
@@ -3012,6 +3303,33 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    getDoctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     getEvents: {
         parameters: {
             query?: {
@@ -3126,6 +3444,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getHeartbeats: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                service?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postHeartbeats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHeartbeat"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedHeartbeat"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getHeartbeatsHeartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                heartbeat: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heartbeat"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteHeartbeatsHeartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                heartbeat: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    patchHeartbeatsHeartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                heartbeat: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["HeartbeatChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heartbeat"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postHeartbeatsHeartbeatRotate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                heartbeat: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedHeartbeat"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -5387,12 +5902,128 @@ export interface operations {
             };
         };
     };
+    getHeartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stored: it is on disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postHeartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Stored: it is on disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getHeartbeatFail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stored: it is on disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postHeartbeatFail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key of the integration or heartbeat. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Stored: it is on disk. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     postAlertmanager: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -5431,7 +6062,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -5518,7 +6149,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -5585,7 +6216,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;
@@ -5624,7 +6255,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The integration's key. */
+                /** @description The key of the integration or heartbeat. */
                 key: string;
             };
             cookie?: never;

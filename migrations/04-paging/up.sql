@@ -76,6 +76,7 @@ create table deliveries (
 create index deliveries_due on deliveries (due_at) where state = 'queued';
 create index deliveries_incident on deliveries (incident_id, id);
 create index deliveries_sent on deliveries (channel, address, ended_at) where state = 'sent';
+create index deliveries_notice on deliveries (user_id, text) where kind = 'notice';
 create index deliveries_message on deliveries (message) where message is not null;
 
 -- Outgoing: every incident event of the team's log, signed. seq: the last that was delivered.

@@ -10,7 +10,7 @@ use crate::api::incidents::Acted;
 use crate::domain::action::Circumstances;
 use crate::domain::service::UrgencyRule;
 use crate::domain::{Action, Actor, Change, Incident, IncidentId, Span, Status};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{User, Write};
 
 impl App {
@@ -103,15 +103,15 @@ pub(super) fn act(
 /// The next rung of its ladder, now.
 fn escalate(w: &mut Write<'_>, caller: &Caller, incident: Incident) -> Result<Acted> {
     incident.check_open("escalated")?;
+    if let Some(until) = incident.silenced_until {
+        let why = format!("{} is silenced until {until}: nobody would be told.", incident.id);
+        return Err(Error::refused(why).hint("End the silence first, or reassign the incident."));
+    }
     let (incident, told) = paging::escalate(w, incident, &caller.actor())?;
     let message = if told.is_empty() {
         format!("Escalated {}, but nobody could be told.", incident.id)
     } else {
-        format!(
-            "Escalated {}. Told: {}.",
-            incident.id,
-            told.join(", ")
-        )
+        format!("Escalated {}. Told: {}.", incident.id, told.join(", "))
     };
     Ok(Acted { incident, changed: true, message })
 }

@@ -2,10 +2,10 @@
 //! for a day. They need no login and end in the same `act`.
 use jiff::Timestamp;
 
-use super::{App, Caller, act};
+use super::{App, Caller, Need, act};
 use crate::api::incidents::Acted;
 use crate::clock::shift;
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::{Action, DeliveryId, Incident, IncidentId, UserId};
 use crate::error::{Error, Kind, Result};
 use crate::secret::{self, Secret};
@@ -156,11 +156,19 @@ fn asked(r: &Read<'_>, token: &str, now: Timestamp) -> Result<Asked> {
     }
     let user = r.find_user(claims.user)?.filter(|user| user.disabled_at.is_none());
     let user = user.ok_or_else(gone)?;
+    let caller = Caller::by_link(user.reference());
     let mut incidents: Vec<Incident> = Vec::new();
-    for id in rows.iter().filter_map(|row| row.incident) {
-        if incidents.iter().all(|known| known.id != id) {
-            incidents.extend(r.find_incident(id)?);
+    let went = rows.iter().filter(|row| row.state != DeliveryState::Dropped);
+    for id in went.filter_map(|row| row.incident) {
+        let Some(incident) = r.find_incident(id)? else { continue };
+        let may = caller.may_on(r, Need::Respond, &incident, now).is_ok();
+        if may && incidents.iter().all(|known| known.id != id) {
+            incidents.push(incident);
         }
+    }
+    // Whoever lost his access is told nothing.
+    if incidents.is_empty() {
+        return Err(gone());
     }
     Ok(Asked { answer: claims.answer, user, incidents })
 }

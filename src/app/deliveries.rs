@@ -10,8 +10,9 @@ use super::schedules::People;
 use super::{App, Caller, Need, answers};
 use crate::api::deliveries::DeliveryView;
 use crate::clock::shift;
+use crate::domain::contact::EMAIL;
 use crate::domain::delivery::{
-    BUNDLE, Delivery, DeliveryKind, DeliveryState, FAIL_OVER, MAX_ATTEMPTS, Message, pause,
+    BUNDLE, Delivery, DeliveryKind, DeliveryState, FAIL_OVER, MAX_ATTEMPTS, Message, To, pause,
 };
 use crate::domain::escalation::Told;
 use crate::domain::user::UserRef;
@@ -70,7 +71,7 @@ impl App {
                     if let Some(at) = bundled_until(r, &group, now)? {
                         next = Some(next.map_or(at, |next| next.min(at)));
                     } else if taken.insert(place) {
-                        let Group { channel, address, kind, message: again } = group;
+                        let Group { channel, address, kind, message: again, .. } = group;
                         due.push(Due { channel, address, kind, again });
                     }
                 }
@@ -148,6 +149,10 @@ fn bundled_until(r: &Read<'_>, group: &Group, now: Timestamp) -> Result<Option<T
         return Ok(None);
     }
     let last = r.last_page(&group.channel, &group.address)?;
+    // A storm is told as fast as it goes.
+    if group.rows >= AT_ONCE {
+        return Ok(None);
+    }
     // Told in the future: somebody set the clock back.
     let last = last.filter(|last| *last <= now);
     Ok(last.map(|last| shift(last, BUNDLE)).filter(|until| *until > now))
@@ -159,6 +164,7 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
         address: due.address.clone(),
         kind: due.kind,
         message: due.again,
+        rows: 0,
     };
     let mut rows = Vec::new();
     let mut incidents: Vec<Incident> = Vec::new();
@@ -173,6 +179,13 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
             show_told(w, row.incident, &row)?;
             continue;
         }
+        if !leads_there(w, &row)? {
+            let row = row.dropped("the contact is gone or has changed", w.now());
+            w.update_delivery(&row)?;
+            show_told(w, row.incident, &row)?;
+            fail_over(w, &row)?;
+            continue;
+        }
         let id = *rows.first().map_or(&row.id, |first: &Delivery| &first.id);
         row.message = Some(due.again.unwrap_or(id));
         w.update_delivery(&row)?;
@@ -185,6 +198,12 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
         }
     }
     let Some(first) = rows.first() else { return Ok(None) };
+    // What is sent again is known by the row that was its first then.
+    let again = match due.again {
+        Some(id) => w.find_delivery(id)?,
+        None => None,
+    };
+    let first = again.as_ref().unwrap_or(first);
     incidents.sort_by_key(order_of_need);
     let user = match first.to.user {
         Some(user) => w.find_user(user)?,
@@ -243,22 +262,29 @@ fn words(kind: DeliveryKind, incidents: &[Incident]) -> String {
 
 fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>) -> Result<()> {
     let now = w.now();
+    // What went as one message goes as one again.
+    let attempts = rows.first().map_or(0, |row| row.attempts) + 1;
+    let after = match result {
+        Err(Undelivered::Later { after, .. }) => *after,
+        _ => None,
+    };
+    let wait = pause(attempts, after, chance());
     for row in rows {
         // As it is now: it may have been given up meanwhile.
         let Some(mut row) = w.find_delivery(row.id)? else { continue };
         if row.state != DeliveryState::Queued {
             continue;
         }
-        row.attempts += 1;
+        row.attempts = attempts;
         match result {
             Ok(()) => {
                 row.state = DeliveryState::Sent;
                 row.ended_at = Some(now);
                 row.outcome = Some("sent".into());
             }
-            Err(Undelivered::Later { why, after }) if row.attempts < MAX_ATTEMPTS => {
+            Err(Undelivered::Later { why, .. }) if row.attempts < MAX_ATTEMPTS => {
                 row.outcome = Some(why.clone());
-                row.due_at = shift(now, pause(row.attempts, *after, chance()));
+                row.due_at = shift(now, wait);
             }
             Err(Undelivered::Later { why, .. } | Undelivered::Never { why }) => {
                 row.state = DeliveryState::Failed;
@@ -275,12 +301,52 @@ fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>
         if failed && row.kind == DeliveryKind::Page {
             unreached(w, &row)?;
         }
+        if row.kind == DeliveryKind::Page && row.state == DeliveryState::Sent {
+            too_late(w, &row)?;
+        }
     }
     Ok(())
 }
 
+/// Somebody answered while the page was on its way: he who got it is told.
+fn too_late(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let Some(mut incident) = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten()
+    else {
+        return Ok(());
+    };
+    if incident.status == Status::Triggered {
+        return Ok(());
+    }
+    let before = incident.clone();
+    incident.memory.all_clear_at = Some(w.now());
+    w.save_memory(&incident, &before)
+}
+
+/// Does a row still go where its contact or channel leads?
+fn leads_there(r: &Read<'_>, row: &Delivery) -> Result<bool> {
+    let To { user, contact_id, channel_id, channel, address, contact } = &row.to;
+    let same = |other: &str, at: &str| other == channel && at == address;
+    if let Some(id) = channel_id {
+        let there = r.find_channel(&id.to_string())?;
+        return Ok(there.is_some_and(|there| same(&there.channel, &there.address)));
+    }
+    let Some(user) = user else { return Ok(false) };
+    if let Some(id) = contact_id {
+        let contacts = r.contacts(*user)?;
+        let there = contacts.iter().find(|there| there.id == *id);
+        return Ok(there.is_some_and(|there| same(&there.channel, &there.address)));
+    }
+    // The account's own, or a contact that was removed.
+    let email = r.find_user(*user)?.and_then(|user| user.email);
+    Ok(contact == EMAIL && email.as_deref() == Some(address))
+}
+
 /// What an incident says of who was told follows its deliveries.
-pub(super) fn show_told(w: &mut Write<'_>, incident: Option<IncidentId>, row: &Delivery) -> Result<()> {
+pub(super) fn show_told(
+    w: &mut Write<'_>,
+    incident: Option<IncidentId>,
+    row: &Delivery,
+) -> Result<()> {
     if row.kind != DeliveryKind::Page {
         return Ok(());
     }
@@ -318,9 +384,9 @@ fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     let theirs = |other: &&Delivery| other.to.user == Some(user) && other.kind == row.kind;
     let all = w.made_by(incident, made)?;
     let waits = all.iter().filter(theirs).filter(|other| other.state == DeliveryState::Queued);
-    if let Some(next) = waits.clone().filter(|other| other.id != row.id).min_by_key(|it| it.due_at)
-    {
-        if next.due_at > w.now() && next.attempts == 0 {
+    let fresh = waits.filter(|other| other.id != row.id && other.attempts == 0);
+    if let Some(next) = fresh.min_by_key(|it| it.due_at) {
+        if next.due_at > w.now() {
             w.update_delivery(&Delivery { due_at: w.now(), ..next.clone() })?;
         }
         return Ok(());
@@ -361,11 +427,9 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     let failure = format!("{name} by {}: {why}", row.to.channel);
     paging::tell_admins(w, &incident, &format!("A page did not reach {failure}"))?;
     let nobody = all.iter().all(|other| !alive(&other));
-    let before = incident.clone();
-    if let Some(ladder) = incident.memory.ladder.as_mut().filter(|_| nobody) {
-        if !ladder.exhausted {
-            ladder.due = w.now();
-        }
+    if nobody && w.last_made(id)? == Some(made) {
+        let before = incident.clone();
+        incident.hurry(w.now());
         w.save_memory(&incident, &before)?;
     }
     let told = |told: &Told| told.outcome != DeliveryState::Failed.word();

@@ -51,10 +51,14 @@ fn trigger(
     let service = live_service(w, caller, Need::Respond, service)?;
     let origin = Origin { service: &service, integration: None, actor: caller.actor(), url };
     let (mut outcome, _) = take_one(w, &origin, &new.alert)?;
-    let Some(id) = outcome.incident_id.filter(|_| outcome.new) else {
+    let asks = outcome.new || new.to.is_some() || new.urgency.is_some();
+    let Some(id) = outcome.incident_id.filter(|_| asks) else {
         return Ok(outcome);
     };
     let mut incident = w.incident(id)?;
+    if !incident.is_open() {
+        return Ok(outcome);
+    }
     if let Some(urgency) = new.urgency.filter(|urgency| *urgency != incident.urgency) {
         let mut update = Update::new(UpdateReason::Urgency);
         update.urgency = Some(urgency);

@@ -6,11 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Urgency;
+use super::delivery::DeliveryState;
 use super::event::Climb;
 use super::incident::{Incident, Status};
-use super::policy::Rung;
+use super::policy::{ROUND_PAUSE, Rung};
 use crate::clock::shift;
 
+/// The word of a page that arrived.
+const SENT: &str = DeliveryState::Sent.word();
 /// Who has it hears of new alerts at most once in this time.
 pub const ASSIGNEE_PACE: Duration = Duration::from_mins(5);
 
@@ -118,16 +121,34 @@ impl Incident {
         bare
     }
 
+    /// The last step reached nobody: what comes next in its round comes now. A round that told
+    /// nobody at all goes to the last resort, and that is tried again before long.
+    pub fn hurry(&mut self, at: Timestamp) {
+        let told = self.escalation.told.iter().any(|told| told.outcome == SENT);
+        let round = self.escalation.round;
+        let Some(ladder) = &mut self.memory.ladder else { return };
+        match ladder.rung {
+            _ if ladder.exhausted => ladder.due = ladder.due.min(shift(at, ROUND_PAUSE)),
+            Rung::Step { round: next, .. } if next > round && round > 0 => {
+                if !told {
+                    (ladder.rung, ladder.due) = (Rung::LastResort, at);
+                }
+            }
+            Rung::LastResort if told => {}
+            _ => ladder.due = at,
+        }
+    }
+
     pub(super) fn set_urgency(&mut self, urgency: Urgency, at: Timestamp) {
         let louder = urgency < self.urgency;
         self.urgency = urgency;
         if self.status != Status::Triggered {
             return;
         }
-        let waits = self.memory.ladder.is_some_and(|ladder| ladder.rung == Rung::Start);
-        if louder {
+        let told = self.escalation.told.iter().any(|told| told.outcome == SENT);
+        if louder || !told {
             self.start_ladder(at);
-        } else if !waits {
+        } else {
             self.end_ladder(false, at);
         }
     }
@@ -161,7 +182,9 @@ impl Incident {
     }
 
     fn ladder_waits(&self) -> bool {
-        self.silenced_until.is_some() || self.memory.settles_at.is_some()
+        // Whoever was given it by hand hears of it, fire or not.
+        let given = self.memory.ladder.is_some_and(|ladder| ladder.rung == Rung::Assignee);
+        self.silenced_until.is_some() || self.memory.settles_at.is_some() && !given
     }
 
     /// What clients see of the ladder follows from what is remembered.

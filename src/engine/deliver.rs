@@ -18,15 +18,18 @@ const AT_ONCE: usize = 32;
 const AT_ONE_END: usize = 4;
 /// A message that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// After so many failures in a row a far end is left alone for a while.
-const FAILURES: u32 = 5;
+/// Places that are kept for far ends to which nothing is on its way.
+const KEPT: usize = 8;
+/// After so many addresses in a row could not be reached, their far end is left alone for a while.
+const FAILURES: usize = 3;
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// What is known of a far end.
 #[derive(Default)]
 struct End {
     sending: usize,
-    failures: u32,
+    /// Addresses that failed since it last took something.
+    failed: HashSet<String>,
     /// By the boot clock.
     alone_until: Duration,
 }
@@ -114,24 +117,25 @@ impl Deliver {
             if self.sending.len() >= AT_ONCE {
                 break;
             }
+            let since_boot = self.app.clock().since_boot();
             let end = self.ends.entry(end_of(&due)).or_default();
-            if end.sending >= AT_ONE_END {
+            // One at a time finds out whether it is well again.
+            let room = if end.failed.len() >= FAILURES { 1 } else { AT_ONE_END };
+            let alone = end.alone_until > since_boot;
+            let kept = self.sending.len() + KEPT >= AT_ONCE && end.sending > 0;
+            if alone || kept || end.sending >= room {
                 continue;
             }
             end.sending += 1;
-            let alone = end.alone_until.saturating_sub(self.app.clock().since_boot());
-            let alone = (!alone.is_zero()).then_some(alone);
-            // One at a time finds out whether it is well again.
-            let alone = alone.or((end.failures >= FAILURES && end.sending > 1).then_some(TICK));
             self.busy.insert((due.channel.clone(), due.address.clone()));
-            self.sending.push(self.send(due, alone).boxed());
+            self.sending.push(self.send(due).boxed());
         }
         let now = self.app.now();
         next.and_then(|next| Duration::try_from(next.duration_since(now)).ok())
             .map_or(TICK, |wait| wait.clamp(Duration::from_millis(1), TICK))
     }
 
-    fn send(&self, due: Due, alone: Option<Duration>) -> impl Future<Output = Done> + use<> {
+    fn send(&self, due: Due) -> impl Future<Output = Done> + use<> {
         let (app, notifier) = (self.app.clone(), self.notifier.clone());
         async move {
             let outgoing = match app.claim(due.clone()).await {
@@ -144,16 +148,8 @@ impl Deliver {
                     return Done { due, result: None };
                 }
             };
-            let result = match alone {
-                Some(after) => Err(Undelivered::Later {
-                    why: "the far end keeps failing and is left alone for a while".into(),
-                    after: Some(after),
-                }),
-                None => {
-                    let sent = notifier.send(&due.channel, &due.address, &outgoing.message);
-                    bounded(AssertUnwindSafe(sent).catch_unwind()).await
-                }
-            };
+            let sent = notifier.send(&due.channel, &due.address, &outgoing.message);
+            let result = bounded(AssertUnwindSafe(sent).catch_unwind()).await;
             if let Err(error) = app.settle(outgoing, result.clone()).await {
                 tracing::error!(%error, "a message went out but this could not be stored");
                 app.clock().sleep(TICK).await;
@@ -169,7 +165,8 @@ impl Deliver {
             None => {}
             Some(Ok(())) => {
                 self.metrics.delivered(&due.channel, "sent");
-                end.failures = 0;
+                end.failed.clear();
+                end.alone_until = Duration::ZERO;
             }
             Some(Err(why)) => {
                 self.metrics.delivered(&due.channel, "failed");
@@ -177,14 +174,14 @@ impl Deliver {
                     why;
                 tracing::warn!(channel = due.channel, why = words, "a message did not go out");
                 if matches!(why, Undelivered::Later { .. }) {
-                    end.failures = end.failures.saturating_add(1);
-                }
-                if end.failures >= FAILURES && end.failures.is_multiple_of(FAILURES) {
-                    end.alone_until = self.app.clock().since_boot() + LEFT_ALONE;
+                    end.failed.insert(due.address.clone());
+                    if end.failed.len() >= FAILURES {
+                        end.alone_until = self.app.clock().since_boot() + LEFT_ALONE;
+                    }
                 }
             }
         }
-        if end.sending == 0 && end.failures == 0 {
+        if end.sending == 0 && end.failed.is_empty() {
             self.ends.remove(&end_of(&due));
         }
         self.busy.remove(&(due.channel, due.address));

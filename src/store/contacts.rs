@@ -96,13 +96,7 @@ impl Write<'_> {
         )
     }
 
-    /// What waits for it goes nowhere.
     pub fn delete_contact(&self, id: ContactId) -> Result<()> {
-        self.run(
-            "update deliveries set state = 'dropped', ended_at = ?2, outcome = 'contact removed'
-             where contact_id = ?1 and state = 'queued'",
-            (id, ms(self.now())),
-        )?;
         self.run("delete from contacts where id = ?1", [id]).map(|_| ())
     }
 

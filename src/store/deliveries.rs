@@ -48,6 +48,7 @@ pub struct Group {
     pub kind: DeliveryKind,
     /// The message that they were sent in before, if they were.
     pub message: Option<DeliveryId>,
+    pub rows: u32,
 }
 
 impl Read<'_> {
@@ -72,8 +73,9 @@ impl Read<'_> {
     /// What is due at `now`, by message, the earliest first.
     pub fn due_groups(&self, now: Timestamp) -> Result<Vec<Group>> {
         self.all(
-            "select channel, address, kind, message, min(due_at) from deliveries
-             where state = 'queued' and due_at <= ?1 group by 1, 2, 3, 4 order by 5",
+            "select channel, address, kind, message, count(*), min(due_at) from deliveries
+             where state = 'queued' and due_at <= ?1 group by 1, 2, 3, 4
+             order by kind = 'page' desc, max(high) desc, 6",
             [ms(now)],
             |row| {
                 Ok(Group {
@@ -81,6 +83,7 @@ impl Read<'_> {
                     address: row.get(1)?,
                     kind: DeliveryKind::of_word(row.get_ref(2)?.as_str()?),
                     message: row.get(3)?,
+                    rows: row.get(4)?,
                 })
             },
         )
@@ -91,7 +94,7 @@ impl Read<'_> {
         self.all(
             &format!(
                 "{DELIVERY} where state = 'queued' and due_at <= ?1 and channel = ?2
-                 and address = ?3 and kind = ?4 and message is ?5 order by id limit ?6"
+                 and address = ?3 and kind = ?4 and message is ?5 order by high desc, id limit ?6"
             ),
             (ms(now), &of.channel, &of.address, of.kind.word(), of.message, limit),
             delivery,
@@ -122,6 +125,16 @@ impl Read<'_> {
     /// What was sent in one go.
     pub fn message(&self, id: DeliveryId) -> Result<Vec<Delivery>> {
         self.all(&format!("{DELIVERY} where message = ?1 order by id"), [id], delivery)
+    }
+
+    /// The step that last told somebody of an incident.
+    pub fn last_made(&self, incident: IncidentId) -> Result<Option<Seq>> {
+        self.one(
+            "select max(made) from deliveries where incident_id = ?1 and kind = 'page'",
+            [incident],
+            |row| row.get(0),
+        )
+        .map(Option::flatten)
     }
 
     /// The rows that one step made.

@@ -80,11 +80,7 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
 }
 
 /// The first rung that tells somebody now.
-fn reachable(
-    w: &Write<'_>,
-    incident: &Incident,
-    policy: &Policy<Target>,
-) -> Result<Option<Rung>> {
+fn reachable(w: &Write<'_>, incident: &Incident, policy: &Policy<Target>) -> Result<Option<Rung>> {
     let mut rung = policy.next(Rung::Start).0;
     while rung.round().is_none_or(|round| round == 1) {
         if rung_plan(w, incident, policy, rung)?.tells() {
@@ -244,14 +240,14 @@ fn take(
         None => Vec::new(),
     };
     let skipped = [plan.who.skipped.as_slice(), &plan.unverified].concat();
-    for hole in &plan.unverified {
-        let text = format!("{hole}. Add a contact, or verify it: incidentd contact --help");
+    if !plan.unverified.is_empty() {
+        let who = plan.unverified.join(", ");
+        let text = format!("{who}. Add a contact, or verify it: incidentd contact --help");
         tell_admins(w, incident, &text)?;
     }
-    for hole in &plan.who.skipped {
-        let (step, slug) = (rung_words(rung), &policy.slug);
-        let text = format!("{hole}, so it told nobody: {step} of {slug}");
-        tell_admins(w, incident, &text)?;
+    if !plan.who.skipped.is_empty() {
+        let (holes, step) = (plan.who.skipped.join(", "), rung_words(rung));
+        tell_admins(w, incident, &format!("{holes}: in {step} of {}", policy.slug))?;
     }
     let change = Change::Escalated(Climb {
         round,
@@ -334,8 +330,9 @@ pub(super) fn all_clear(w: &mut Write<'_>, mut incident: Incident) -> Result<()>
         let place = (row.to.channel.clone(), row.to.address.clone());
         let theirs = row.to.user.is_some_and(|user| has_it.contains(&user));
         match (row.kind, row.state) {
+            // What is on its way is looked at when that is over.
             (DeliveryKind::Page, DeliveryState::Queued)
-                if incident.status != Status::Triggered || !theirs =>
+                if row.message.is_none() && (incident.status != Status::Triggered || !theirs) =>
             {
                 let why = row.unwanted(Some(&incident), w.now()).unwrap_or("given to another");
                 let row = row.dropped(why, w.now());
