@@ -580,6 +580,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/route-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say who would be paged for an alert, when, by what and by which rule; nobody is
+         * @description Needs a credential of scope `read`.
+         */
+        post: operations["postRouteTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -911,6 +931,74 @@ export interface paths {
          */
         post: operations["postSetupLinks"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List silences of my teams and of all teams, newest first; not those that are over
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSilences"];
+        put?: never;
+        /**
+         * Silence what matches, now or later, once or in windows that come again
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postSilences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what such a silence would match now, and when it would be on; changes nothing
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postSilencesPreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a silence
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getSilencesId"];
+        put?: never;
+        post?: never;
+        /**
+         * End a silence: what still fires and nobody has does page; over already, it stays so
+         * @description Needs a credential of scope `respond`.
+         */
+        delete: operations["deleteSilencesId"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2358,6 +2446,23 @@ export interface components {
             /** @description As it is named in the list of changes. */
             name: string;
         };
+        Matched: {
+            /**
+             * Format: uint64
+             * @description How many of its alerts fire, and how many of these it matches.
+             */
+            firing: number;
+            /** Format: int64 */
+            id: number;
+            /** Format: uint64 */
+            matching: number;
+            /** @description The service's slug. */
+            service: string | null;
+            /** @description All that fire would be silenced, by this and others: then nobody is paged for it. */
+            silenced: boolean;
+            status: components["schemas"]["Status"];
+            title: string;
+        };
         Me: {
             admin: boolean;
             credential: components["schemas"]["Credential"];
@@ -2491,6 +2596,36 @@ export interface components {
             slug: string;
             team: string;
             urgency?: components["schemas"]["UrgencyRule"] | null;
+        };
+        NewSilence: {
+            /**
+             * Format: date-time
+             * @description At most 366 days after the start. Only windows go without, for ever.
+             */
+            endsAt?: string | null;
+            /** @description How long from its start on; or `endsAt`. */
+            for?: components["schemas"]["Span"] | null;
+            /**
+             * @description Also where next to nothing is left out.
+             * @default false
+             */
+            force: boolean;
+            /**
+             * @description `name=value`, `name!=value`, `name=~regex` or `name!~regex`: labels as sent, or `@service`,
+             *     `@team`, `@severity`. All must hold.
+             * @default []
+             */
+            matchers: string[];
+            /** @default  */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Left out: now.
+             */
+            startsAt?: string | null;
+            /** @description Left out or null: all teams, which takes a platform admin. */
+            team?: string | null;
+            windows?: components["schemas"]["Windows"] | null;
         };
         NewTeam: {
             /** @description Left out: the slug. */
@@ -2633,6 +2768,8 @@ export interface components {
             /** @description Left out: as it is. */
             timeZone?: string | null;
         };
+        /** @description Why this policy. */
+        PolicyOf: "service" | "team" | "nobody";
         /** @description A policy, as named inside other things. */
         PolicyRef: {
             /** Format: int64 */
@@ -2871,11 +3008,66 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        Silence: {
+            author: string;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description Somebody ended it then.
+             */
+            endedAt: string | null;
+            /**
+             * Format: date-time
+             * @description Null: its windows come again for ever.
+             */
+            endsAt: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description As they are understood; all must hold. */
+            matchers: string[];
+            reason: string;
+            /** @description When it is on, or is next; null once it is over. */
+            span: components["schemas"]["SilenceSpan"] | null;
+            /** Format: date-time */
+            startsAt: string;
+            state: components["schemas"]["State"];
+            /** @description Null: all teams'. */
+            team: components["schemas"]["TeamRef"] | null;
+            /** @description Null: it is on from its start to its end. */
+            windows: components["schemas"]["Windows"] | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        SilencePage: {
+            items: components["schemas"]["Silence"][];
+            nextCursor: string | null;
+        };
+        /** @description What a silence would do. */
+        SilencePreview: {
+            /** @description Open incidents in which something fires that it matches. */
+            items: components["schemas"]["Matched"][];
+            /** @description There are more, or more to look through, than is shown. */
+            more: boolean;
+            /** @description When it would be on: the first few times. */
+            spans: components["schemas"]["SilenceSpan"][];
+        };
+        /** @description A time of quiet. */
+        SilenceSpan: {
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end: string;
+            /** Format: date-time */
+            start: string;
+        };
         /**
          * @description A length of time: `90s`, `30m`, `2h`, `3d`; at most ten years.
          * @example 30m
          */
         Span: string;
+        /** @description Where a silence stands now. */
+        State: "active" | "pending" | "expired";
         /** @enum {string} */
         Status: "triggered" | "acknowledged" | "resolved";
         /** @enum {string} */
@@ -3004,6 +3196,17 @@ export interface components {
         };
         /** @enum {string} */
         TriggerStatus: "firing" | "resolved";
+        /** @description An alert that is not. */
+        Try: {
+            /** @default {} */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Left out: the only one that I may see. */
+            service?: string | null;
+            /** @description Left out: what the label `severity` says, as in an alert. */
+            severity?: components["schemas"]["Severity"] | null;
+        };
         /** @description A time in which nobody is on call. */
         Uncovered: {
             /** Format: date-time */
@@ -3103,6 +3306,50 @@ export interface components {
             name: string;
             username: string;
         };
+        /** @description What would become of it. */
+        Way: {
+            /** @description The slug. */
+            policy: string;
+            policyOf: components["schemas"]["PolicyOf"];
+            service: components["schemas"]["ServiceRef"];
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: date-time
+             * @description Nobody is paged before; the steps are counted from then.
+             */
+            silencedUntil: string | null;
+            /** @description By these. */
+            silences: number[];
+            /** @description In their order, if nobody answers; up to the last resort. */
+            steps: components["schemas"]["WayStep"][];
+            team: components["schemas"]["TeamRef"];
+            urgency: components["schemas"]["Urgency"];
+        };
+        WayPage: {
+            /** Format: date-time */
+            at: string;
+            channel: string;
+            /** @description The contact's name. */
+            contact: string;
+            /** @description A username, or `channel:SLUG`. */
+            who: string;
+        };
+        WayStep: {
+            /** Format: date-time */
+            at: string;
+            /** @description Who rings, by what, when; the earliest first. */
+            pages: components["schemas"]["WayPage"][];
+            /**
+             * Format: uint32
+             * @description Both from 1; 0 the last resort.
+             */
+            round: number;
+            /** @description What tells nobody, and why. */
+            skipped: string[];
+            /** Format: uint32 */
+            step: number;
+            targets: string[];
+        };
         Welcome: {
             /**
              * @description Left out: stays as it is.
@@ -3155,6 +3402,21 @@ export interface components {
             from: string;
             /** @description Not included. At or before `from` it is the next day's. */
             to: string;
+        };
+        /**
+         * @description Windows that open again and again, by the clocks of a zone: the first may on the day of the
+         *     start, all at the start's time of day.
+         */
+        Windows: {
+            /** @description How long each lasts: a minute to seven days. */
+            duration: components["schemas"]["Span"];
+            /**
+             * @description On which days: `FREQ=WEEKLY;BYDAY=SU`, with INTERVAL, BYDAY, BYMONTHDAY, BYMONTH and WKST
+             *     as in RFC 5545.
+             */
+            rrule: string;
+            /** @description Such as `Europe/Paris`. */
+            timeZone: string;
         };
     };
     responses: {
@@ -4364,6 +4626,43 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    postRouteTest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Try"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Way"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     getSchedules: {
         parameters: {
             query?: {
@@ -5158,6 +5457,172 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Link2"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSilences: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                /** @description Left out: active and pending ones. */
+                state?: components["schemas"]["State"];
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencePage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSilences: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postSilencesPreview: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencePreview"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSilencesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteSilencesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             400: components["responses"]["Problem"];

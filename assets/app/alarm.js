@@ -74,7 +74,8 @@ function notify(incident) {
 
 /** Only what is new, or fires again, and waits for an answer. @param {any} event */
 function alarms(event) {
-  if (event.incident.status !== "triggered") return false;
+  if (event.incident.status !== "triggered" || event.incident.silencedUntil) return false;
+  if (event.reason === "unsilenced") return true;
   return event.type === "incident:created" || (event.type === "incident:updated" && event.status === "triggered" && event.reason !== "unacknowledged");
 }
 

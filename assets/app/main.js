@@ -19,6 +19,7 @@ import { bars, ear, shell } from "./views/shell.js";
 const LATER = {
   "on-call": () => import("./views/oncall.js"),
   services: () => import("./views/services.js"),
+  silences: () => import("./views/silences.js"),
   teams: () => import("./views/teams.js"),
   users: () => import("./views/users.js"),
   tokens: () => import("./views/tokens.js"),

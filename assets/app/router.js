@@ -1,7 +1,7 @@
 // Addresses: which page, which incident, which filter. A link opens what it names.
 import { changed, state } from "./state.js";
 
-const PAGES = new Set(["on-call", "services", "teams", "users", "tokens", "profile", "setup", "welcome"]);
+const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "setup", "welcome"]);
 /** @type {((route: import("./types.js").Route) => void)[]} */
 const listeners = [];
 

@@ -95,7 +95,9 @@ create table webhooks (
 ) strict;
 
 -- Alerts that match make nobody's phone ring from starts_at to ends_at. team_id null: all teams'.
--- rrule: an RFC 5545 rule of windows of so many seconds, in time_zone, until ends_at (or for ever).
+-- matchers: JSON, each as it was written. rrule: windows of so many seconds open on the days of an
+-- RFC 5545 rule by the clocks of time_zone; ends_at null: for ever. looked_at: up to this incident
+-- its last edge has been followed; 0 all.
 create table silences (
     id            integer primary key autoincrement,
     team_id       integer references teams (id),
@@ -108,9 +110,10 @@ create table silences (
     rrule         text,
     duration_secs integer,
     time_zone     text,
+    looked_at     integer not null default 0,
     created_at    integer not null
 ) strict;
-create index silences_live on silences (ends_at) where ended_at is null;
+create index silences_live on silences (team_id) where ended_at is null;
 
 -- Expected signs of life. alert: JSON, matchers of the service's alerts that are one; null: only
 -- requests with the key are. last_at: the last of any kind; failed_at, missing_at: since when it

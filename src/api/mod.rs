@@ -11,10 +11,12 @@ pub mod incidents;
 pub mod live;
 pub mod openapi;
 pub mod overview;
+pub mod route;
 pub mod schedules;
 mod senders;
 pub mod services;
 pub mod sessions;
+pub mod silences;
 pub mod teams;
 pub mod tokens;
 pub mod users;
@@ -25,7 +27,7 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::{FeedId, IncidentId, IntegrationId, OverrideId, SessionId, TokenId};
+use crate::domain::{FeedId, IncidentId, IntegrationId, OverrideId, SessionId, SilenceId, TokenId};
 use crate::error::{Error, FieldError, Kind};
 
 /// What all paths begin with.
@@ -190,6 +192,7 @@ one_segment! {
     IntegrationId: "integer"
     TokenId: "integer"
     SessionId: "integer"
+    SilenceId: "integer"
 }
 
 fn segment(value: &impl Display) -> String {

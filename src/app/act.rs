@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::incidents::assignable;
 use super::members::back;
+use super::quiet;
 use super::services::must_live;
 use super::{App, Caller, Need, paging};
 use crate::api::incidents::Acted;
@@ -93,7 +94,12 @@ pub(super) fn act(
     let changed = change.is_some();
     match (change, into) {
         (Some(change), Some(into)) => merge(w, &mut incident, change, into, &actor)?,
-        (Some(change), None) => w.append(&mut incident, change, &actor).map(|_| ())?,
+        (Some(change), None) => {
+            w.append(&mut incident, change, &actor)?;
+            if matches!(action, Action::Reopen {}) {
+                quiet::follow(w, &mut incident, &actor)?;
+            }
+        }
         (None, _) => {}
     }
     let message = message(&incident, action, changed, w.now(), &actor.name);
@@ -137,7 +143,8 @@ fn merge(
     let unmerged = into.clone();
     let update = into.absorb(&before, w.worst_firing(into.id)?);
     w.save_memory(&into, &unmerged)?;
-    w.append(&mut into, Change::Updated(update), actor).map(|_| ())
+    w.append(&mut into, Change::Updated(update), actor)?;
+    quiet::follow(w, &mut into, actor)
 }
 
 fn names(incident: &Incident) -> String {

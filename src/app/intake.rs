@@ -8,6 +8,7 @@ use super::integrations::seen_integration;
 use super::members::{
     Origin, Why, end_member, fire_anew, fire_unseen, ignored, known, outcome, severity_moved,
 };
+use super::quiet;
 use super::services::must_live;
 use super::sources::{heard_again, mark_absent};
 use super::{App, Caller, Need};
@@ -228,6 +229,7 @@ fn count(
     if incident.is_open() && (alert.severity != member.severity || member.stale) {
         let reason = UpdateReason::Severity;
         severity_moved(w, origin, &mut incident, alert, reason)?;
+        quiet::follow(w, &mut incident, &origin.actor)?;
     }
     Ok(outcome(alert, Some(incident.id), incident.status.into()))
 }

@@ -1,4 +1,5 @@
 //! Alerts as members of incidents: they join, open, reopen and end, and their incident follows.
+use super::quiet;
 use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
@@ -247,10 +248,14 @@ fn join(
     let id = place_member(w, origin, alert, member, incident.id, why)?;
     w.count_alert(incident.id, why.reported(member, incident.id), 1)?;
     let urgency = origin.service.rules.urgency.urgency(alert.severity);
+    let silenced = quiet::of_alert(w, origin.service, alert, w.now())?;
     let details = |update: &mut Update| {
         update.alert = Some(AlertRef { id, title: alert.title.clone(), severity: alert.severity });
+        // What is silenced takes an incident from nobody.
+        update.status = update.status.filter(|_| silenced.is_none());
     };
-    tell_of_firing(w, incident, (alert.severity, urgency), details, &origin.actor)
+    tell_of_firing(w, incident, (alert.severity, urgency), details, &origin.actor)?;
+    quiet::joined(w, incident, silenced, &origin.actor)
 }
 
 fn reopen(
@@ -270,6 +275,7 @@ fn reopen(
     };
     let update = back(w, &incident, reason, origin.service.rules.urgency)?;
     w.append(&mut incident, Change::Updated(update), &origin.actor)?;
+    quiet::follow(w, &mut incident, &origin.actor)?;
     let mut outcome = outcome(alert, Some(id), OutcomeStatus::Triggered);
     outcome.dedup_key.clone_from(&incident.dedup_key);
     Ok(outcome)
@@ -299,7 +305,9 @@ fn open_new(
     key: &Key,
     why: Why,
 ) -> Result<Outcome> {
-    let incident = Incident::opened_by(alert, origin.service, key, w.now());
+    let mut incident = Incident::opened_by(alert, origin.service, key, w.now());
+    incident.silenced_until = quiet::of_alert(w, origin.service, alert, w.now())?;
+    incident.show_ladder();
     let incident =
         w.open_incident(store::NewIncident { incident, key }, &origin.actor, origin.url)?;
     place_member(w, origin, alert, member, incident.id, why)?;
@@ -347,6 +355,10 @@ pub(super) fn end_member(
             w.append(&mut incident, Change::Updated(update), actor)?;
         }
         Ended::Later => w.save_memory(&incident, &before)?,
+    }
+    if incident.silenced_until.is_none() {
+        // Perhaps what is left is silenced.
+        quiet::follow(w, &mut incident, actor)?;
     }
     Ok(incident.status)
 }

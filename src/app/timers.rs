@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::beats;
 use super::intake::take_one;
 use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_held};
+use super::quiet;
 use super::sessions::{end_session, end_token};
 use super::sources::silence_key;
 use super::{App, paging};
@@ -16,7 +17,7 @@ use crate::domain::member::EndedBy;
 use crate::domain::service::UrgencyRule;
 use crate::domain::{
     Actor, Alert, AlertId, Change, HeartbeatId, Incident, IncidentId, ResolveReason, SessionId,
-    Severity, Signal, TimerKind, TokenId, Update, UpdateReason,
+    Severity, Signal, SilenceId, TimerKind, TokenId, Update, UpdateReason,
 };
 use crate::error::{Kind, Result};
 use crate::store::{IncidentSource, Timer, Write};
@@ -202,6 +203,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
         TimerKind::Heartbeat => beats::miss(w, HeartbeatId(timer.subject), url),
         TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
         TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
+        TimerKind::Silence => quiet::silence_due(w, SilenceId(timer.subject)),
     }
 }
 
@@ -241,7 +243,8 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     let system = Actor::system();
     let Some(other) = open else {
         let update = members::back(w, &incident, UpdateReason::StillFiring, rule)?;
-        return w.append(&mut incident, Change::Updated(update), &system).map(|_| ());
+        w.append(&mut incident, Change::Updated(update), &system)?;
+        return quiet::follow(w, &mut incident, &system);
     };
     let moved = i64::try_from(w.move_members(incident.id, other, since)?).unwrap_or(i64::MAX);
     w.count_alert(incident.id, 0, -moved)?;
@@ -249,7 +252,8 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     let mut incident = w.incident(other)?;
     let worst = w.worst_firing(other)?.unwrap_or(incident.severity);
     let loud = (worst, rule.urgency(worst));
-    members::tell_of_firing(w, &mut incident, loud, |_| {}, &system)
+    members::tell_of_firing(w, &mut incident, loud, |_| {}, &system)?;
+    quiet::follow(w, &mut incident, &system)
 }
 
 /// `endsAt` passed: over, unless it was refreshed; and perhaps its source fell silent.

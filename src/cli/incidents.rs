@@ -292,7 +292,7 @@ fn opened(common: &Common, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-fn parse_label(text: &str) -> std::result::Result<(String, String), String> {
+pub(super) fn parse_label(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must be written name=value".into()),

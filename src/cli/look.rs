@@ -167,6 +167,7 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
             .map(|(by, at)| format!("{} by {}", output::clock(at), by.name)),
     );
     add("Until", incident.acknowledged_until.or(incident.snoozed_until).map(output::clock));
+    add("Silenced until", incident.silenced_until.map(output::clock));
     add(
         "Resolved",
         incident

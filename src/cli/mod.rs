@@ -20,11 +20,13 @@ mod output;
 mod owner;
 mod people;
 mod prompt;
+mod route;
 mod schedules;
 mod serve;
 mod services;
 mod sessions;
 mod settings;
+mod silences;
 mod table;
 mod teams;
 mod tokens;
@@ -153,6 +155,12 @@ enum Command {
     /// Look at schedules, and let people stand in
     #[command(subcommand)]
     Schedule(schedules::Schedule),
+    /// Try an alert without sending one
+    #[command(subcommand)]
+    Route(route::Route),
+    /// Keep it quiet while you work on it: what matches pages nobody
+    #[command(subcommand)]
+    Silence(silences::Silence),
     /// Show who did what to whom and when: incidents, access, configuration
     Audit(audit::Audit),
     /// Print the configuration as such a file, without secrets
@@ -267,6 +275,8 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Heartbeat(heartbeat) => heartbeat.run(common).await,
         Command::OnCall(on_call) => on_call.run(common).await,
         Command::Schedule(schedule) => schedule.run(common).await,
+        Command::Silence(silence) => silence.run(common).await,
+        Command::Route(route) => route.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
         Command::Audit(audit) => audit.run(common).await,
         Command::Export(export) => export.run(common).await,

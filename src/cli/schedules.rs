@@ -118,12 +118,17 @@ pub enum Schedule {
 
 /// A moment; without a zone by the clock here.
 fn moment(text: &str) -> std::result::Result<Timestamp, String> {
+    moment_in(text, &TimeZone::system())
+}
+
+/// A moment; by the clocks of `zone` where it says none.
+pub(super) fn moment_in(text: &str, zone: &TimeZone) -> std::result::Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
     let wrong = || format!("`{text}` is no moment; write 2026-12-01T09:00, 09:00 or RFC 3339");
     let here = |at: civil::DateTime| {
-        at.to_zoned(TimeZone::system()).map(|at| at.timestamp()).map_err(|_| wrong())
+        at.to_zoned(zone.clone()).map(|at| at.timestamp()).map_err(|_| wrong())
     };
     // A date alone would be read as its midnight.
     if text.contains([':']) && text.contains('-') {
@@ -131,7 +136,7 @@ fn moment(text: &str) -> std::result::Result<Timestamp, String> {
     }
     let time: civil::Time = text.parse().map_err(|_| wrong())?;
     let now = super::now();
-    let today = now.to_zoned(TimeZone::system()).date();
+    let today = now.to_zoned(zone.clone()).date();
     let next = here(today.to_datetime(time))?;
     if next > now {
         Ok(next)

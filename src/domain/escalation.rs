@@ -9,7 +9,7 @@ use super::alert::Urgency;
 use super::delivery::DeliveryState;
 use super::event::Climb;
 use super::incident::{Incident, Status};
-use super::policy::{ROUND_PAUSE, Rung};
+use super::policy::{Policy, ROUND_PAUSE, Rung};
 use crate::clock::shift;
 
 /// The word of a page that arrived.
@@ -69,6 +69,30 @@ pub struct Ladder {
     /// The last resort was told.
     #[serde(default)]
     pub exhausted: bool,
+}
+
+impl Ladder {
+    /// What comes after `rung`, which told somebody at `at` or not. After one that told nobody the
+    /// next comes at once; a round that told nobody goes to the last resort.
+    #[must_use]
+    pub fn after<T>(self, policy: &Policy<T>, rung: Rung, tells: bool, at: Timestamp) -> Self {
+        let told_in = rung.round().filter(|_| tells).unwrap_or(self.told_in);
+        let (mut next, mut wait) = policy.next(rung);
+        if !tells && rung != Rung::LastResort {
+            if let (Some(round), Some(other)) = (rung.round(), next.round())
+                && other != round
+                && told_in != round
+            {
+                next = Rung::LastResort;
+            }
+            // A round that told somebody keeps its pause before the next.
+            if told_in == 0 || next.round() == rung.round() {
+                wait = Duration::ZERO;
+            }
+        }
+        let exhausted = self.exhausted || rung == Rung::LastResort;
+        Self { rung: next, due: shift(at, wait), told_in, exhausted }
+    }
 }
 
 /// What an incident is after a step, as its policy has it.
@@ -169,7 +193,7 @@ impl Incident {
 
     /// Who has it hears of it, but not of each alert in a storm.
     pub(super) fn tell_assignee(&mut self, at: Timestamp) {
-        if self.status == Status::Acknowledged {
+        if self.status == Status::Acknowledged && self.silenced_until.is_none() {
             let turn = self.memory.assignee_told_at.map(|told| shift(told, ASSIGNEE_PACE));
             self.memory.assignee_due = Some(turn.filter(|turn| *turn > at).unwrap_or(at));
         }

@@ -1,6 +1,7 @@
 //! The moments at which something must be looked at again, and by which clock each is measured.
 
-/// Why a timer was set; its subject is an incident, an alert, a heartbeat, a session or a token.
+/// Why a timer was set; its subject is an incident, an alert, a heartbeat, a session, a token or a
+/// silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimerKind {
     // incidents
@@ -30,6 +31,9 @@ pub enum TimerKind {
     // access
     Session,
     Token,
+    // silences
+    /// One begins or ends, or its incidents are not all looked at yet.
+    Silence,
 }
 
 impl TimerKind {
@@ -51,6 +55,7 @@ impl TimerKind {
             Self::Heartbeat => ("heartbeat", true),
             Self::Session => ("session", false),
             Self::Token => ("token", false),
+            Self::Silence => ("silence", false),
         }
     }
 
@@ -70,7 +75,7 @@ impl TimerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AckTimeout,
         Self::SnoozeEnd,
         Self::HoldEnd,
@@ -86,6 +91,7 @@ impl TimerKind {
         Self::Heartbeat,
         Self::Session,
         Self::Token,
+        Self::Silence,
     ];
 
     /// Its subject is an incident.

@@ -28,7 +28,7 @@ static SITE: LazyLock<Site> = LazyLock::new(Site::read);
 /// What the files write where their hash will stand.
 const MARK: &str = "/assets/@/";
 /// The page serves every address of its own; which of them it shows is its own affair.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/incidents",
     "/incidents/{id}",
@@ -36,6 +36,7 @@ const PAGES: [&str; 15] = [
     "/on-call/{schedule}",
     "/services",
     "/services/{service}",
+    "/silences",
     "/teams",
     "/teams/{team}",
     "/users",

@@ -22,6 +22,7 @@ pub mod reply;
 pub mod routes;
 mod schedules;
 pub mod server;
+mod silences;
 mod stream;
 pub mod tls;
 

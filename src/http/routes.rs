@@ -7,12 +7,13 @@ use axum::routing::{any, get, post, put};
 use super::mount::Mounted;
 use super::{
     Shared, answers, assets, backup, configuration, doctor, feeds, health, heartbeats, ingest,
-    metrics, people, reply, schedules,
+    metrics, people, reply, schedules, silences,
 };
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
 use crate::api::deliveries::DELIVERIES;
 use crate::api::incidents::{self, Bulk, BulkResult, EventsPage, LogEntry};
+use crate::api::route::TEST_ROUTE;
 use crate::api::{MAX_BULK, Page, Problem};
 use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::{DeliveryId, Seq};
@@ -52,6 +53,7 @@ pub fn operations() -> Mounted {
             let new = trigger(c.body)?;
             s.app.trigger(&c.caller, new).await
         })
+        .mount(&TEST_ROUTE, |s, c| async move { s.app.test_route(&c.caller, c.body).await })
         .mount(&incidents::SHOW, |s, c| async move { s.app.incident(&c.caller, c.path).await })
         .mount(&incidents::TIMELINE, |s, c| async move {
             let limit = page_size(c.query.limit)?;
@@ -102,7 +104,8 @@ pub fn operations() -> Mounted {
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
     let mounted = configuration::operations(people::operations(feeds::operations(mounted)));
-    doctor::operations(heartbeats::operations(schedules::operations(mounted)))
+    let mounted = doctor::operations(heartbeats::operations(schedules::operations(mounted)));
+    silences::operations(mounted)
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

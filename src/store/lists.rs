@@ -1,7 +1,7 @@
 //! Lists of incidents: keyset pages, one indexed query a team, merged here.
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 
 use super::incidents::{COLUMNS, TABLES, cursor_after, placed};
 use super::sql::{Read, ms};
-use crate::domain::matcher::Subject;
+use crate::domain::matcher::{NoMatcher, Subject};
 use crate::domain::{Incident, Matcher, ServiceId, Status, TeamId, Urgency, UserId};
 use crate::error::{Error, Result};
 
@@ -222,28 +222,32 @@ impl Read<'_> {
     }
 }
 
-/// Matchers that a connection keeps compiled.
-const KEPT: usize = 64;
+/// Matchers that stay compiled.
+const KEPT: usize = 256;
+static MATCHERS: LazyLock<Mutex<HashMap<String, Matcher>>> = LazyLock::new(Mutex::default);
+
+/// A matcher as it was written; compiling its regex takes longer than all that it is asked.
+pub(super) fn matcher(text: &str) -> Result<Matcher, NoMatcher> {
+    let mut kept = MATCHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(matcher) = kept.get(text) {
+        return Ok(matcher.clone());
+    }
+    let matcher: Matcher = text.parse()?;
+    if kept.len() >= KEPT {
+        kept.clear();
+    }
+    kept.insert(text.to_owned(), matcher.clone());
+    Ok(matcher)
+}
 
 /// Teaches SQL to ask a matcher: `accepts(matcher, value)`; no value is an empty one.
 pub(super) fn teach_matchers(conn: &Connection) -> rusqlite::Result<()> {
-    let kept: Mutex<HashMap<String, Arc<Matcher>>> = Mutex::default();
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_DIRECTONLY;
     conn.create_scalar_function("accepts", 2, flags, move |call| {
         let matcher = call.get_or_create_aux(0, |text| {
-            let text = text.as_str()?;
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(matcher) = kept.get(text) {
-                return Ok(matcher.clone());
-            }
-            let matcher: Arc<Matcher> = Arc::new(text.parse::<Matcher>()?);
-            if kept.len() >= KEPT {
-                kept.clear();
-            }
-            kept.insert(text.to_owned(), matcher.clone());
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(matcher)
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(matcher(text.as_str()?)?)
         })?;
         let value = call.get_raw(1).as_str_or_null()?;
         Ok(matcher.accepts(value.unwrap_or_default()))

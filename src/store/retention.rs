@@ -93,6 +93,8 @@ impl Write<'_> {
                  limit ?2)",
             "delete from tokens where id in
                 (select id from tokens where ended_at < ?1 limit ?2)",
+            "delete from silences where id in
+                (select id from silences where ifnull(ended_at, ends_at) < ?1 limit ?2)",
             "delete from links where id in
                 (select id from links where expires_at < ?1 limit ?2)",
         ] {

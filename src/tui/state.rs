@@ -14,7 +14,7 @@ use super::undo::Undo;
 use super::{Verbs, layout};
 use crate::client::live::{Live, LiveEvent};
 use crate::domain::user::UserRef;
-use crate::domain::{Change, Event, Incident, IncidentId, Status};
+use crate::domain::{Change, Event, Incident, IncidentId, Status, UpdateReason};
 use crate::error::Error;
 
 /// One bell in this time, however much happens.
@@ -315,11 +315,15 @@ impl State {
         let mine = self.me.as_ref().is_some_and(|me| event.actor.user_id() == Some(me.id));
         let fresh = match &event.change {
             Change::Created => true,
-            Change::Updated(update) => update.status == Some(Status::Triggered),
+            Change::Updated(update) => {
+                update.status == Some(Status::Triggered)
+                    || update.reason == UpdateReason::Unsilenced
+            }
             Change::Reassigned { .. } => true,
             _ => false,
         };
-        fresh && !mine && event.incident.status == Status::Triggered
+        let waits = event.incident.status == Status::Triggered;
+        fresh && !mine && waits && event.incident.silenced_until.is_none()
     }
 
     fn ring(&mut self) {

@@ -74,6 +74,7 @@ fn rows() -> Vec<Row> {
     rows.extend(configuration());
     rows.extend(schedules());
     rows.extend(heartbeats());
+    rows.extend(silences());
     rows.extend(people());
     rows.extend(credentials());
     rows
@@ -276,6 +277,26 @@ fn heartbeats() -> Vec<Row> {
     ]
 }
 
+/// Silence 1 is payments'.
+fn silences() -> Vec<Row> {
+    use Method::{Delete, Get, Post};
+    let none = Value::Null;
+    let ends_at = "2026-12-01T00:00:00Z";
+    let ours = json!({"team": "payments", "matchers": ["a=b"], "reason": "x", "endsAt": ends_at});
+    let global = json!({"matchers": ["a=b"], "reason": "x", "endsAt": ends_at});
+    vec![
+        (Post, "/route-test", "", json!({"service": "checkout"}), to::READERS),
+        (Get, "/silences", "", none.clone(), to::ANY_CALLER),
+        (Get, "/silences", "?team=payments", none.clone(), to::READERS),
+        (Post, "/silences", "", ours.clone(), to::RESPONDERS),
+        (Post, "/silences", "", global.clone(), to::PLATFORM),
+        (Post, "/silences/preview", "", ours, to::RESPONDERS),
+        (Post, "/silences/preview", "", global, to::PLATFORM),
+        (Get, "/silences/{id}", "", none.clone(), to::READERS),
+        (Delete, "/silences/{id}", "", none, to::RESPONDERS),
+    ]
+}
+
 fn people() -> Vec<Row> {
     use Method::{Delete, Get, Patch, Post, Put};
     let none = Value::Null;
@@ -365,6 +386,10 @@ impl World {
             "labels": {"SECRET-LABEL": "x"}});
         server.alert(alert).await;
         server.alert(json!({"title": "SECRET-TITLE of 2"})).await;
+        let quiet = json!({"team": "payments", "matchers": ["SECRET-LABEL=nothing"],
+            "reason": "SECRET-TEXT", "endsAt": "2026-12-01T00:00:00Z"});
+        let quiet = serde_json::from_value(quiet).expect("a silence");
+        app.create_silence(&Caller::host(), quiet).await.expect("made");
         let elsewhere = "/integrations/fedcba9876543210fedcba9876543210/generic";
         server.post_raw(elsewhere, "text/plain", b"elsewhere".to_vec()).await;
         let disabled = issue(&server, "gone", None, None).await;

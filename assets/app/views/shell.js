@@ -14,6 +14,7 @@ const places = (s) => [
   { name: "incidents", href: "/", word: "Incidents", also: "incident" },
   { name: "on-call", href: "/on-call", word: "On-call", also: "" },
   { name: "services", href: "/services", word: "Services", also: "" },
+  { name: "silences", href: "/silences", word: "Silences", also: "" },
   { name: "teams", href: "/teams", word: "Teams", also: "" },
   ...(s.me?.admin ? [{ name: "users", href: "/users", word: "People", also: "" }] : []),
 ];

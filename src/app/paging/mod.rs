@@ -1,10 +1,13 @@
 //! Somebody is told: each due rung of an incident's ladder becomes rows of deliveries and an event,
 //! in one write. A timer asks, or a person who escalates.
 pub(super) mod queue;
+mod rehearsal;
 pub(super) mod who;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::deliveries;
 use crate::clock::shift;
@@ -83,7 +86,7 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
 fn reachable(w: &Write<'_>, incident: &Incident, policy: &Policy<Target>) -> Result<Option<Rung>> {
     let mut rung = policy.next(Rung::Start).0;
     while rung.round().is_none_or(|round| round == 1) {
-        if rung_plan(w, incident, policy, rung)?.tells() {
+        if plan(w, incident, policy, rung, w.now())?.tells() {
             return Ok(Some(rung));
         }
         if rung == Rung::LastResort {
@@ -91,7 +94,7 @@ fn reachable(w: &Write<'_>, incident: &Incident, policy: &Policy<Target>) -> Res
         }
         rung = policy.next(rung).0;
     }
-    let last = rung_plan(w, incident, policy, Rung::LastResort)?;
+    let last = plan(w, incident, policy, Rung::LastResort, w.now())?;
     Ok(last.tells().then_some(Rung::LastResort))
 }
 
@@ -134,33 +137,12 @@ fn climb_from(
 ) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for _ in 0..AT_ONCE {
-        let plan = rung_plan(w, &incident, policy, rung)?;
-        if let (Rung::Step { round, .. }, true) = (rung, plan.tells()) {
-            ladder.told_in = round;
-        }
-        let (mut next, mut wait) = policy.next(rung);
-        let goes_on = !plan.tells() && rung != Rung::LastResort;
-        if goes_on {
-            if let (Rung::Step { round, .. }, Rung::Step { round: other, .. }) = (rung, next)
-                && other != round
-                && ladder.told_in != round
-            {
-                next = Rung::LastResort;
-            }
-            // A round that told somebody keeps its pause before the next.
-            let same = ladder.told_in == 0 || next.round() == rung.round();
-            wait = if same { Duration::ZERO } else { wait };
-        }
-        ladder = Ladder {
-            rung: next,
-            due: shift(w.now(), wait),
-            told_in: ladder.told_in,
-            exhausted: ladder.exhausted || rung == Rung::LastResort,
-        };
-        // Of low urgency somebody is told once.
-        let over = incident.urgency == Urgency::Low && !goes_on;
-        let remembered = (!over).then_some(ladder);
-        let at_once = remembered.is_some() && wait.is_zero();
+        let plan = plan(w, &incident, policy, rung, w.now())?;
+        let tells = plan.tells();
+        ladder = ladder.after(policy, rung, tells, w.now());
+        let next = ladder.rung;
+        let remembered = (!is_over(&incident, rung, tells)).then_some(ladder);
+        let at_once = remembered.is_some() && ladder.due <= w.now();
         told.extend(take(w, &mut incident, policy, rung, plan, (remembered, !at_once), actor)?);
         if !at_once {
             break;
@@ -170,26 +152,33 @@ fn climb_from(
     Ok(told)
 }
 
-/// Whom a rung tells, and by what; of a last resort in vain also everybody beyond it.
-fn rung_plan(
-    w: &Write<'_>,
+/// Of low urgency somebody is told once.
+fn is_over(incident: &Incident, rung: Rung, tells: bool) -> bool {
+    incident.urgency == Urgency::Low && (tells || rung == Rung::LastResort)
+}
+
+/// Whom `rung` tells at `at`, and by what.
+fn plan(
+    r: &Read<'_>,
     incident: &Incident,
     policy: &Policy<Target>,
     rung: Rung,
+    at: Timestamp,
 ) -> Result<Plan> {
-    let mut planned = plan(w, incident, who::told(w, incident, policy, rung, w.now())?)?;
-    if rung == Rung::LastResort && !planned.tells() {
-        who::beyond(w, incident.team.id, &mut planned.who)?;
-        planned = plan(w, incident, planned.who)?;
+    let plan = rows(r, incident, who::told(r, incident, policy, rung, at)?, at)?;
+    if rung != Rung::LastResort || plan.tells() {
+        return Ok(plan);
     }
-    Ok(planned)
+    let mut who = plan.who;
+    who::beyond(r, incident.team.id, &mut who)?;
+    rows(r, incident, who, at)
 }
 
 /// By what all of them are told.
-fn plan(w: &Write<'_>, incident: &Incident, who: who::Told) -> Result<Plan> {
+fn rows(r: &Read<'_>, incident: &Incident, who: who::Told, at: Timestamp) -> Result<Plan> {
     let (mut rows, mut reached, mut unverified) = (Vec::new(), Vec::new(), Vec::new());
     for user in &who.people {
-        let pages = queue::pages(w, user, incident, w.now())?;
+        let pages = queue::pages(r, user, incident, at)?;
         if pages.verified {
             reached.push(user.reference());
         } else {
@@ -205,7 +194,7 @@ fn plan(w: &Write<'_>, incident: &Incident, who: who::Told) -> Result<Plan> {
         rows.push(Delivery {
             incident: Some(incident.id),
             high: incident.urgency == Urgency::High,
-            ..Delivery::queued(DeliveryKind::Page, queue::to_channel(channel), w.now())
+            ..Delivery::queued(DeliveryKind::Page, queue::to_channel(channel), at)
         });
     }
     Ok(Plan { who, rows, reached, unverified })

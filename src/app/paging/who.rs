@@ -80,7 +80,10 @@ pub fn beyond(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
 }
 
 fn admins(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
-    told.targets.push("the team's admins".into());
+    let name = "the team's admins";
+    if told.targets.iter().all(|known| known != name) {
+        told.targets.push(name.into());
+    }
     for user in members(r, team, Role::Admin)? {
         told.add(user);
     }

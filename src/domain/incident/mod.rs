@@ -316,6 +316,7 @@ impl Incident {
                 self.held_until = *held_until;
                 self.merged_into = *merged_into;
                 self.snoozed_until = None;
+                self.silenced_until = None;
                 self.acknowledged_until = None;
                 self.memory.members_due = None;
                 self.memory.settles_at = None;

@@ -274,6 +274,9 @@ pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
             let names = if names.is_empty() { by } else { names.as_str() };
             format!("{names}{}", until(incident.snoozed_until.or(incident.acknowledged_until)))
         }
+        Status::Triggered if incident.silenced_until.is_some() => {
+            format!("silenced{}", until(incident.silenced_until))
+        }
         Status::Triggered if incident.untold => "nobody was told".into(),
         Status::Triggered => {
             let escalation = &incident.escalation;
