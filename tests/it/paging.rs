@@ -445,3 +445,85 @@ async fn steps_keep_their_distance_when_somebody_sets_the_clock() {
     assert_eq!(night.passes(secs(299)).await, []);
     assert_eq!(night.passes(secs(1)).await, [page("bob")]);
 }
+
+#[tokio::test]
+async fn a_bundle_that_is_sent_again_is_the_same_message() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "first"})).await;
+    night.expect_page("alice").await;
+    for n in 0..3 {
+        night.server.alert(json!({"title": format!("later {n}")})).await;
+    }
+    night.far.answer(503, "x-why", "away");
+    night.server.advance(secs(60)).await;
+    let (_, refused) = night.heard().await;
+    night.server.settle_deliveries().await;
+    night.server.advance(secs(30)).await;
+    let again = night.expect_page("alice").await;
+    assert_eq!(again["id"], refused["id"]);
+    assert_eq!(again["incidents"].as_array().map(Vec::len), Some(3), "in one piece");
+    let link = again["ackUrl"].as_str().expect("a link");
+    assert_eq!(night.server.http().post(link).send().await.expect("done").status(), 200);
+    let status = |it: incidentd::domain::Incident| it.status;
+    assert_eq!(status(night.server.incident(1).await), Status::Triggered, "it was not of these");
+    for id in 2..=4 {
+        assert_eq!(status(night.server.incident(id).await), Status::Acknowledged);
+    }
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_person_s_access() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    let page = night.expect_page("alice").await;
+    let link = page["ackUrl"].as_str().expect("a link");
+    night.apply("[[teams]]\nslug = \"payments\"\nmembers = { bob = \"admin\" }\n").await;
+    let shown = night.server.http().get(link).send().await.expect("an answer");
+    assert_eq!(shown.status(), 404);
+    assert!(!shown.text().await.expect("text").contains("disk full"), "told nothing");
+    assert_eq!(night.server.http().post(link).send().await.expect("an answer").status(), 404);
+    assert_eq!(night.server.incident(1).await.status, Status::Triggered);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_removed_contact_goes_to_another() {
+    let mut night = Night::begin(LADDER).await;
+    let contact = |name: &str, url: &str| {
+        format!("{{ name = \"{name}\", channel = \"webhook\", address = \"{url}\" }}")
+    };
+    let (lost, new) = (night.far.url("/lost"), night.far.url("/new"));
+    let user = "[[users]]\nusername = \"alice\"\n";
+    let rules = "rules.high = [ { after = \"3m\", contact = \"lost\" } ]\n";
+    night.apply(&format!("{user}contacts = [{}]\n{rules}", contact("lost", &lost))).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    assert_eq!(night.settled().await, []);
+    night.apply(&format!("{user}contacts = [{}]\nrules.high = []\n", contact("new", &new))).await;
+    assert_eq!(night.passes(mins(3)).await, [page("new")]);
+}
+
+#[tokio::test]
+async fn a_last_resort_that_fails_is_tried_again_before_long() {
+    let mut night = Night::begin(LADDER).await;
+    for _ in 0..3 {
+        night.far.answer(410, "x-why", "gone");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    let mut rang = night.settled().await;
+    rang.retain(|(_, kind)| kind == "page");
+    assert_eq!(rang, [page("alice"), page("bob"), page("root")]);
+    assert!(night.server.incident(1).await.untold);
+    assert_eq!(night.passes(mins(4)).await, []);
+    assert_eq!(night.passes(mins(1)).await, [page("alice")], "whoever can be told by now");
+    assert!(!night.server.incident(1).await.untold);
+}
+
+#[tokio::test]
+async fn what_is_made_quieter_before_anybody_heard_of_it_is_still_told_once() {
+    let ladder = LADDER.replace("\"0m\"", "\"30s\"");
+    let mut night = Night::begin(&ladder).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    let low = Action::Urgency { to: incidentd::domain::Urgency::Low };
+    night.server.act("alice", 1, low).await.expect("quieter");
+    assert_eq!(night.passes(secs(30)).await, [page("alice")]);
+    assert_eq!(night.passes(hours(3)).await, []);
+}
