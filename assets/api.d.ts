@@ -44,6 +44,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the channels of my teams
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getChannels"];
+        put?: never;
+        /**
+         * Add a place that a team reads, for its policies to name
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postChannels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a channel
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getChannelsChannel"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a channel that no policy names
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteChannelsChannel"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a channel
+         * @description Needs a credential of scope `admin`.
+         */
+        patch: operations["patchChannelsChannel"];
+        trace?: never;
+    };
     "/api/v1/configuration": {
         parameters: {
             query?: never;
@@ -578,6 +630,58 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the policies of my teams
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getPolicies"];
+        put?: never;
+        /**
+         * Add a policy
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postPolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{policy}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a policy
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getPoliciesPolicy"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a policy that no service names
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deletePoliciesPolicy"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a policy; ladders that are climbed go on by it from their next step
+         * @description Needs a credential of scope `admin`.
+         */
+        patch: operations["patchPoliciesPolicy"];
         trace?: never;
     };
     "/api/v1/route-test": {
@@ -1196,6 +1300,54 @@ export interface paths {
         patch: operations["patchUsersUser"];
         trace?: never;
     };
+    "/api/v1/users/{user}/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a person's contacts: mine (`me`); for platform admins anybody's
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getUsersUserContacts"];
+        put?: never;
+        /**
+         * Add a contact. One's own is paged once it is verified; what an admin adds for another is at once
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postUsersUserContacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/contacts/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a contact, and the rules that name it
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteUsersUserContactsContact"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a contact, with the rules that name it, or give it another address to be verified
+         * @description Needs a credential of scope `admin`.
+         */
+        patch: operations["patchUsersUserContactsContact"];
+        trace?: never;
+    };
     "/api/v1/users/{user}/enable": {
         parameters: {
             query?: never;
@@ -1256,6 +1408,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which contact rings when
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getUsersUserRules"];
+        /**
+         * Set which contact rings when
+         * @description Needs a credential of scope `admin`.
+         */
+        put: operations["putUsersUserRules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user}/sessions": {
         parameters: {
             query?: never;
@@ -1275,6 +1451,114 @@ export interface paths {
          * @description Needs a platform admin.
          */
         delete: operations["deleteUsersUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks of my teams
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getWebhooks"];
+        put?: never;
+        /**
+         * Send a team's incident events from now on to an address; the secret is shown once
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postWebhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a webhook
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getWebhooksId"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description Needs a credential of scope `admin`.
+         */
+        delete: operations["deleteWebhooksId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a webhook; what happens meanwhile it gets when it is enabled
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postWebhooksIdDisable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a webhook go on where it stopped, or with `skip` from now on
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postWebhooksIdEnable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new secret, shown once; what is sent from now on is signed with it
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postWebhooksIdRotate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1784,6 +2068,26 @@ export interface components {
             /** @description Such as `Europe/Paris`. */
             timeZone?: string | null;
         };
+        Channel: {
+            /** @description Cut where it is a secret; for who does not manage the team always. */
+            address: string;
+            /** @description `slack`, `ntfy`, `webhook`, … */
+            channel: string;
+            /** Format: int64 */
+            id: number;
+            slug: string;
+            team: components["schemas"]["TeamRef"];
+        };
+        /** @description What is left out stays. */
+        ChannelChange: {
+            address?: string | null;
+            slug?: string | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        ChannelPage: {
+            items: components["schemas"]["Channel"][];
+            nextCursor: string | null;
+        };
         /** @description A rung of the ladder was climbed. */
         Climb: {
             /** @description The steps are through: those who are told when nobody answered. */
@@ -1819,6 +2123,32 @@ export interface components {
             targets: string[];
             /** @description Nobody could be told so far. */
             untold?: boolean;
+        };
+        Contact: {
+            /** @description What is a secret in it is cut. */
+            address: string;
+            /** @description `email`, `ntfy`, … */
+            channel: string;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description The address is the account's, and follows it. */
+            ofAccount: boolean;
+            /**
+             * Format: date-time
+             * @description Null: it is not paged yet.
+             */
+            verifiedAt: string | null;
+        };
+        /** @description What is left out stays. */
+        ContactChange: {
+            address?: string | null;
+            name?: string | null;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        ContactPage: {
+            items: components["schemas"]["Contact"][];
+            nextCursor: string | null;
         };
         /** @description So long after a page falls due, this contact rings. */
         ContactRule: {
@@ -1928,6 +2258,13 @@ export interface components {
             services?: components["schemas"]["Service"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["UserInput"][];
+        };
+        EnableWebhook: {
+            /**
+             * @description Leave out what happened while it was stopped.
+             * @default false
+             */
+            skip: boolean;
         };
         Ended: {
             /**
@@ -2402,6 +2739,29 @@ export interface components {
             scope: components["schemas"]["Scope"];
             token: string;
         };
+        /** @description A webhook with its secret, which is shown this once. */
+        IssuedWebhook: {
+            /**
+             * Format: date-time
+             * @description Stopped by hand, or as it failed for 72 hours.
+             */
+            disabledAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it takes nothing.
+             */
+            failingSince: string | null;
+            /** Format: int64 */
+            id: number;
+            lastError: string | null;
+            /** @description For the signatures of the Standard Webhooks specification. */
+            secret: string;
+            /** @description The last event that it took. */
+            seq: components["schemas"]["Seq"];
+            team: components["schemas"]["TeamRef"];
+            /** @description Cut for who does not manage the team. */
+            url: string;
+        };
         /** @description A link that a responder may follow. */
         Link: {
             href: string;
@@ -2538,6 +2898,22 @@ export interface components {
             since: components["schemas"]["Seq"];
             slug: string;
         };
+        NewChannel: {
+            address: string;
+            /** @description The same channels as for contacts. */
+            channel: string;
+            slug: string;
+            /** @description It does not change. */
+            team: string;
+        };
+        NewContact: {
+            /** @description For `email` left out: the account's. */
+            address?: string | null;
+            /** @description `email`, `ntfy`, … */
+            channel: string;
+            /** @description How rules name it, such as `phone`. */
+            name: string;
+        };
         NewFeed: {
             /** @description Left out: my own shifts, in all schedules. */
             schedule?: string | null;
@@ -2575,6 +2951,21 @@ export interface components {
             start: string;
             /** @description A username, or `me`. */
             user: string;
+        };
+        NewPolicy: {
+            /** @description Left out: the team's admins, then the platform's. */
+            lastResort?: components["schemas"]["Target"][] | null;
+            /**
+             * Format: uint32
+             * @description Rounds after the first; left out: 2.
+             */
+            repeat?: number | null;
+            /** @description `TEAM-default` holds for the team's services that name no other. */
+            slug: string;
+            /** @description Each later than the one before; all count from the start of the round. */
+            steps: components["schemas"]["PolicyStep"][];
+            /** @description It does not change. */
+            team: string;
         };
         NewSchedule: {
             /** @default [] */
@@ -2665,6 +3056,12 @@ export interface components {
             /** @default [] */
             teams: components["schemas"]["NewMembership"][];
             username: string;
+        };
+        NewWebhook: {
+            /** @description `whsec_` and 24 to 64 bytes as base64; left out: made. */
+            secret?: string | null;
+            team: string;
+            url: string;
         };
         /** @description A note; its id is the seq of the event that carries it, so there is one place for both. */
         Note: {
@@ -2768,8 +3165,40 @@ export interface components {
             /** @description Left out: as it is. */
             timeZone?: string | null;
         };
+        Policy: {
+            /** Format: int64 */
+            id: number;
+            /** @description Who is told when nobody answered; null: the team's admins, then the platform's. */
+            lastResort: components["schemas"]["Target"][] | null;
+            /**
+             * Format: uint32
+             * @description Rounds after the first.
+             */
+            repeat: number;
+            /** @description The slugs of services that name it. */
+            services: string[];
+            /** @description `TEAM-default` holds for the team's services that name no other. */
+            slug: string;
+            steps: components["schemas"]["PolicyStep"][];
+            team: components["schemas"]["TeamRef"];
+        };
+        /** @description What is left out stays. */
+        PolicyChange: {
+            /** @description Null: the team's admins, then the platform's. */
+            lastResort?: components["schemas"]["Target"][] | null;
+            /** Format: uint32 */
+            repeat?: number | null;
+            slug?: string | null;
+            /** @description All of them. */
+            steps?: components["schemas"]["PolicyStep"][] | null;
+        };
         /** @description Why this policy. */
         PolicyOf: "service" | "team" | "nobody";
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        PolicyPage: {
+            items: components["schemas"]["Policy"][];
+            nextCursor: string | null;
+        };
         /** @description A policy, as named inside other things. */
         PolicyRef: {
             /** Format: int64 */
@@ -2836,6 +3265,40 @@ export interface components {
             participants: string[];
             /** @description When it counts; left out: always. Turns go on outside of it, with nobody on call. */
             restrict?: components["schemas"]["WindowInput"][];
+        };
+        /** @description What rings when, and when not. An empty list of rules: every contact at once. */
+        Rules: {
+            /**
+             * @description Say when it is over, or somebody else has it.
+             * @default true
+             */
+            allClear: boolean;
+            /** @default [] */
+            high: components["schemas"]["ContactRule"][];
+            /** @default [] */
+            low: components["schemas"]["ContactRule"][];
+            /**
+             * @description Low urgency waits until they end; high never does.
+             * @default null
+             */
+            quiet: components["schemas"]["Quiet"] | null;
+        };
+        /** @description What rings when, and when not. An empty list of rules: every contact at once. */
+        RulesInput: {
+            /**
+             * @description Say when it is over, or somebody else has it.
+             * @default true
+             */
+            allClear: boolean;
+            /** @default [] */
+            high: components["schemas"]["ContactRule"][];
+            /** @default [] */
+            low: components["schemas"]["ContactRule"][];
+            /**
+             * @description Low urgency waits until they end; high never does.
+             * @default null
+             */
+            quiet: components["schemas"]["Quiet"] | null;
         };
         Schedule: {
             /** Format: int64 */
@@ -3350,6 +3813,31 @@ export interface components {
             step: number;
             targets: string[];
         };
+        Webhook: {
+            /**
+             * Format: date-time
+             * @description Stopped by hand, or as it failed for 72 hours.
+             */
+            disabledAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it takes nothing.
+             */
+            failingSince: string | null;
+            /** Format: int64 */
+            id: number;
+            lastError: string | null;
+            /** @description The last event that it took. */
+            seq: components["schemas"]["Seq"];
+            team: components["schemas"]["TeamRef"];
+            /** @description Cut for who does not manage the team. */
+            url: string;
+        };
+        /** @description A page of a list; `nextCursor` is null on the last. */
+        WebhookPage: {
+            items: components["schemas"]["Webhook"][];
+            nextCursor: string | null;
+        };
         Welcome: {
             /**
              * @description Left out: stays as it is.
@@ -3494,6 +3982,169 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getChannels: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postChannels: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getChannelsChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteChannelsChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    patchChannelsChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -4621,6 +5272,169 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getPolicies: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postPolicies: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getPoliciesPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deletePoliciesPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    patchPoliciesPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PolicyChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -6149,6 +6963,142 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    getUsersUserContacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postUsersUserContacts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteUsersUserContactsContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    patchUsersUserContactsContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ContactChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     postUsersUserEnable: {
         parameters: {
             query?: never;
@@ -6251,6 +7201,71 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    getUsersUserRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    putUsersUserRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RulesInput"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     getUsersUserSessions: {
         parameters: {
             query?: never;
@@ -6298,6 +7313,238 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ended"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getWebhooks: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postWebhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getWebhooksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteWebhooksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nothing"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postWebhooksIdDisable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postWebhooksIdEnable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EnableWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postWebhooksIdRotate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
                 };
             };
             400: components["responses"]["Problem"];

@@ -3,11 +3,27 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::SecureRandom;
 
 use crate::error::{Error, Kind, Result};
+
+/// What a webhook's secret begins with; base64 follows, of so many bytes.
+const WEBHOOK: &str = "whsec_";
+const WEBHOOK_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// The bytes of a webhook's secret.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn webhook_bytes(secret: &str) -> Result<Vec<u8>, String> {
+    secret
+        .strip_prefix(WEBHOOK)
+        .and_then(|text| STANDARD.decode(text).ok())
+        .filter(|bytes| WEBHOOK_BYTES.contains(&bytes.len()))
+        .ok_or_else(|| "is no secret; one is whsec_ and 24 to 64 bytes as base64".into())
+}
 
 /// A secret that formats as nothing.
 #[derive(Clone)]
@@ -32,6 +48,14 @@ impl Secret {
     /// `Internal` when the system has no randomness.
     pub fn random_key() -> Result<Self> {
         random().map(|bytes| Self(format!("{:032x}", u128::from_be_bytes(bytes))))
+    }
+
+    /// One that signs webhooks.
+    ///
+    /// # Errors
+    /// `Internal` when the system has no randomness.
+    pub fn webhook() -> Result<Self> {
+        Ok(Self(format!("{WEBHOOK}{}", STANDARD.encode(random::<32>()?))))
     }
 
     /// The secret itself, for the one moment in which it is shown or sent.

@@ -214,6 +214,26 @@ impl Document {
     }
 }
 
+impl Document {
+    /// All addresses that are given, with where they stand and their channels.
+    #[must_use]
+    pub fn addresses<'a>(&'a self) -> Vec<(String, &'a str, &'a str)> {
+        let text = |address: &'a Option<SecretText>| address.as_ref().and_then(SecretText::text);
+        let mut found = Vec::new();
+        for (n, user) in self.users.iter().enumerate() {
+            for (m, of) in user.contacts.iter().flatten().enumerate() {
+                let at = format!("users[{n}].contacts[{m}].address");
+                found.extend(text(&of.address).map(|text| (at, of.channel.as_str(), text)));
+            }
+        }
+        for (n, of) in self.channels.iter().enumerate() {
+            let at = format!("channels[{n}].address");
+            found.extend(text(&of.address).map(|text| (at, of.channel.as_str(), text)));
+        }
+        found
+    }
+}
+
 /// A secret, or where the command line finds it; a server is only sent the text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, { env = \"NAME\" } or { file = \"PATH\" }")]

@@ -2,7 +2,9 @@
 //! client's call and the permission test. Types only; nothing here does anything.
 pub mod audit;
 pub mod backup;
+pub mod channels;
 pub mod configuration;
+pub mod contacts;
 pub mod deliveries;
 pub mod doctor;
 pub mod feeds;
@@ -11,6 +13,7 @@ pub mod incidents;
 pub mod live;
 pub mod openapi;
 pub mod overview;
+pub mod policies;
 pub mod route;
 pub mod schedules;
 mod senders;
@@ -20,6 +23,7 @@ pub mod silences;
 pub mod teams;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -27,7 +31,9 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::{FeedId, IncidentId, IntegrationId, OverrideId, SessionId, SilenceId, TokenId};
+use crate::domain::{
+    FeedId, IncidentId, IntegrationId, OverrideId, SessionId, SilenceId, TokenId, WebhookId,
+};
 use crate::error::{Error, FieldError, Kind};
 
 /// What all paths begin with.
@@ -121,7 +127,9 @@ pub struct Nothing {}
 
 /// Tells null from absent.
 #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
@@ -193,10 +201,23 @@ one_segment! {
     TokenId: "integer"
     SessionId: "integer"
     SilenceId: "integer"
+    WebhookId: "integer"
 }
 
 fn segment(value: &impl Display) -> String {
     value.to_string()
+}
+
+/// What of a list is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OfTeam {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A page of a list; `nextCursor` is null on the last.

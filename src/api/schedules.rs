@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, OfTeam, Page, Route};
 use crate::domain::schedule::{self, Gap};
 use crate::domain::user::{TeamRef, UserRef};
 use crate::domain::{OverrideId, ScheduleId, Span};
@@ -15,7 +15,7 @@ pub const ON_CALL: Route<Nothing, OnCallQuery, Nothing, Page<OnCall>> = Route::n
     "Who is on call, now or at a moment: one entry a person, one without a person for a gap",
 );
 
-pub const SCHEDULES: Route<Nothing, SchedulesQuery, Nothing, Page<Schedule>> =
+pub const SCHEDULES: Route<Nothing, OfTeam, Nothing, Page<Schedule>> =
     Route::new(Method::Get, "/schedules", Access::Read, "List the schedules of my teams");
 pub const CREATE_SCHEDULE: Route<Nothing, Nothing, NewSchedule, Schedule> =
     Route::new(Method::Post, "/schedules", Access::Manage, "Add a schedule");
@@ -87,17 +87,6 @@ pub struct OnCallQuery {
     /// Left out: now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SchedulesQuery {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]

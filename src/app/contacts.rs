@@ -1,10 +1,163 @@
 //! How people are told: their contacts, and which of them rings when.
-use super::changes::{Thing, differ, differ_or_not};
+use super::changes::{Thing, differ, differ_or_not, wrongs};
+use super::channels::check_whole;
+use super::users::seen;
+use super::{App, Caller, Need};
 use crate::api::configuration::FieldChange;
-use crate::domain::contact::{Rule, Rules, shown};
+use crate::api::contacts::{self as api, ContactChange, NewContact};
+use crate::domain::contact::{EMAIL, MAX_CONTACTS, Rule, Rules, shown};
+use crate::domain::user::check_slug;
 use crate::domain::{Actor, UserId};
-use crate::error::Result;
+use crate::error::{Error, FieldError, Result};
 use crate::store::{Contact, Read, User, Write};
+
+impl App {
+    /// Somebody's contacts, in the order in which they were added.
+    ///
+    /// # Errors
+    /// `NotFound` for whom the caller may not see, `Forbidden` for others than himself unless he
+    /// is a platform admin.
+    pub async fn contacts(&self, caller: &Caller, username: String) -> Result<Vec<api::Contact>> {
+        let caller = caller.clone();
+        self.0
+            .store
+            .read(move |r| {
+                let (user, _) = whose(r, &caller, Need::Read, &username)?;
+                Ok(r.contacts(user.id)?.into_iter().map(view).collect())
+            })
+            .await
+    }
+
+    /// Adds a contact. `check` knows what an address on a channel looks like.
+    ///
+    /// # Errors
+    /// As `contacts`; `Refused` if there is one of this name, or too many.
+    pub async fn create_contact(
+        &self,
+        caller: &Caller,
+        username: String,
+        new: NewContact,
+        check: impl Fn(&str, &str) -> Result<()> + Send + 'static,
+    ) -> Result<api::Contact> {
+        check_slug(&new.name).map_err(|why| Error::invalid("name", why))?;
+        let by = caller.clone();
+        self.write_once(caller, move |w| {
+            let (user, own) = whose(w, &by, Need::Manage, &username)?;
+            if w.contacts(user.id)?.len() >= MAX_CONTACTS {
+                return Err(Error::refused(format!("There are {MAX_CONTACTS} contacts already."))
+                    .hint("Remove one first: incidentd contact remove NAME"));
+            }
+            let NewContact { name, channel, address } = &new;
+            let account = user.email.as_ref().filter(|_| channel == EMAIL);
+            let to = address.as_ref().or(account).ok_or_else(|| {
+                let why = match channel.as_str() {
+                    EMAIL => "is missing, and the account has none",
+                    _ => "is missing",
+                };
+                Error::invalid("address", why)
+            })?;
+            check_whole(channel, to, &check)?;
+            let to = (channel.as_str(), address.as_deref());
+            add_contact(w, &user, name, to, !own, &by.actor()).map(view)
+        })
+        .await
+    }
+
+    /// Renames a contact, or gives it another address, which is to be verified.
+    ///
+    /// # Errors
+    /// As `create_contact`.
+    pub async fn change_contact(
+        &self,
+        caller: &Caller,
+        username: String,
+        contact: String,
+        change: ContactChange,
+        check: impl Fn(&str, &str) -> Result<()> + Send + 'static,
+    ) -> Result<api::Contact> {
+        let name = change.name.as_deref();
+        name.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("name", why))?;
+        let caller = caller.clone();
+        self.write_as(caller.clone(), move |w| {
+            let (user, own) = whose(w, &caller, Need::Manage, &username)?;
+            let old = contact_of(w, &user, &contact)?;
+            let mut new = old.clone();
+            new.name = change.name.clone().unwrap_or(new.name);
+            if let Some(address) = change.address.as_ref().filter(|it| **it != old.address) {
+                check_whole(&old.channel, address, &check)?;
+                (new.own, new.address) = (true, address.clone());
+                new.verified_at = (!own).then(|| w.now());
+            }
+            change_contact(w, &user, &old, &new, &caller.actor())?;
+            Ok(view(new))
+        })
+        .await
+    }
+
+    /// # Errors
+    /// As `contacts`.
+    pub async fn remove_contact(
+        &self,
+        caller: &Caller,
+        username: String,
+        contact: String,
+    ) -> Result<()> {
+        let caller = caller.clone();
+        self.write_as(caller.clone(), move |w| {
+            let (user, _) = whose(w, &caller, Need::Manage, &username)?;
+            let contact = contact_of(w, &user, &contact)?;
+            remove_contact(w, &user, &contact, &caller.actor())
+        })
+        .await
+    }
+
+    /// Which of somebody's contacts rings when.
+    ///
+    /// # Errors
+    /// As `contacts`.
+    pub async fn rules(&self, caller: &Caller, username: String) -> Result<Rules> {
+        let caller = caller.clone();
+        self.0.store.read(move |r| r.rules(whose(r, &caller, Need::Read, &username)?.0.id)).await
+    }
+
+    /// # Errors
+    /// As `contacts`; `Invalid` naming each rule that is wrong.
+    pub async fn set_rules(
+        &self,
+        caller: &Caller,
+        username: String,
+        rules: Rules,
+    ) -> Result<Rules> {
+        let caller = caller.clone();
+        self.write_as(caller.clone(), move |w| {
+            let (user, _) = whose(w, &caller, Need::Manage, &username)?;
+            let contacts = w.contacts(user.id)?;
+            let names: Vec<&str> = contacts.iter().map(|contact| contact.name.as_str()).collect();
+            let faults = rules.faults(&names).into_iter();
+            wrongs(faults.map(|(field, message)| FieldError { field, message }).collect())?;
+            change_rules(w, &user, &rules, &caller.actor())?;
+            w.rules(user.id)
+        })
+        .await
+    }
+}
+
+/// Whose contacts the caller asks for, and whether they are his own.
+fn whose(r: &Read<'_>, caller: &Caller, need: Need, username: &str) -> Result<(User, bool)> {
+    caller.must_have(need)?;
+    let user = seen(r, caller, username)?;
+    let own = caller.themself().is_ok_and(|me| me.id == user.id);
+    if !own {
+        caller.must_be_platform_admin()?;
+    }
+    Ok((user, own))
+}
+
+fn view(contact: Contact) -> api::Contact {
+    let Contact { id, name, channel, address, own, verified_at, .. } = contact;
+    let address = shown(&channel, &address, true);
+    api::Contact { id, name, channel, address, of_account: !own, verified_at }
+}
 
 fn label(user: &User, name: &str) -> String {
     format!("{}/{name}", user.username)
@@ -35,16 +188,14 @@ pub(super) fn add_contact(
 ) -> Result<Contact> {
     let verified_at = verified.then(|| w.now());
     w.insert_contact(user.id, name, channel, address, verified_at)?;
-    let contact = seen(w, user, name)?;
+    let contact = contact_of(w, user, name)?;
     let label = label(user, name);
     thing(&contact, &label).log(w, "created", actor)?;
     Ok(contact)
 }
 
-/// A contact of somebody who is known to the caller.
-pub(super) fn seen(r: &Read<'_>, user: &User, name: &str) -> Result<Contact> {
-    r.find_contact(user.id, name)?
-        .ok_or_else(|| crate::error::Error::not_found(format_args!("Contact `{name}`")))
+fn contact_of(r: &Read<'_>, user: &User, name: &str) -> Result<Contact> {
+    r.find_contact(user.id, name)?.ok_or_else(|| Error::not_found(format_args!("Contact `{name}`")))
 }
 
 /// Makes a contact as `new` says, with the rules that name it; says what differs.

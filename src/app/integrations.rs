@@ -1,7 +1,7 @@
 //! Integrations: the keys by which senders reach a service. A key is shown once.
 use super::changes::{Thing, check_name, differ, quoted};
 use super::services::{live_service, seen_service};
-use super::teams::seen_team;
+use super::teams::of_seen_teams;
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
 use crate::api::services::{
@@ -28,21 +28,13 @@ impl App {
         self.0
             .store
             .read(move |r| {
-                let sight = caller.sight(r, now)?;
-                let team = match &query.team {
-                    Some(team) => Some(seen_team(r, &caller, Need::Read, team)?.id),
-                    None => None,
-                };
                 let service = match &query.service {
                     Some(service) => Some(seen_service(r, &caller, Need::Read, service)?.id),
                     None => None,
                 };
-                let mut found = r.integrations()?;
-                found.retain(|row| {
-                    (sight.everything || sight.teams.contains(&row.team.id))
-                        && team.is_none_or(|only| only == row.team.id)
-                        && service.is_none_or(|only| only == row.service.id)
-                });
+                let (team, all) = (query.team.as_deref(), r.integrations()?);
+                let mut found = of_seen_teams(r, &caller, team, now, all, |row| row.team.id)?;
+                found.retain(|row| service.is_none_or(|only| only == row.service.id));
                 let found = found.into_iter().map(shown).collect();
                 let key = |found: &Integration| format!("{}/{}", found.service.slug, found.name);
                 Ok(Page::cut(found, query.cursor.as_deref(), limit, key))

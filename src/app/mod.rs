@@ -43,6 +43,7 @@ mod users;
 mod uses;
 mod visitor;
 pub mod vitals;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -1,10 +1,143 @@
 //! Escalation policies: who is told when. What a team has not set holds all the same.
-use super::changes::{Thing, differ, differ_or_not};
+use super::changes::{Thing, differ, differ_or_not, wrongs};
+use super::teams::{live_team, of_seen_teams};
+use super::{App, Caller, Need, page_size};
 use crate::api::configuration::FieldChange;
-use crate::domain::policy::{Policy, Target, TargetName};
+use crate::api::policies::{NewPolicy, Policy as Shown, PolicyChange};
+use crate::api::{OfTeam, Page};
+use crate::domain::policy::{Policy, REPEAT, Target, TargetName, default_slug};
+use crate::domain::user::check_slug;
 use crate::domain::{Actor, PolicyId, TeamId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::{PolicyRow, Read, Write};
+
+impl App {
+    /// Policies of the teams that the caller may see.
+    ///
+    /// # Errors
+    /// `NotFound` for a team that he may not see.
+    pub async fn policies(&self, caller: &Caller, query: OfTeam) -> Result<Page<Shown>> {
+        caller.must_have(Need::Read)?;
+        let limit = page_size(query.limit)?;
+        let (caller, now) = (caller.clone(), self.now());
+        self.0
+            .store
+            .read(move |r| {
+                let team = query.team.as_deref();
+                let rows = of_seen_teams(r, &caller, team, now, r.policies()?, |row| row.team.id)?;
+                let found = rows.into_iter().map(|row| shown(r, row)).collect::<Result<_>>()?;
+                let key = |policy: &Shown| policy.slug.clone();
+                Ok(Page::cut(found, query.cursor.as_deref(), limit, key))
+            })
+            .await
+    }
+
+    /// # Errors
+    /// `NotFound` for strangers.
+    pub async fn policy(&self, caller: &Caller, policy: String) -> Result<Shown> {
+        let caller = caller.clone();
+        self.0.store.read(move |r| shown(r, seen_policy(r, &caller, Need::Read, &policy)?)).await
+    }
+
+    /// # Errors
+    /// `Refused` if the slug is taken; `Forbidden` for who does not manage the team; `Invalid`
+    /// naming each target that is not there or not his to name.
+    pub async fn create_policy(&self, caller: &Caller, new: NewPolicy) -> Result<Shown> {
+        check_slug(&new.slug).map_err(|why| Error::invalid("slug", why))?;
+        let by = caller.clone();
+        self.write_once(caller, move |w| {
+            let team = live_team(w, &by, Need::Manage, &new.team)?;
+            let NewPolicy { slug, repeat, steps, last_resort, .. } = new.clone();
+            let repeat = repeat.unwrap_or(REPEAT);
+            let written = Policy { slug, repeat, steps, last_resort };
+            let policy = checked(w, &by, team.id, None, written)?;
+            add_policy(w, team.id, &policy, &by.actor())?;
+            shown(w, w.policy(&new.slug)?)
+        })
+        .await
+    }
+
+    /// Changes what is given.
+    ///
+    /// # Errors
+    /// As `create_policy`.
+    pub async fn change_policy(
+        &self,
+        caller: &Caller,
+        policy: String,
+        change: PolicyChange,
+    ) -> Result<Shown> {
+        let slug = change.slug.as_deref();
+        slug.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("slug", why))?;
+        let caller = caller.clone();
+        self.write_as(caller.clone(), move |w| {
+            let old = seen_policy(w, &caller, Need::Manage, &policy)?;
+            let was = with_names(w, old.policy.clone())?;
+            let PolicyChange { slug, repeat, steps, last_resort } = change.clone();
+            let written = Policy {
+                slug: slug.unwrap_or(was.slug),
+                repeat: repeat.unwrap_or(was.repeat),
+                steps: steps.unwrap_or(was.steps),
+                last_resort: last_resort.unwrap_or(was.last_resort),
+            };
+            let new = checked(w, &caller, old.team.id, Some(&old.policy), written)?;
+            change_policy(w, &old, &new, &caller.actor())?;
+            shown(w, w.policy(&new.slug)?)
+        })
+        .await
+    }
+
+    /// # Errors
+    /// `Refused` while a service names it.
+    pub async fn remove_policy(&self, caller: &Caller, policy: String) -> Result<()> {
+        let caller = caller.clone();
+        self.write_as(caller.clone(), move |w| {
+            let row = seen_policy(w, &caller, Need::Manage, &policy)?;
+            remove_policy(w, &row, &caller.actor())
+        })
+        .await
+    }
+}
+
+/// A policy in whose team the caller may do what `need` says.
+fn seen_policy(r: &Read<'_>, caller: &Caller, need: Need, name: &str) -> Result<PolicyRow> {
+    let what = format!("Policy `{name}`");
+    let row = r.find_policy(name)?.ok_or_else(|| Error::not_found(&what))?;
+    caller.may(r, need, row.team.id, &what)?;
+    Ok(row)
+}
+
+fn shown(r: &Read<'_>, row: PolicyRow) -> Result<Shown> {
+    let Policy { slug, repeat, steps, last_resort } = with_names(r, row.policy)?;
+    let services = r.services_with_policy(row.id)?;
+    Ok(Shown { id: row.id, slug, team: row.team, repeat, steps, last_resort, services })
+}
+
+/// A policy that the caller may set, with ids; what it named `before` it may name on.
+fn checked(
+    r: &Read<'_>,
+    caller: &Caller,
+    team: TeamId,
+    before: Option<&Policy<Target>>,
+    mut written: Policy<TargetName>,
+) -> Result<Policy<Target>> {
+    // None at all is the same as none of its own.
+    written.last_resort = written.last_resort.filter(|last| !last.is_empty());
+    let api = |field: &str| field.replace("last_resort", "lastResort");
+    let faults = written.faults().into_iter();
+    wrongs(faults.map(|(field, message)| FieldError { field: api(&field), message }).collect())?;
+    let named = |target: Target| before.is_some_and(|it| it.all_targets().any(|it| *it == target));
+    let (policy, wrong) = with_ids(r, written, |target, owner| {
+        Ok(named(target) || may_name(r, caller, team, target, owner)?)
+    })?;
+    let mine = if caller.is_platform_admin() { "" } else { " that you may name here" };
+    let wrong = wrong.into_iter().map(|FieldError { field, message }| FieldError {
+        field: api(&field),
+        message: format!("{message}{mine}"),
+    });
+    wrongs(wrong.collect())?;
+    Ok(policy)
+}
 
 const fn thing(id: PolicyId, slug: &str) -> Thing<'_> {
     Thing { what: "policy", id: id.0, name: slug }
@@ -78,6 +211,24 @@ pub(super) fn name_of(r: &Read<'_>, target: Target) -> Result<TargetName> {
         Target::Team(id) => TargetName::Team(r.team(&id.to_string())?.slug),
         Target::Channel(id) => TargetName::Channel(r.channel(id)?.slug),
     })
+}
+
+/// A team's admins name whom their own teams hold; platform admins everybody.
+fn may_name(
+    r: &Read<'_>,
+    caller: &Caller,
+    team: TeamId,
+    target: Target,
+    owner: Option<TeamId>,
+) -> Result<bool> {
+    if caller.is_platform_admin() {
+        return Ok(true);
+    }
+    match (target, owner) {
+        (Target::User(user), _) => Ok(r.find_role(team, user)?.is_some()),
+        (_, Some(owner)) => Ok(owner == team || caller.may(r, Need::Manage, owner, "").is_ok()),
+        (_, None) => Ok(false),
+    }
 }
 
 pub(super) fn add_policy(
@@ -168,8 +319,7 @@ pub(super) fn follow_team(
     (old, new): (&str, &str),
     actor: &Actor,
 ) -> Result<()> {
-    let (old, slug) =
-        (crate::domain::policy::default_slug(old), crate::domain::policy::default_slug(new));
+    let (old, slug) = (default_slug(old), default_slug(new));
     let Some(row) = w.find_policy(&old)?.filter(|row| row.team.id == team) else { return Ok(()) };
     let policy = Policy { slug, ..row.policy.clone() };
     change_policy(w, &row, &policy, actor).map(|_| ())

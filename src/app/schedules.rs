@@ -7,15 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::changes::{Thing, differ, wrongs};
 use super::incidents::knows;
 use super::policies::refuse_named;
-use super::teams::{live_team, seen_team};
+use super::teams::{live_team, of_seen_teams};
 use super::users::check_time_zone;
 use super::{App, Caller, Need, page_size};
-use crate::api::Page;
 use crate::api::configuration::FieldChange;
 use crate::api::schedules::{
     Difference, NewSchedule, OnCall, OnCallQuery, Plan, Preview, Rotation, Schedule, ScheduleRef,
-    SchedulesQuery, Shift, Shifts, SpanQuery,
+    Shift, Shifts, SpanQuery,
 };
+use crate::api::{OfTeam, Page};
 use crate::domain::policy::Target;
 use crate::domain::schedule::{self, Because};
 use crate::domain::user::{UserRef, check_slug};
@@ -53,11 +53,7 @@ impl App {
     ///
     /// # Errors
     /// `NotFound` for a team that he may not see.
-    pub async fn schedules(
-        &self,
-        caller: &Caller,
-        query: SchedulesQuery,
-    ) -> Result<Page<Schedule>> {
+    pub async fn schedules(&self, caller: &Caller, query: OfTeam) -> Result<Page<Schedule>> {
         caller.must_have(Need::Read)?;
         let limit = page_size(query.limit)?;
         let (caller, now) = (caller.clone(), self.now());
@@ -246,17 +242,7 @@ pub(super) fn seen_schedules(
     team: Option<&str>,
     now: Timestamp,
 ) -> Result<Vec<ScheduleRow>> {
-    let sight = caller.sight(r, now)?;
-    let only = match team {
-        Some(team) => Some(seen_team(r, caller, Need::Read, team)?.id),
-        None => None,
-    };
-    let mut rows = r.schedules()?;
-    rows.retain(|row| {
-        (sight.everything || sight.teams.contains(&row.team.id))
-            && only.is_none_or(|only| only == row.team.id)
-    });
-    Ok(rows)
+    of_seen_teams(r, caller, team, now, r.schedules()?, |row| row.team.id)
 }
 
 fn shown(r: &Read<'_>, row: ScheduleRow) -> Result<Schedule> {

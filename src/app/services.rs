@@ -1,6 +1,6 @@
 //! Services: what is watched, and the rules that it gives its incidents.
 use super::changes::{Thing, check_name, differ, differ_or_not, quoted};
-use super::teams::{live_team, refuse_open, seen_team};
+use super::teams::{live_team, of_seen_teams, refuse_open};
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
 use crate::api::configuration::FieldChange;
@@ -27,17 +27,10 @@ impl App {
         self.0
             .store
             .read(move |r| {
-                let sight = caller.sight(r, now)?;
-                let only = match &query.team {
-                    Some(team) => Some(seen_team(r, &caller, Need::Read, team)?.id),
-                    None => None,
-                };
-                let mut services = r.services()?;
-                services.retain(|service| {
-                    (sight.everything || sight.teams.contains(&service.team.id))
-                        && only.is_none_or(|only| only == service.team.id)
-                        && (query.archived || !service.archived)
-                });
+                let (team, all) = (query.team.as_deref(), r.services()?);
+                let mut services =
+                    of_seen_teams(r, &caller, team, now, all, |service| service.team.id)?;
+                services.retain(|service| query.archived || !service.archived);
                 let services =
                     services.into_iter().map(|row| shown(r, row)).collect::<Result<_>>()?;
                 let key = |service: &Service| service.slug.clone();

@@ -1,4 +1,6 @@
 //! Teams, and who belongs to them.
+use jiff::Timestamp;
+
 use super::changes::{Thing, check_name, differ, quoted};
 use super::policies::{follow_team, refuse_named};
 use super::{App, Caller, Need, page_size};
@@ -173,6 +175,27 @@ pub(super) fn seen_team(
     let team = r.find_team(name)?.ok_or_else(|| Error::not_found(&what))?;
     caller.may(r, need, team.id, &what)?;
     Ok(team)
+}
+
+/// Of `rows` those of the teams that the caller may see, or of one of these.
+pub(super) fn of_seen_teams<T>(
+    r: &Read<'_>,
+    caller: &Caller,
+    team: Option<&str>,
+    now: Timestamp,
+    mut rows: Vec<T>,
+    team_of: impl Fn(&T) -> TeamId,
+) -> Result<Vec<T>> {
+    let sight = caller.sight(r, now)?;
+    let only = match team {
+        Some(team) => Some(seen_team(r, caller, Need::Read, team)?.id),
+        None => None,
+    };
+    rows.retain(|row| {
+        let team = team_of(row);
+        (sight.everything || sight.teams.contains(&team)) && only.is_none_or(|only| only == team)
+    });
+    Ok(rows)
 }
 
 /// As `seen_team`, unless it is archived.

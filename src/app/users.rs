@@ -305,7 +305,7 @@ impl App {
 }
 
 /// Somebody whom the caller may see; `me` is himself.
-fn seen(r: &Read<'_>, caller: &Caller, username: &str) -> Result<store::User> {
+pub(super) fn seen(r: &Read<'_>, caller: &Caller, username: &str) -> Result<store::User> {
     let hidden = || Error::not_found(format_args!("User `{username}`"));
     if username == "me" {
         let me = caller.user().ok_or_else(hidden)?;

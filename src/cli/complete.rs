@@ -12,13 +12,15 @@ use clap_complete::env::Shells;
 use super::chosen::list;
 use super::connect::connect;
 use super::{Cli, output};
+use crate::api::channels::CHANNELS;
 use crate::api::heartbeats::{HEARTBEATS, HeartbeatsQuery};
 use crate::api::incidents::{ListQuery, StatusFilter};
-use crate::api::schedules::{SCHEDULES, SchedulesQuery};
+use crate::api::policies::POLICIES;
+use crate::api::schedules::SCHEDULES;
 use crate::api::services::{SERVICES, ServicesQuery};
 use crate::api::teams::{TEAMS, TeamsQuery};
 use crate::api::users::USERS;
-use crate::api::{MAX_PAGE, Nothing};
+use crate::api::{MAX_PAGE, Nothing, OfTeam};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::domain::text::shown;
@@ -98,6 +100,8 @@ fn taught(command: Command, depth: usize) -> Command {
         "service" => offer(arg, services),
         "schedule" => offer(arg, schedules),
         "heartbeat" => offer(arg, heartbeats),
+        "policy" => offer(arg, policies),
+        "channel" => offer(arg, channels),
         "user" | "username" | "to" | "assignee" | "with" | "replacing" => offer(arg, people),
         "ids" if reopens => offer(arg, resolved),
         "id" | "ids" | "into" if depth == 1 => offer(arg, open),
@@ -149,7 +153,7 @@ fn services() -> Vec<CompletionCandidate> {
 }
 
 fn schedules() -> Vec<CompletionCandidate> {
-    let query = SchedulesQuery { limit: Some(MAX_PAGE), ..SchedulesQuery::default() };
+    let query = OfTeam { limit: Some(MAX_PAGE), ..OfTeam::default() };
     asked(async |client| {
         let page = client.call(&SCHEDULES, Nothing {}, &query, &Nothing {}).await?;
         Ok(page.items.iter().map(|found| candidate(&found.slug, &found.team.name)).collect())
@@ -161,6 +165,22 @@ fn heartbeats() -> Vec<CompletionCandidate> {
     asked(async |client| {
         let page = client.call(&HEARTBEATS, Nothing {}, &query, &Nothing {}).await?;
         Ok(page.items.iter().map(|found| candidate(&found.slug, &found.service.name)).collect())
+    })
+}
+
+fn policies() -> Vec<CompletionCandidate> {
+    let query = OfTeam { limit: Some(MAX_PAGE), ..OfTeam::default() };
+    asked(async |client| {
+        let page = client.call(&POLICIES, Nothing {}, &query, &Nothing {}).await?;
+        Ok(page.items.iter().map(|found| candidate(&found.slug, &found.team.name)).collect())
+    })
+}
+
+fn channels() -> Vec<CompletionCandidate> {
+    let query = OfTeam { limit: Some(MAX_PAGE), ..OfTeam::default() };
+    asked(async |client| {
+        let page = client.call(&CHANNELS, Nothing {}, &query, &Nothing {}).await?;
+        Ok(page.items.iter().map(|found| candidate(&found.slug, &found.team.name)).collect())
     })
 }
 

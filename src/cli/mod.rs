@@ -1,10 +1,12 @@
 //! The command line: what may be typed, and which room does it. Knows no SQL and no rules.
 mod audit;
 mod backup;
+mod channels;
 mod chosen;
 mod complete;
 mod configuration;
 mod connect;
+mod contacts;
 mod demo;
 mod doctor;
 mod feeds;
@@ -19,6 +21,7 @@ mod look;
 mod output;
 mod owner;
 mod people;
+mod policies;
 mod prompt;
 mod route;
 mod schedules;
@@ -149,6 +152,18 @@ enum Command {
     /// Manage signs of life that are expected of jobs and monitors, or run a job that gives one
     #[command(subcommand)]
     Heartbeat(heartbeats::Heartbeat),
+    /// Say how I am told, and which contact rings when
+    #[command(subcommand)]
+    Contact(contacts::Contact),
+    /// Manage who is told when, until somebody answers
+    #[command(subcommand)]
+    Policy(policies::Policy),
+    /// Manage places that whole teams read
+    #[command(subcommand)]
+    Channel(channels::Channel),
+    /// Manage where teams' incident events go, signed
+    #[command(subcommand)]
+    Webhook(channels::Webhook),
     /// Make the configuration as a TOML file says, all or nothing
     Apply(configuration::Apply),
     OnCall(schedules::OnCall),
@@ -273,6 +288,10 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Service(service) => service.run(common).await,
         Command::Integration(integration) => integration.run(common).await,
         Command::Heartbeat(heartbeat) => heartbeat.run(common).await,
+        Command::Contact(contact) => contact.run(common).await,
+        Command::Policy(policy) => policy.run(common).await,
+        Command::Channel(channel) => channel.run(common).await,
+        Command::Webhook(webhook) => webhook.run(common).await,
         Command::OnCall(on_call) => on_call.run(common).await,
         Command::Schedule(schedule) => schedule.run(common).await,
         Command::Silence(silence) => silence.run(common).await,

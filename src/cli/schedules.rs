@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp, civil};
 use super::connect::connect;
 use super::feeds::Feed;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::overview::{OVERVIEW, OverviewQuery, Uncovered};
 use crate::api::schedules::{
-    self as api, Back, NewOverride, OnCallQuery, Override, SchedulesQuery, Shifts, SpanQuery, Take,
+    self as api, Back, NewOverride, OnCallQuery, Override, Shifts, SpanQuery, Take,
 };
+use crate::api::{Nothing, OfTeam};
 use crate::client::{self, Client};
 use crate::domain::{OverrideId, Span};
 use crate::error::Result;
@@ -265,7 +265,7 @@ fn told(common: &Common, value: &impl serde::Serialize, made: &[Override]) -> Re
 
 async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<()> {
     let items = client::all(|cursor| {
-        let query = SchedulesQuery { team: team.clone(), cursor, ..SchedulesQuery::default() };
+        let query = OfTeam { team: team.clone(), cursor, ..OfTeam::default() };
         async move { client.call(&api::SCHEDULES, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;

@@ -1,6 +1,6 @@
 //! Operations on what is watched and who belongs to it, one by one and as a whole.
-use super::body;
 use super::mount::Mounted;
+use super::{body, paging};
 use crate::api::services::{Integration, TestAlert};
 use crate::api::{Nothing, Page, configuration, services, teams};
 use crate::domain::{Alert, Severity};
@@ -12,7 +12,11 @@ use crate::ingest::generic;
 pub fn operations(mounted: Mounted) -> Mounted {
     let mounted = mounted
         .mount(&configuration::APPLY, |s, c| async move {
-            s.app.configure(&c.caller, c.body, c.query).await
+            c.caller.must_be_platform_admin()?;
+            let warnings = paging::check_addresses(&s, &c.body)?;
+            let mut applied = s.app.configure(&c.caller, c.body, c.query).await?;
+            applied.warnings.extend(warnings);
+            Ok(applied)
         })
         .mount(&configuration::EXPORT, |s, c| async move { s.app.export(&c.caller).await });
     integrations(of_services(of_teams(mounted)))

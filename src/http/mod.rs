@@ -16,6 +16,7 @@ pub mod listen;
 pub mod metrics;
 pub mod mount;
 pub mod origin;
+pub mod paging;
 pub mod people;
 pub mod proxy;
 pub mod reply;

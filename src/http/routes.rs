@@ -7,7 +7,7 @@ use axum::routing::{any, get, post, put};
 use super::mount::Mounted;
 use super::{
     Shared, answers, assets, backup, configuration, doctor, feeds, health, heartbeats, ingest,
-    metrics, people, reply, schedules, silences,
+    metrics, paging, people, reply, schedules, silences,
 };
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
@@ -104,8 +104,8 @@ pub fn operations() -> Mounted {
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
     let mounted = configuration::operations(people::operations(feeds::operations(mounted)));
-    let mounted = doctor::operations(heartbeats::operations(schedules::operations(mounted)));
-    silences::operations(mounted)
+    let mounted = paging::operations(schedules::operations(mounted));
+    silences::operations(doctor::operations(heartbeats::operations(mounted)))
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

@@ -5,32 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use ring::hmac;
 
-use crate::error::Result;
-use crate::secret::{self, Secret};
-
-/// What a secret begins with; base64 follows.
-const PREFIX: &str = "whsec_";
-/// Bytes of a secret.
-const SIZES: std::ops::RangeInclusive<usize> = 24..=64;
-
-/// A secret for a new webhook.
-///
-/// # Errors
-/// `Internal` when the system has no randomness.
-pub fn new_secret() -> Result<Secret> {
-    Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(secret::random::<32>()?))))
-}
+use crate::secret::webhook_bytes;
 
 /// # Errors
 /// Says what is wrong with a secret.
 pub fn key(secret: &str) -> Result<hmac::Key, String> {
-    let bytes = secret.strip_prefix(PREFIX).and_then(|text| STANDARD.decode(text).ok());
-    match bytes {
-        Some(bytes) if SIZES.contains(&bytes.len()) => {
-            Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
-        }
-        _ => Err("is no secret; one is whsec_ and 24 to 64 bytes as base64".into()),
-    }
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &webhook_bytes(secret)?))
 }
 
 /// The headers of a signed request: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
@@ -66,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_long_enough() {
-        key(new_secret().expect("random").expose()).expect("its own");
+        key(crate::secret::Secret::webhook().expect("random").expose()).expect("its own");
         for bad in ["", "whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%"] {
             assert!(key(bad).is_err(), "{bad}");
         }

@@ -30,6 +30,7 @@ mod teams;
 mod timers;
 mod tokens;
 mod users;
+mod webhooks;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -72,6 +73,7 @@ pub use teams::{Member as TeamMember, OWN_TEAM, Team};
 pub use timers::Timer;
 pub use tokens::{Credential, NewToken, TokenRow};
 pub use users::User;
+pub use webhooks::WebhookRow;
 pub use writer::Figures;
 
 /// Reading connections; more would only queue on two cores.

@@ -1,6 +1,7 @@
 //! Who may what: every operation, tried by everybody. A new one without a row here fails.
 use incidentd::api::openapi::Operation;
 use incidentd::api::tokens::NewToken;
+use incidentd::api::webhooks::NewWebhook;
 use incidentd::api::{Access, Method};
 use incidentd::app::{Caller, Visitor};
 use incidentd::domain::Scope;
@@ -33,6 +34,23 @@ const WHO: [&str; 12] = [
 const OUTSIDE: usize = 3;
 /// Those who may see the team.
 const INSIDE: std::ops::Range<usize> = 4..10;
+
+/// Beside the schedule.
+const PAGING: &str = r#"
+[[channels]]
+slug = "chat"
+team = "payments"
+channel = "ntfy"
+address = "https://ntfy.sh/SECRET-TOPIC"
+[[escalation_policies]]
+slug = "nights"
+team = "payments"
+steps = [ { after = "0m", targets = ["user:bob"] } ]
+[[services]]
+slug = "checkout"
+team = "payments"
+escalation_policy = "nights"
+"#;
 
 /// An operation, how it is called, and the status that each of `WHO` gets.
 type Row = (Method, &'static str, &'static str, Value, [u16; 9]);
@@ -75,6 +93,8 @@ fn rows() -> Vec<Row> {
     rows.extend(schedules());
     rows.extend(heartbeats());
     rows.extend(silences());
+    rows.extend(paging());
+    rows.extend(contacts());
     rows.extend(people());
     rows.extend(credentials());
     rows
@@ -297,6 +317,92 @@ fn silences() -> Vec<Row> {
     ]
 }
 
+/// Policy, channel and webhook 1 are payments'.
+fn paging() -> Vec<Row> {
+    use Method::{Delete, Get, Patch, Post};
+    let none = Value::Null;
+    let step = |target: &str| json!({"steps": [{"after": "0m", "targets": [target]}]});
+    let nights = json!({"slug": "nights", "team": "payments",
+        "steps": [{"after": "0m", "targets": ["user:bob"]}]});
+    let chat = json!({"slug": "chat", "team": "payments", "channel": "ntfy",
+        "address": "https://ntfy.sh/x"});
+    let hook = json!({"team": "payments", "url": "https://example.com/hook"});
+    vec![
+        (Get, "/policies", "", none.clone(), to::ANY_CALLER),
+        (Get, "/policies", "?team=payments", none.clone(), to::READERS),
+        (Post, "/policies", "", nights, to::but(to::MANAGERS, 409)),
+        (Get, "/policies/{policy}", "", none.clone(), to::READERS),
+        (Patch, "/policies/{policy}", "", step("user:bob"), to::MANAGERS),
+        // Only the platform's admins name whom the team does not hold; then it may stay.
+        (
+            Patch,
+            "/policies/{policy}",
+            "",
+            step("user:mallory"),
+            [404, 403, 403, 422, 200, 403, 403, 404, 200],
+        ),
+        (
+            Patch,
+            "/policies/{policy}",
+            "",
+            step("team:search"),
+            [404, 403, 403, 422, 200, 403, 403, 404, 200],
+        ),
+        (Delete, "/policies/{policy}", "", none.clone(), to::but(to::MANAGERS, 409)),
+        (Get, "/channels", "", none.clone(), to::ANY_CALLER),
+        (Get, "/channels", "?team=payments", none.clone(), to::READERS),
+        (Post, "/channels", "", chat, to::but(to::MANAGERS, 409)),
+        (Get, "/channels/{channel}", "", none.clone(), to::READERS),
+        (Patch, "/channels/{channel}", "", json!({"slug": "chat"}), to::MANAGERS),
+        // Gone after the first.
+        (
+            Delete,
+            "/channels/{channel}",
+            "",
+            none.clone(),
+            [404, 403, 403, 200, 404, 403, 403, 404, 404],
+        ),
+        (Get, "/webhooks", "", none.clone(), to::ANY_CALLER),
+        (Get, "/webhooks", "?team=payments", none.clone(), to::READERS),
+        (Post, "/webhooks", "", hook, to::but(to::MANAGERS, 409)),
+        (Get, "/webhooks/{id}", "", none.clone(), to::READERS),
+        (Post, "/webhooks/{id}/enable", "", none.clone(), to::MANAGERS),
+        (Post, "/webhooks/{id}/disable", "", none.clone(), to::MANAGERS),
+        (Post, "/webhooks/{id}/rotate", "", none.clone(), to::MANAGERS),
+        // Gone after the first.
+        (Delete, "/webhooks/{id}", "", none, [404, 403, 403, 200, 404, 403, 403, 404, 404]),
+    ]
+}
+
+/// Somebody's contacts are his own: everybody has one called `phone`.
+fn contacts() -> Vec<Row> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let none = Value::Null;
+    let phone = json!({"name": "phone", "channel": "ntfy", "address": "https://ntfy.sh/x"});
+    let (name, rules) = (json!({"name": "phone"}), json!({"high": []}));
+    // Not for a token that is good for one team, and others' for platform admins alone.
+    let own = [200, 200, 200, 200, 200, 200, 200, 403, 403];
+    let seen = [404, 403, 200, 403, 200, 403, 403, 404, 403];
+    // Of others a token that only reads is told less.
+    let others = [404, 404, 404, 404, 200, 404, 404, 404, 404];
+    let phones = "/users/{user}/contacts/phone";
+    vec![
+        (Get, "/users/{user}/contacts", "", none.clone(), others),
+        (Get, "/users/me/contacts", "", none.clone(), own),
+        (Get, "/users/bob/contacts", "", none.clone(), seen),
+        (Post, "/users/{user}/contacts", "", phone.clone(), to::but(to::OTHERS, 409)),
+        (Post, "/users/me/contacts", "", phone, to::but(to::THEMSELF, 409)),
+        (Patch, phones, "", name.clone(), to::OTHERS),
+        (Patch, "/users/me/contacts/phone", "", name, to::THEMSELF),
+        (Get, "/users/{user}/rules", "", none.clone(), others),
+        (Get, "/users/me/rules", "", none.clone(), own),
+        (Put, "/users/{user}/rules", "", rules.clone(), to::OTHERS),
+        (Put, "/users/me/rules", "", rules, to::THEMSELF),
+        // Gone after the first.
+        (Delete, phones, "", none, to::OTHERS),
+    ]
+}
+
 fn people() -> Vec<Row> {
     use Method::{Delete, Get, Patch, Post, Put};
     let none = Value::Null;
@@ -380,8 +486,21 @@ impl World {
                     [[users]]\nusername = \"gone\"\n\
                     [[schedules]]\nslug = \"primary\"\nteam = \"payments\"\n\
                     [[heartbeats]]\nslug = \"nightly\"\nservice = \"checkout\"\nevery = \"1d\"";
-        let more = toml::from_str(more).expect("a document");
+        let more = toml::from_str(&format!("{more}{PAGING}")).expect("a document");
         app.apply(&Caller::host(), more).await.expect("applied");
+        let hook = NewWebhook {
+            team: "payments".into(),
+            url: "https://example.com/hook".into(),
+            ..NewWebhook::default()
+        };
+        app.create_webhook(&Caller::host(), hook).await.expect("added");
+        for user in ["root", "alice", "bob", "carol", "mallory", "dave"] {
+            let phone = json!({"name": "phone", "channel": "ntfy", "address": "https://ntfy.sh/x"});
+            let phone = serde_json::from_value(phone).expect("a contact");
+            let host = Caller::host();
+            let added = app.create_contact(&host, user.into(), phone, |_, _| Ok(())).await;
+            added.expect("added");
+        }
         let alert = json!({"title": "SECRET-TITLE", "description": "SECRET-TEXT",
             "labels": {"SECRET-LABEL": "x"}});
         server.alert(alert).await;
@@ -439,6 +558,8 @@ impl World {
             .replace("{service}", "1")
             .replace("{schedule}", "1")
             .replace("{heartbeat}", "1")
+            .replace("{policy}", "nights")
+            .replace("{channel}", "chat")
             .replace("{session}", &self.session.to_string())
             .replace("{token}", &self.token.to_string())
     }
@@ -528,6 +649,7 @@ fn every_operation_has_a_row() {
     let template = |path: &str| {
         let stands_for = |part: &str| match part {
             "bob" | "nobody" | "me" => "{user}".to_owned(),
+            "phone" => "{contact}".to_owned(),
             "1" | "777" | "{session}" | "{token}" => "{id}".to_owned(),
             part => part.to_owned(),
         };
@@ -573,6 +695,7 @@ async fn what_is_hidden_cannot_be_read(server: &TestServer, who: &str, token: Op
     for place in ["incidents/1", "incidents/1/timeline", "incidents/1/alerts", "schedules/1"]
         .into_iter()
         .chain(["schedules/1/shifts", "schedules/1/overrides"])
+        .chain(["policies/1", "channels/1", "webhooks/1"])
     {
         let other = place.replace('1', "777");
         let (status, said) =

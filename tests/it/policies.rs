@@ -1,9 +1,17 @@
 //! Escalation policies as people have them: who is told when. Ladders themselves are told in the
 //! domain.
+use incidentd::api::Nothing;
 use incidentd::api::configuration::ApplyQuery;
+use incidentd::api::policies::{
+    CHANGE_POLICY, CREATE_POLICY, NewPolicy, POLICY, PolicyChange, REMOVE_POLICY,
+};
+use incidentd::api::services::{CHANGE_SERVICE, ServiceChange};
 
 use crate::configuration::{PRUNE, apply, configure, export, lines, refused};
 use crate::harness::{TestServer, WORLD};
+use crate::process::{incidentd, run};
+
+const NONE: &Nothing = &Nothing {};
 
 const PAGING: &str = r#"
 [[schedules]]
@@ -167,4 +175,115 @@ async fn a_team_s_default_follows_its_slug() {
         )
         .replace("team:payments", "team:pay");
     assert_eq!(apply(&server, &file).await, [""; 0]);
+}
+
+fn new(slug: &str, steps: &[&str]) -> NewPolicy {
+    let steps = steps.iter().map(|step| step.parse().expect("a step")).collect();
+    NewPolicy { slug: slug.into(), team: "payments".into(), steps, ..NewPolicy::default() }
+}
+
+#[tokio::test]
+async fn a_team_s_admin_says_who_of_his_team_is_told() {
+    let server = TestServer::start().await;
+    let add = async |who: &str, policy: NewPolicy| {
+        server.call(who, &CREATE_POLICY, Nothing {}, NONE, &policy).await
+    };
+    let wrong = add("alice", new("nights", &["0m=user:bob", "5m=user:mallory,user:nobody"])).await;
+    let wrong = wrong.expect_err("a stranger and nobody");
+    let fields: Vec<String> =
+        wrong.fields.into_iter().map(|it| format!("{}: {}", it.field, it.message)).collect();
+    assert_eq!(
+        fields,
+        [
+            "steps[1].targets[0]: there is no user `mallory` that you may name here",
+            "steps[1].targets[1]: there is no user `nobody` that you may name here",
+        ],
+        "both in the same words"
+    );
+    let made = add("alice", new("nights", &["0m=user:bob", "5m=team:payments"])).await;
+    let made = made.expect("added");
+    assert_eq!((made.repeat, made.last_resort, made.services.len()), (2, None, 0));
+    // The platform's admin may name anybody, and what is named may stay.
+    let steps = Some(vec!["0m=user:mallory".parse().expect("a step")]);
+    let change = PolicyChange { steps, ..PolicyChange::default() };
+    let path = || "nights".to_owned();
+    server.call("root", &CHANGE_POLICY, path(), NONE, &change).await.expect("changed");
+    let last_resort = Some(Some(vec!["user:alice".parse().expect("a target")]));
+    let change = PolicyChange { last_resort, ..change };
+    server.call("alice", &CHANGE_POLICY, path(), NONE, &change).await.expect("changed");
+
+    let service = |policy: Option<&str>| ServiceChange {
+        escalation_policy: Some(policy.map(str::to_owned)),
+        ..ServiceChange::default()
+    };
+    let checkout = || "checkout".to_owned();
+    let set = service(Some("nights"));
+    let set = server.call("alice", &CHANGE_SERVICE, checkout(), NONE, &set).await.expect("set");
+    assert_eq!(set.escalation_policy.expect("a policy").slug, "nights");
+    let found = server.call("carol", &POLICY, path(), NONE, NONE).await.expect("seen");
+    assert_eq!(found.services, ["checkout"]);
+    let refused = server.call("alice", &REMOVE_POLICY, path(), NONE, NONE).await;
+    let refused = refused.expect_err("a service names it").to_string();
+    assert!(refused.contains("checkout") && refused.contains("service set"), "{refused}");
+    let index = service(Some("nights"));
+    let other = server.call("mallory", &CHANGE_SERVICE, "index".into(), NONE, &index).await;
+    assert_eq!(other.expect_err("of another team").fields[0].field, "escalationPolicy");
+    let unset = service(None);
+    server.call("alice", &CHANGE_SERVICE, checkout(), NONE, &unset).await.expect("unset");
+    server.call("alice", &REMOVE_POLICY, path(), NONE, NONE).await.expect("removed");
+}
+
+#[tokio::test]
+async fn the_commands_read_as_people_write() {
+    let server = TestServer::start().await;
+    let (url, token) = (server.url.clone(), server.token("alice").to_owned());
+    let command = async |line: &str, stdin: &'static str| {
+        let mut command = incidentd();
+        command.args(line.split_whitespace().map(|word| word.replace('_', " ")));
+        command.env("INCIDENTD_URL", &url).env("INCIDENTD_TOKEN", &token);
+        let ran = tokio::task::spawn_blocking(move || run(&mut command, stdin)).await.expect("ran");
+        let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
+        (ran.status.code(), String::from_utf8(ran.stdout).expect("UTF-8"), said)
+    };
+    let secret = "https://ntfy.sh/x7f3\n";
+    let (code, _, said) =
+        command("channel add chat --team payments --channel ntfy --address -", secret).await;
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "Added channel chat. Next, a policy that names channel:chat.")
+    );
+    let add = "policy add evenings --team payments --step 0m=user:bob \
+               --step 5m=user:alice,channel:chat --last-resort team:payments";
+    let (code, _, said) = command(add, "").await;
+    assert_eq!((code, said.as_str()), (Some(0), "Added policy evenings."));
+    let (_, list, _) = command("policy list", "").await;
+    let first = "evenings\tpayments\t0s=user:bob 5m=user:alice,channel:chat\t2\t\n";
+    assert!(list.starts_with(first), "{list}");
+    let (_, shown, _) = command("policy show evenings", "").await;
+    assert_eq!(
+        shown,
+        "0s\tuser:bob\n5m\tuser:alice,channel:chat\n\tagain, 2 more times, 5m after the last \
+         step\nat last\tteam:payments; then every hour\n"
+    );
+    let (code, _, said) = command("policy set evenings --step 5m", "").await;
+    assert!(code == Some(2) && said.contains("5m=user:alice,channel:chat"), "{said}");
+    let (_, _, said) = command("channel remove chat", "").await;
+    assert!(said.contains("named by policies: evenings"), "{said}");
+
+    let (code, _, said) = command("contact add phone --channel ntfy --address -", secret).await;
+    assert_eq!((code, said.lines().next()), (Some(0), Some("Added contact phone.")), "{said}");
+    let (_, rules, _) =
+        command("contact rules --high 0m=phone --quiet-hours 22:00-07:00 --no-all-clear", "").await;
+    assert_eq!(
+        rules,
+        "high\t0s=phone\nlow\tevery contact at once\nquiet\t22:00-07:00\nall clear\tnot told\n"
+    );
+    let (code, _, said) = command("contact rules --low 0m=pager", "").await;
+    assert!(code == Some(1) && said.contains("there is no contact `pager`"), "{said}");
+    let (_, secret, _) = command("webhook add https://example.com/hook --team payments", "").await;
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    let (code, ..) = command("webhook disable 1", "").await;
+    assert_eq!(code, Some(0));
+    let (_, list, _) = command("webhook list", "").await;
+    assert_eq!(list, "1\tpayments\thttps://example.com/hook\tdisabled\t\n");
 }

@@ -1,0 +1,217 @@
+//! `incidentd channel …` and `incidentd webhook …`: where teams read, and where their events go.
+use clap::Subcommand;
+
+use super::connect::connect;
+use super::contacts::address;
+use super::prompt::Stdin;
+use super::{Common, Format, output};
+use crate::api::channels::{self as api, Channel as Found, ChannelChange, NewChannel};
+use crate::api::webhooks::{self, EnableWebhook, IssuedWebhook, NewWebhook};
+use crate::api::{Nothing, OfTeam};
+use crate::client;
+use crate::domain::WebhookId;
+use crate::error::{Error, Result};
+
+#[derive(Subcommand)]
+pub enum Channel {
+    /// List the channels of my teams
+    List {
+        /// Of one team
+        #[arg(long, value_name = "SLUG")]
+        team: Option<String>,
+    },
+    /// Add a place that a team reads, for its policies to name as channel:SLUG
+    Add {
+        #[arg(value_name = "SLUG")]
+        slug: String,
+        #[arg(long, value_name = "SLUG")]
+        team: String,
+        /// slack, ntfy, webhook, … as this server has them
+        #[arg(long = "channel", value_name = "CHANNEL")]
+        kind: String,
+        /// Where to; `-` reads it from stdin, as some are secrets
+        #[arg(long)]
+        address: String,
+    },
+    /// Change a channel's address or slug
+    Set {
+        #[arg(value_name = "NAME")]
+        channel: String,
+        /// A new slug
+        #[arg(long, value_name = "SLUG")]
+        slug: Option<String>,
+        /// Where to; `-` reads it from stdin
+        #[arg(long)]
+        address: Option<String>,
+    },
+    /// Remove a channel that no policy names
+    Remove {
+        #[arg(value_name = "NAME")]
+        channel: String,
+    },
+}
+
+impl Channel {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let client = connect(common)?;
+        match self {
+            Self::List { team } => {
+                let items = client::all(|cursor| {
+                    let query = OfTeam { team: team.clone(), cursor, ..OfTeam::default() };
+                    let client = &client;
+                    async move { client.call(&api::CHANNELS, Nothing {}, &query, &Nothing {}).await }
+                })
+                .await?;
+                if common.output == Format::Json {
+                    return output::json(&items);
+                }
+                let row = |of: Found| vec![of.slug, of.team.slug, of.channel, of.address];
+                let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
+                output::table(&["SLUG", "TEAM", "CHANNEL", "ADDRESS"], &rows);
+                Ok(())
+            }
+            Self::Add { slug, team, kind, address: to } => {
+                let new = NewChannel { slug, team, channel: kind, address: address(to)? };
+                let made = client.call_once(&api::CREATE_CHANNEL, Nothing {}, &new).await?;
+                if common.output == Format::Json {
+                    return output::json(&made);
+                }
+                output::say(&format!(
+                    "Added channel {0}. Next, a policy that names channel:{0}.",
+                    made.slug
+                ));
+                Ok(())
+            }
+            Self::Set { channel, slug, address: to } => {
+                if slug.is_none() && to.is_none() {
+                    return Err(Error::usage("Nothing to change: give --address or --slug."));
+                }
+                let change = ChannelChange { slug, address: to.map(address).transpose()? };
+                let made = client.call(&api::CHANGE_CHANNEL, channel, &Nothing {}, &change).await?;
+                if common.output == Format::Json {
+                    return output::json(&made);
+                }
+                output::say(&format!("Changed channel {}.", made.slug));
+                Ok(())
+            }
+            Self::Remove { channel } => {
+                let path = channel.clone();
+                client.call(&api::REMOVE_CHANNEL, path, &Nothing {}, &Nothing {}).await?;
+                output::say(&format!("Removed channel {channel}."));
+                Ok(())
+            }
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum Webhook {
+    /// List the webhooks of my teams
+    List {
+        /// Of one team
+        #[arg(long, value_name = "SLUG")]
+        team: Option<String>,
+    },
+    /// Send a team's incident events from now on to an address; prints the secret, this once
+    Add {
+        #[arg(value_name = "URL")]
+        url: String,
+        #[arg(long, value_name = "SLUG")]
+        team: String,
+        /// Read the secret from stdin instead of making one
+        #[arg(long)]
+        secret_stdin: bool,
+    },
+    /// Let a webhook go on where it stopped
+    Enable {
+        #[arg(value_name = "ID")]
+        webhook: WebhookId,
+        /// Leave out what happened meanwhile
+        #[arg(long)]
+        skip: bool,
+    },
+    /// Stop a webhook; what happens meanwhile it gets when it is enabled
+    Disable {
+        #[arg(value_name = "ID")]
+        webhook: WebhookId,
+    },
+    /// Make a new secret; prints it, this once
+    Rotate {
+        #[arg(value_name = "ID")]
+        webhook: WebhookId,
+    },
+    /// Remove a webhook
+    Remove {
+        #[arg(value_name = "ID")]
+        webhook: WebhookId,
+    },
+}
+
+impl Webhook {
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let client = connect(common)?;
+        let nothing = Nothing {};
+        match self {
+            Self::List { team } => {
+                let items = client::all(|cursor| {
+                    let query = OfTeam { team: team.clone(), cursor, ..OfTeam::default() };
+                    let client = &client;
+                    async move { client.call(&webhooks::WEBHOOKS, nothing, &query, &nothing).await }
+                })
+                .await?;
+                return list(common, items);
+            }
+            Self::Add { url, team, secret_stdin } => {
+                let secret = if secret_stdin { Some(Stdin::lock().line("secret")?) } else { None };
+                let new = NewWebhook { team, url, secret };
+                let made = client.call_once(&webhooks::CREATE_WEBHOOK, nothing, &new).await?;
+                return issued(common, "Added", &made);
+            }
+            Self::Rotate { webhook } => {
+                let made = client.call_once(&webhooks::ROTATE_SECRET, webhook, &nothing).await?;
+                return issued(common, "Gave a new secret to", &made);
+            }
+            Self::Enable { webhook, skip } => {
+                let how = EnableWebhook { skip };
+                client.call_once(&webhooks::ENABLE_WEBHOOK, webhook, &how).await?;
+                output::say(&format!("Enabled webhook {webhook}."));
+            }
+            Self::Disable { webhook } => {
+                client.call_once(&webhooks::DISABLE_WEBHOOK, webhook, &nothing).await?;
+                output::say(&format!("Disabled webhook {webhook}."));
+            }
+            Self::Remove { webhook } => {
+                client.call(&webhooks::REMOVE_WEBHOOK, webhook, &nothing, &nothing).await?;
+                output::say(&format!("Removed webhook {webhook}."));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn issued(common: &Common, what: &str, made: &IssuedWebhook) -> Result<()> {
+    if common.output == Format::Json {
+        return output::json(made);
+    }
+    output::say(&format!("{what} webhook {}; its secret, shown this once:", made.webhook.id));
+    output::line(&made.secret);
+    Ok(())
+}
+
+fn list(common: &Common, items: Vec<webhooks::Webhook>) -> Result<()> {
+    if common.output == Format::Json {
+        return output::json(&items);
+    }
+    let row = |of: webhooks::Webhook| {
+        let standing = match (of.disabled_at, of.failing_since) {
+            (Some(_), _) => "disabled".to_owned(),
+            (None, Some(since)) => format!("fails since {}", output::clock(since)),
+            (None, None) => String::new(),
+        };
+        let error = of.last_error.unwrap_or_default();
+        vec![of.id.to_string(), of.team.slug, of.url, standing, error]
+    };
+    let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
+    output::table(&["ID", "TEAM", "URL", "", "LAST ERROR"], &rows);
+    Ok(())
+}

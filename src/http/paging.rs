@@ -1,0 +1,125 @@
+//! Operations on who is told, when and by what.
+use super::Shared;
+use super::mount::Mounted;
+use crate::api::configuration::Document;
+use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
+use crate::error::{Error, FieldError, Kind, Result};
+
+/// The typed operations.
+#[must_use]
+pub fn operations(mounted: Mounted) -> Mounted {
+    of_webhooks(of_channels(of_people(of_policies(mounted))))
+}
+
+/// What the channels of this moment say of an address: the rules' room does not know them.
+fn checker(shared: &Shared) -> impl Fn(&str, &str) -> Result<()> + Send + use<> {
+    let notifier = shared.notifier.clone();
+    move |channel, address| notifier.check_address(channel, address)
+}
+
+fn of_policies(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
+    mounted
+        .mount(&policies::POLICIES, |s, c| async move { s.app.policies(&c.caller, c.query).await })
+        .mount(&policies::CREATE_POLICY, |s, c| async move {
+            s.app.create_policy(&c.caller, c.body).await
+        })
+        .mount(&policies::POLICY, |s, c| async move { s.app.policy(&c.caller, c.path).await })
+        .mount(&policies::CHANGE_POLICY, |s, c| async move {
+            s.app.change_policy(&c.caller, c.path, c.body).await
+        })
+        .mount(&policies::REMOVE_POLICY, move |s, c| async move {
+            s.app.remove_policy(&c.caller, c.path).await.map(done)
+        })
+}
+
+fn of_people(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
+    mounted
+        .mount(&contacts::CONTACTS, |s, c| async move {
+            s.app.contacts(&c.caller, c.path).await.map(Page::whole)
+        })
+        .mount(&contacts::CREATE_CONTACT, |s, c| async move {
+            let check = checker(&s);
+            s.app.create_contact(&c.caller, c.path, c.body, check).await
+        })
+        .mount(&contacts::CHANGE_CONTACT, |s, c| async move {
+            let (user, name) = c.path;
+            let check = checker(&s);
+            s.app.change_contact(&c.caller, user, name, c.body, check).await
+        })
+        .mount(&contacts::REMOVE_CONTACT, move |s, c| async move {
+            let (user, name) = c.path;
+            s.app.remove_contact(&c.caller, user, name).await.map(done)
+        })
+        .mount(&contacts::RULES, |s, c| async move { s.app.rules(&c.caller, c.path).await })
+        .mount(&contacts::SET_RULES, |s, c| async move {
+            s.app.set_rules(&c.caller, c.path, c.body).await
+        })
+}
+
+fn of_channels(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
+    mounted
+        .mount(&channels::CHANNELS, |s, c| async move { s.app.channels(&c.caller, c.query).await })
+        .mount(&channels::CREATE_CHANNEL, |s, c| async move {
+            let check = checker(&s);
+            s.app.create_channel(&c.caller, c.body, check).await
+        })
+        .mount(&channels::CHANNEL, |s, c| async move { s.app.channel(&c.caller, c.path).await })
+        .mount(&channels::CHANGE_CHANNEL, |s, c| async move {
+            let check = checker(&s);
+            s.app.change_channel(&c.caller, c.path, c.body, check).await
+        })
+        .mount(&channels::REMOVE_CHANNEL, move |s, c| async move {
+            s.app.remove_channel(&c.caller, c.path).await.map(done)
+        })
+}
+
+fn of_webhooks(mounted: Mounted) -> Mounted {
+    let done = |()| Nothing {};
+    mounted
+        .mount(&webhooks::WEBHOOKS, |s, c| async move { s.app.webhooks(&c.caller, c.query).await })
+        .mount(&webhooks::CREATE_WEBHOOK, |s, c| async move {
+            let checked = s.notifier.outgoing().check(&c.body.url);
+            checked.map_err(|why| Error::invalid("url", why))?;
+            s.app.create_webhook(&c.caller, c.body).await
+        })
+        .mount(&webhooks::WEBHOOK, |s, c| async move { s.app.webhook(&c.caller, c.path).await })
+        .mount(&webhooks::ENABLE_WEBHOOK, |s, c| async move {
+            s.app.enable_webhook(&c.caller, c.path, c.body).await
+        })
+        .mount(&webhooks::DISABLE_WEBHOOK, |s, c| async move {
+            s.app.disable_webhook(&c.caller, c.path).await
+        })
+        .mount(&webhooks::ROTATE_SECRET, |s, c| async move {
+            s.app.rotate_secret(&c.caller, c.path).await
+        })
+        .mount(&webhooks::REMOVE_WEBHOOK, move |s, c| async move {
+            s.app.remove_webhook(&c.caller, c.path).await.map(done)
+        })
+}
+
+/// What this server's channels say of the addresses in a document: a wrong one is refused; that a
+/// channel is not set up is a warning, as a configuration grows step by step.
+///
+/// # Errors
+/// `Invalid`, naming each address that is wrong.
+pub fn check_addresses(shared: &Shared, document: &Document) -> Result<Vec<String>> {
+    let (mut wrong, mut warnings) = (Vec::new(), Vec::new());
+    for (at, channel, address) in document.addresses() {
+        let Err(error) = shared.notifier.check_address(channel, address) else { continue };
+        let field = error.fields.first().map_or("", |field| field.field.as_str());
+        if field == "channel" {
+            warnings.push(format!("{at}: {}", error.detail.trim_start_matches("channel: ")));
+        } else {
+            let message = error.fields.first().map(|field| field.message.clone());
+            wrong.push(FieldError { field: at, message: message.unwrap_or(error.detail) });
+        }
+    }
+    let Some(first) = wrong.first() else { return Ok(warnings) };
+    let mut error = Error::new(Kind::Invalid, format!("{}: {}", first.field, first.message))
+        .hint("Nothing was changed.");
+    error.fields = wrong;
+    Err(error)
+}
