@@ -31,6 +31,7 @@ mod login;
 mod matching;
 mod merging;
 mod model;
+mod nights;
 mod once;
 mod openapi;
 mod owner;
