@@ -315,7 +315,6 @@ impl Incident {
                 self.resolution_note.clone_from(note);
                 self.held_until = *held_until;
                 self.merged_into = *merged_into;
-                self.silenced_until = None;
                 self.snoozed_until = None;
                 self.silenced_until = None;
                 self.acknowledged_until = None;
