@@ -11,7 +11,7 @@ use crate::clock::{self, Clock, ManualClock};
 use crate::config::{Config, Current, Shift};
 use crate::engine::deliver::Deliver;
 use crate::engine::supervise::supervise;
-use crate::engine::{alive, retention, timers, watchdog};
+use crate::engine::{alive, retention, timers, watchdog, webhooks};
 use crate::error::{Error, Result};
 use crate::http::crowd::Crowd;
 use crate::http::health::Health;
@@ -22,7 +22,7 @@ use crate::http::tls::{self, Tls};
 use crate::http::{Shared, front, routes};
 use crate::live::Live;
 use crate::metrics::{Beat, Metrics};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, PushKey};
 use crate::store::Store;
 
 /// Requests under way may take this long to end, sockets to close.
@@ -206,10 +206,18 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     let store =
         tokio::task::spawn_blocking(move || Store::open(&dir)).await.map_err(Error::internal)??;
     let app = App::new(store, clock.clone(), url);
+    let key = app.push_key(PushKey::generate).await?;
+    // Whom a push service may write to about us.
+    let contact = match &config.smtp.from {
+        _ if url.starts_with("https://") => url.to_owned(),
+        Some(from) => format!("mailto:{from}"),
+        None => "mailto:incidentd@localhost".into(),
+    };
+    let key = PushKey::read(&key, &contact)?;
     let metrics = Metrics::default();
     let shared = Shared {
         app,
-        notifier: Notifier::new(&config, clock)?,
+        notifier: Notifier::new(&config, clock, key)?,
         config: Current::new(config),
         metrics: metrics.clone(),
         health: Health::default(),
@@ -247,6 +255,14 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         stop.clone(),
         late(|metrics| &metrics.timers_beat),
         move || timers::run(app.clone(), metrics.clone()),
+    ));
+    let (app, notifier) = (shared.app.clone(), shared.notifier.clone());
+    loops.spawn(supervise(
+        "webhooks",
+        shared.metrics.clone(),
+        stop.clone(),
+        || false,
+        move || webhooks::run(app.clone(), notifier.clone()),
     ));
     let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
     let notifier = shared.notifier.clone();

@@ -24,6 +24,7 @@ pub mod teams;
 pub mod tokens;
 pub mod users;
 pub mod webhooks;
+pub mod words;
 
 use std::fmt::Display;
 use std::marker::PhantomData;

@@ -425,7 +425,8 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     };
     let why = row.outcome.clone().unwrap_or_default();
     let failure = format!("{name} by {}: {why}", row.to.channel);
-    paging::tell_admins(w, &incident, &format!("A page did not reach {failure}"))?;
+    let text = format!("A page did not reach {failure}");
+    paging::tell_admins(w, incident.team.id, Some(incident.id), &text)?;
     let nobody = all.iter().all(|other| !alive(&other));
     if nobody && w.last_made(id)? == Some(made) {
         let before = incident.clone();

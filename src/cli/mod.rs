@@ -32,6 +32,7 @@ mod settings;
 mod silences;
 mod table;
 mod teams;
+mod template;
 mod tokens;
 mod verbs;
 mod watch;
@@ -178,6 +179,9 @@ enum Command {
     Silence(silences::Silence),
     /// Show who did what to whom and when: incidents, access, configuration
     Audit(audit::Audit),
+    /// Try the words of messages
+    #[command(subcommand)]
+    Template(template::Template),
     /// Print the configuration as such a file, without secrets
     Export(configuration::Export),
     /// Copy everything into one file, while the server runs or not
@@ -297,6 +301,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Silence(silence) => silence.run(common).await,
         Command::Route(route) => route.run(common).await,
         Command::Apply(apply) => apply.run(common).await,
+        Command::Template(template) => template.run(common).await,
         Command::Audit(audit) => audit.run(common).await,
         Command::Export(export) => export.run(common).await,
         Command::Backup(backup) => backup.run(common).await,

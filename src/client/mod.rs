@@ -5,7 +5,6 @@ mod said;
 mod socket;
 mod wire;
 
-use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::{Method, Nothing, PREFIX, Page, Problem, Route, Segments};
 use crate::clock::Clock;
+use crate::domain::text::percent_encoded;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::trust;
@@ -318,27 +318,11 @@ fn fill(template: &str, values: &[String]) -> String {
     template
         .split('/')
         .map(|part| match part.strip_prefix('{').and_then(|_| values.next()) {
-            Some(value) => encode(value),
+            Some(value) => percent_encoded(value),
             None => part.to_owned(),
         })
         .collect::<Vec<_>>()
         .join("/")
-}
-
-fn encode(segment: &str) -> String {
-    let mut encoded = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            byte => {
-                // Writing to a String cannot fail.
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
 }
 
 fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {

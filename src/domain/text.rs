@@ -1,5 +1,6 @@
 //! What senders write, made safe to keep and to show: one place that cuts and one that cleans.
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Marks where over-long text was cut.
 pub const CUT: char = '…';
@@ -49,6 +50,24 @@ const fn wire_len_of(c: char) -> usize {
 #[must_use]
 pub fn wire_len(text: &str) -> usize {
     text.chars().map(wire_len_of).sum()
+}
+
+/// As one piece of an address: whatever might end it there is percent-encoded.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            byte => {
+                // Writing to a String cannot fail.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
 }
 
 /// At most `max` bytes inside JSON, cut at a character and marked.

@@ -5,3 +5,4 @@ pub mod retention;
 pub mod supervise;
 pub mod timers;
 pub mod watchdog;
+pub mod webhooks;

@@ -26,6 +26,7 @@ pub mod server;
 mod silences;
 mod stream;
 pub mod tls;
+mod words;
 
 use std::sync::Arc;
 

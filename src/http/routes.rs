@@ -7,7 +7,7 @@ use axum::routing::{any, get, post, put};
 use super::mount::Mounted;
 use super::{
     Shared, answers, assets, backup, configuration, doctor, feeds, health, heartbeats, ingest,
-    metrics, paging, people, reply, schedules, silences,
+    metrics, paging, people, reply, schedules, silences, words,
 };
 use crate::api::audit::AUDIT;
 use crate::api::backup::BACKUP;
@@ -105,7 +105,8 @@ pub fn operations() -> Mounted {
         });
     let mounted = configuration::operations(people::operations(feeds::operations(mounted)));
     let mounted = paging::operations(schedules::operations(mounted));
-    silences::operations(doctor::operations(heartbeats::operations(mounted)))
+    let mounted = silences::operations(doctor::operations(heartbeats::operations(mounted)));
+    words::operations(mounted)
 }
 
 /// The contract, as `tests/it/generated.rs` derives it.

@@ -1,12 +1,15 @@
 //! Messages to people: one file a channel, the next is written by copying its neighbour. Knows
 //! what a message says and how a channel is spoken to; nothing of who is to be told or when.
+mod command;
 mod email;
+mod gateway;
 mod gsm;
 pub mod http;
 mod ntfy;
 pub mod sign;
 pub mod text;
 mod webhook;
+mod webpush;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -15,10 +18,13 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::user::check_slug;
+use crate::domain::{Incident, Urgency};
 use crate::error::{Error, Result};
 
 use http::Outgoing;
 use text::{Texts, View};
+pub use webpush::PushKey;
 
 /// However slow a far end is: the queue behind it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,8 +56,25 @@ impl Message {
         }
     }
 
+    /// A page about an incident, or a made-up one.
+    #[must_use]
+    pub fn example(incident: Option<Incident>, public_url: &str) -> Self {
+        let made_up = || serde_json::from_str(include_str!("templates/example.json")).ok();
+        let url = public_url.trim_end_matches('/');
+        let incidents: Vec<_> = incident.or_else(made_up).into_iter().collect();
+        let first = incidents.first().map_or(0, |incident| incident.id.0);
+        Self {
+            kind: MessageKind::Page,
+            incidents,
+            ack_url: Some(format!("{url}/a/EXAMPLE")),
+            resolve_url: Some(format!("{url}/r/EXAMPLE")),
+            url: format!("{url}/incidents/{first}"),
+            ..Self::sample()
+        }
+    }
+
     fn loudness(&self) -> Loudness {
-        let high = self.incidents.iter().any(|one| one.urgency == crate::domain::Urgency::High);
+        let high = self.incidents.iter().any(|one| one.urgency == Urgency::High);
         match self.kind {
             MessageKind::Page if high => Loudness::Loud,
             MessageKind::AllClear => Loudness::Quiet,
@@ -131,6 +154,40 @@ impl Said<'_> {
     fn text(&self) -> String {
         self.texts.text(&self.view)
     }
+
+    /// The text without its links, where a channel has buttons of its own.
+    fn story(&self) -> String {
+        let (ack_url, resolve_url, url) = (None, None, String::new());
+        self.texts.text(&View { ack_url, resolve_url, url, ..self.view.clone() })
+    }
+
+    /// All of it, for programs.
+    fn as_json(&self) -> serde_json::Value {
+        let message = self.message;
+        serde_json::json!({
+            "id": message.id,
+            "kind": message.kind.word(),
+            "to": message.to,
+            "title": self.title(),
+            "text": self.text(),
+            "incidents": message.incidents,
+            "ackUrl": message.ack_url,
+            "resolveUrl": message.resolve_url,
+            "url": message.url,
+        })
+    }
+}
+
+/// Channels that an operator's own may not stand in for.
+const BUILT_IN: &[&str] = &["email", "ntfy", "webhook", "webpush"];
+
+fn check_name(section: &str, name: &str) -> Result<()> {
+    let field = format!("{section}.{name}");
+    if BUILT_IN.contains(&name) {
+        return Err(Error::invalid(&field, "is the name of a channel that is built in")
+            .hint("Give it another name."));
+    }
+    check_slug(name).map_err(|why| Error::invalid(&field, why))
 }
 
 /// Everything that one configuration makes possible.
@@ -141,7 +198,7 @@ struct Set {
 }
 
 impl Set {
-    fn new(config: &Config, clock: &Clock) -> Result<Self> {
+    fn new(config: &Config, clock: &Clock, key: Option<&PushKey>) -> Result<Self> {
         let outgoing = Outgoing::new(&config.outgoing.allow_private, clock.clone());
         let texts = Texts::new(&config.templates)?;
         let mut channels: BTreeMap<String, Box<dyn Channel>> = BTreeMap::new();
@@ -150,6 +207,27 @@ impl Set {
         }
         channels.insert("ntfy".into(), Box::new(ntfy::Ntfy(outgoing.clone())));
         channels.insert("webhook".into(), Box::new(webhook::Webhook::new(&outgoing, clock)));
+        if let Some(key) = key {
+            let (key, out, clock) = (key.clone(), outgoing.clone(), clock.clone());
+            channels.insert("webpush".into(), Box::new(webpush::WebPush { key, out, clock }));
+        }
+        for (name, gateway) in gateway::ready(&outgoing, &texts)? {
+            channels.insert(name.to_owned(), Box::new(gateway));
+        }
+        for (name, own) in &config.gateways {
+            check_name("gateways", name)?;
+            channels.insert(
+                name.clone(),
+                Box::new(gateway::Gateway::new(name, own, &outgoing, &texts)?),
+            );
+        }
+        for (name, command) in &config.commands {
+            check_name("commands", name)?;
+            if config.gateways.contains_key(name) {
+                return Err(Error::invalid(&format!("commands.{name}"), "is a gateway, too"));
+            }
+            channels.insert(name.clone(), Box::new(command::Command::new(name, command)?));
+        }
         Ok(Self { channels, texts, outgoing })
     }
 
@@ -173,15 +251,22 @@ pub struct Notifier(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    key: PushKey,
     set: RwLock<Arc<Set>>,
 }
 
 impl Notifier {
     /// # Errors
     /// `Invalid`, naming the key of the configuration that cannot be used.
-    pub fn new(config: &Config, clock: Clock) -> Result<Self> {
-        let set = RwLock::new(Arc::new(Set::new(config, &clock)?));
-        Ok(Self(Arc::new(Inner { clock, set })))
+    pub fn new(config: &Config, clock: Clock, key: PushKey) -> Result<Self> {
+        let set = RwLock::new(Arc::new(Set::new(config, &clock, Some(&key))?));
+        Ok(Self(Arc::new(Inner { clock, key, set })))
+    }
+
+    /// What a browser needs to subscribe to Web Push.
+    #[must_use]
+    pub fn push_key(&self) -> String {
+        self.0.key.public()
     }
 
     /// Can messages be sent with this? Sends none.
@@ -189,7 +274,7 @@ impl Notifier {
     /// # Errors
     /// `Invalid`, naming the key of the configuration that cannot be used.
     pub fn check(config: &Config) -> Result<()> {
-        Set::new(config, &Clock::System).map(drop)
+        Set::new(config, &Clock::System, None).map(drop)
     }
 
     /// Takes on another configuration; what is being sent goes on with the old one.
@@ -197,7 +282,7 @@ impl Notifier {
     /// # Errors
     /// As `check`; then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<()> {
-        let set = Arc::new(Set::new(config, &self.0.clock)?);
+        let set = Arc::new(Set::new(config, &self.0.clock, Some(&self.0.key))?);
         *self.0.set.write().unwrap_or_else(PoisonError::into_inner) = set;
         Ok(())
     }

@@ -219,10 +219,12 @@ impl Texts {
                 .map_err(|error| Error::invalid(&field, wrong(&error)))?;
         }
         let texts = Self { env, defaults };
-        let sample = View::of(&Message::sample());
-        for name in own.keys() {
-            rendered(&texts.env, name, &sample)
-                .map_err(|error| Error::invalid(&format!("templates.{name}"), wrong(&error)))?;
+        for message in [Message::sample(), Message::example(None, "https://oncall.example.com")] {
+            let view = View::of(&message);
+            for name in own.keys() {
+                rendered(&texts.env, name, &view)
+                    .map_err(|error| Error::invalid(&format!("templates.{name}"), wrong(&error)))?;
+            }
         }
         Ok(texts)
     }

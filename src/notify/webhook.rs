@@ -2,7 +2,6 @@
 //! stands beside it.
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use serde_json::json;
 
 use super::http::Outgoing;
 use super::{Channel, Failure, Said, Sending, sign};
@@ -40,18 +39,7 @@ impl Channel for Webhook {
         Box::pin(async move {
             let (url, key) = parts(address).map_err(Failure::never)?;
             let message = said.message;
-            let body = json!({
-                "id": message.id,
-                "kind": message.kind.word(),
-                "to": message.to,
-                "title": said.title(),
-                "text": said.text(),
-                "incidents": message.incidents,
-                "ackUrl": message.ack_url,
-                "resolveUrl": message.resolve_url,
-                "url": message.url,
-            });
-            let body = body.to_string();
+            let body = said.as_json().to_string();
             let mut request = self.out.request(Method::POST, url)?;
             if let Some(key) = key {
                 let now = self.clock.now();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use incidentd::clock::Clock;
 use incidentd::config::{Config, Outgoing, Smtp};
 use incidentd::domain::Incident;
-use incidentd::notify::{Failure, Message, MessageKind, Notifier, Template};
+use incidentd::notify::{Failure, Message, MessageKind, Notifier, PushKey, Template};
 use serde_json::{Value, json};
 
 use crate::far::{Far, this_machine};
@@ -42,12 +42,16 @@ pub fn page(incidents: Vec<Incident>) -> Message {
     }
 }
 
+pub fn key() -> PushKey {
+    PushKey::read(&PushKey::generate().expect("random"), "mailto:a@example.com").expect("a key")
+}
+
 /// One that may reach this machine.
 pub fn notifier(configure: impl FnOnce(&mut Config)) -> Notifier {
     let outgoing = Outgoing { allow_private: this_machine() };
     let mut config = Config { outgoing, ..Config::default() };
     configure(&mut config);
-    Notifier::new(&config, Clock::System).expect("a configuration")
+    Notifier::new(&config, Clock::System, key()).expect("a configuration")
 }
 
 fn never(outcome: Result<(), Failure>) -> String {
@@ -140,7 +144,7 @@ async fn unused_port() -> u16 {
 async fn no_message_reaches_a_private_address_that_the_operator_did_not_allow() {
     let mut far = Far::start().await;
     let port = far.addr.port();
-    let notifier = Notifier::new(&Config::default(), Clock::System).expect("defaults");
+    let notifier = Notifier::new(&Config::default(), Clock::System, key()).expect("defaults");
     let page = page(vec![incident(42, "disk full")]);
     for host in [
         "127.0.0.1",
@@ -331,15 +335,14 @@ fn an_operator_s_words_are_checked_and_cannot_run_away() {
         assert_eq!(error.fields[0].field, format!("templates.{name}"), "{error}");
     }
     let notifier = notifier(|config| {
-        // Good for the sample, which has no incident, and for no page.
-        let text =
-            "{% if count %}{{ what|nothing }}{% for i in range(99999) %}x{% endfor %}{% endif %}";
-        let text = text.replace("{{ what|nothing }}", "");
+        // Good for one incident, and not for many.
+        let text = "{% if count > 1 %}{% for i in range(99999) %}x{% endfor %}{% endif %}".into();
         config.templates.insert("title".into(), text);
     });
-    let title = notifier.render(&Template::Title, &page(vec![incident(42, "disk full")]));
-    assert_eq!(title.expect("words"), "#42 disk full (checkout)", "ours stand in");
+    let two = page(vec![incident(42, "disk full"), incident(43, "no swap")]);
+    let title = notifier.render(&Template::Title, &two).expect("words");
+    assert_eq!(title, "2 incidents: #42 disk full; #43 no swap", "ours stand in");
     let sly = page(vec![incident(42, "{{ 7 * 7 }} \u{202e}\u{1b}[2J")]);
-    let title = notifier.render(&Template::Title, &sly).expect("words");
+    let title = notifier.render(&Template::Text, &sly).expect("words");
     assert!(title.contains("{{ 7 * 7 }}") && !title.contains(['\u{202e}', '\u{1b}']), "{title}");
 }

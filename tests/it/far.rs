@@ -27,6 +27,11 @@ impl Heard {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
+    pub fn form(&self) -> Vec<(String, String)> {
+        assert_eq!(self.header("content-type"), "application/x-www-form-urlencoded");
+        serde_html_form::from_bytes(&self.body).expect("a form")
+    }
+
     /// Empty if it is not there.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))

@@ -211,6 +211,9 @@ fn schedules() -> Vec<Row> {
     let by = |user: &str| json!({"user": user, "start": start, "end": end});
     let swap = json!({"user": "alice", "with": "bob", "start": start, "end": end});
     vec![
+        (Get, "/channel-kinds", "", none.clone(), to::ANY_CALLER),
+        (Post, "/templates/render", "", json!({}), to::ANY_CALLER),
+        (Post, "/templates/render", "", json!({"incident": 1}), to::READERS),
         (Get, "/overview", "", none.clone(), to::ANY_CALLER),
         (Get, "/overview", "?team=payments", none.clone(), to::READERS),
         (Get, "/on-call", "", none.clone(), to::ANY_CALLER),

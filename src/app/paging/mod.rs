@@ -16,7 +16,9 @@ use crate::domain::escalation::{After, Ladder, Told as Shown};
 use crate::domain::event::Climb;
 use crate::domain::policy::{Policy, Rung, Target};
 use crate::domain::user::UserRef;
-use crate::domain::{Actor, Change, DeliveryId, Incident, Role, Status, Urgency, UserId};
+use crate::domain::{
+    Actor, Change, DeliveryId, Incident, IncidentId, Role, Status, TeamId, Urgency, UserId,
+};
 use crate::error::Result;
 use crate::store::{Read, User, Write};
 
@@ -232,11 +234,12 @@ fn take(
     if !plan.unverified.is_empty() {
         let who = plan.unverified.join(", ");
         let text = format!("{who}. Add a contact, or verify it: incidentd contact --help");
-        tell_admins(w, incident, &text)?;
+        tell_admins(w, incident.team.id, Some(incident.id), &text)?;
     }
     if !plan.who.skipped.is_empty() {
         let (holes, step) = (plan.who.skipped.join(", "), rung_words(rung));
-        tell_admins(w, incident, &format!("{holes}: in {step} of {}", policy.slug))?;
+        let text = format!("{holes}: in {step} of {}", policy.slug);
+        tell_admins(w, incident.team.id, Some(incident.id), &text)?;
     }
     let change = Change::Escalated(Climb {
         round,
@@ -280,10 +283,15 @@ fn shown(row: &Delivery, who: &who::Told) -> Shown {
 }
 
 /// The team's admins hear of a hole, of the same one once an hour.
-pub(super) fn tell_admins(w: &Write<'_>, incident: &Incident, text: &str) -> Result<()> {
+pub(super) fn tell_admins(
+    w: &Write<'_>,
+    team: TeamId,
+    incident: Option<IncidentId>,
+    text: &str,
+) -> Result<()> {
     let text = crate::domain::text::line(text, MAX_NOTICE);
     let since = w.now().saturating_sub(jiff::SignedDuration::from_secs(NOTICE_EVERY_SECS));
-    for (user, role) in w.team_members(incident.team.id)? {
+    for (user, role) in w.team_members(team)? {
         let told = w.last_notice(Some(user.id), &text)?;
         let fresh = told.is_some_and(|told| since.as_ref().is_ok_and(|since| told > *since));
         if role < Role::Admin || user.disabled_at.is_some() || fresh {
@@ -291,7 +299,6 @@ pub(super) fn tell_admins(w: &Write<'_>, incident: &Incident, text: &str) -> Res
         }
         if let Some(to) = queue::quietly(w, &user)? {
             let notice = Delivery::queued(DeliveryKind::Notice, to, w.now());
-            let incident = Some(incident.id);
             w.insert_delivery(&Delivery { text: Some(text.clone()), incident, ..notice })?;
         }
     }

@@ -1,0 +1,175 @@
+//! Follows the log for each outgoing webhook: the wire's JSON as it is, signed, one after the
+//! other, again until it is taken. A slow end holds up no other.
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, future::BoxFuture};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+
+use crate::app::{App, LogRow, Outbound};
+use crate::domain::{Seq, WebhookId};
+use crate::error::Result;
+use crate::notify::http::{Answer, Outgoing};
+use crate::notify::{Failure, Notifier, sign};
+use crate::secret;
+
+const TICK: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// Events that one end gets before it is looked at anew: it may be disabled meanwhile.
+const RUN: usize = 100;
+/// An event that brings its sending down this often is skipped, loudly.
+const ATTEMPTS: u32 = 3;
+
+/// What is known of one webhook beside its row.
+#[derive(Default)]
+struct State {
+    sending: bool,
+    failures: u32,
+    /// By the boot clock.
+    due: Duration,
+    /// The event that panicked, and how often.
+    panicked: (Seq, u32),
+}
+
+/// How a turn went.
+enum Ended {
+    /// There is nothing more to send, for now.
+    UpToDate,
+    Failed {
+        after: Option<Duration>,
+    },
+    Panicked(Seq),
+}
+
+/// Runs for ever.
+pub async fn run(app: App, notifier: Notifier) {
+    let mut states: HashMap<WebhookId, State> = HashMap::new();
+    let mut turns: FuturesUnordered<BoxFuture<'static, (WebhookId, Ended)>> =
+        FuturesUnordered::new();
+    let mut head = app.head();
+    loop {
+        let hooks = app.outbound().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "webhooks cannot be read");
+            Vec::new()
+        });
+        let now = app.clock().since_boot();
+        states.retain(|id, state| state.sending || hooks.iter().any(|hook| hook.id == *id));
+        for hook in hooks {
+            let state = states.entry(hook.id).or_default();
+            // Enabled anew by somebody, who wants to see it work now.
+            if hook.failing_since.is_none() && state.failures > 0 {
+                *state = State { sending: state.sending, ..State::default() };
+            }
+            if !state.sending && state.due <= now {
+                state.sending = true;
+                let skip = (state.panicked.1 >= ATTEMPTS).then_some(state.panicked.0);
+                turns.push(turn(app.clone(), notifier.outgoing(), hook, skip).boxed());
+            }
+        }
+        tokio::select! {
+            Some((id, ended)) = turns.next() => {
+                if let Some(state) = states.get_mut(&id) {
+                    state.end(&ended, app.clock().since_boot());
+                }
+            }
+            _ = head.changed() => {}
+            () = app.clock().sleep(TICK) => {}
+        }
+    }
+}
+
+impl State {
+    fn end(&mut self, ended: &Ended, now: Duration) {
+        self.sending = false;
+        match ended {
+            Ended::UpToDate => *self = Self::default(),
+            Ended::Failed { after } => {
+                let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(16));
+                // From three quarters to five, so that many do not come back as one.
+                let pause = pause.min(LONGEST_PAUSE).mul_f64(0.75 + secret::chance() / 2.0);
+                self.failures += 1;
+                self.due = now + after.unwrap_or_default().max(pause);
+            }
+            Ended::Panicked(seq) => {
+                let times = if self.panicked.0 == *seq { self.panicked.1 + 1 } else { 1 };
+                self.panicked = (*seq, times);
+                self.due = now + TICK;
+            }
+        }
+    }
+}
+
+/// Sends what its team's log holds, until one event is not taken.
+async fn turn(app: App, out: Outgoing, hook: Outbound, skip: Option<Seq>) -> (WebhookId, Ended) {
+    let mut seq = hook.seq;
+    for _ in 0..RUN {
+        let event = match app.next_outbound(&hook, seq).await {
+            Ok(Some(event)) => event,
+            Ok(None) => return (hook.id, Ended::UpToDate),
+            Err(error) => {
+                tracing::error!(%error, "the log cannot be read for a webhook");
+                return (hook.id, Ended::Failed { after: None });
+            }
+        };
+        let sent = if skip == Some(event.seq) {
+            tracing::error!(seq = event.seq.0, webhook = hook.id.0, "an event is left out");
+            Ok(Ok(()))
+        } else {
+            AssertUnwindSafe(send(&app, &out, &hook, &event)).catch_unwind().await
+        };
+        let ended = match sent {
+            Err(_) => Some(Ended::Panicked(event.seq)),
+            Ok(Err((failure, gone))) => {
+                log(app.outbound_failed(&hook, failure.why(), gone).await);
+                let after = match failure {
+                    Failure::Later { after, .. } => after,
+                    Failure::Never { .. } => None,
+                };
+                Some(Ended::Failed { after })
+            }
+            Ok(Ok(())) => {
+                log(app.outbound_took(hook.id, event.seq).await);
+                None
+            }
+        };
+        match ended {
+            Some(ended) => return (hook.id, ended),
+            None => seq = event.seq,
+        }
+    }
+    (hook.id, Ended::UpToDate)
+}
+
+/// What could not be stored is sent again: at least once.
+fn log(stored: Result<()>) {
+    if let Err(error) = stored {
+        tracing::error!(%error, "what became of a webhook cannot be stored");
+    }
+}
+
+/// The event as clients read it. The flag says that the end is gone for good (410).
+async fn send(
+    app: &App,
+    out: &Outgoing,
+    hook: &Outbound,
+    event: &LogRow,
+) -> Result<(), (Failure, bool)> {
+    let stay = |failure| (failure, false);
+    let key = sign::key(hook.secret.expose())
+        .map_err(|why| stay(Failure::Never { why: format!("Its secret {why}.") }))?;
+    let body = event.json.as_bytes();
+    // The same whenever it is sent again.
+    let id = format!("evt_{}", event.seq);
+    let mut request = out.request(Method::POST, &hook.url).map_err(stay)?;
+    for (name, value) in sign::headers(&key, &id, app.now(), body) {
+        request = request.header(name, value);
+    }
+    let request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+    let answer = out.send(request).await.map_err(stay)?;
+    let gone = answer.status == 410;
+    Answer::taken(answer).map_err(|failure| (failure, gone))
+}

@@ -1,0 +1,369 @@
+//! Providers that are spoken to by HTTP as a recipe says, one of ours (`recipes/`, one small file
+//! each) or an operator's own. A body is a table whose texts are templates: what they become is
+//! put into JSON or a form afterwards, so that nothing in a message can change its shape.
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, escape_formatter};
+use regex::Regex;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Map, Value as Json};
+
+use super::http::Outgoing;
+use super::text::{self, Texts, View};
+use super::{Channel, Failure, Message, Said, Sending};
+use crate::config::Gateway as Config;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// Name and text of each recipe.
+const RECIPES: &[(&str, &str)] = &[
+    ("discord", include_str!("recipes/discord.toml")),
+    ("gotify", include_str!("recipes/gotify.toml")),
+    ("mattermost", include_str!("recipes/mattermost.toml")),
+    ("pushover", include_str!("recipes/pushover.toml")),
+    ("slack", include_str!("recipes/slack.toml")),
+    ("teams", include_str!("recipes/teams.toml")),
+    ("telegram", include_str!("recipes/telegram.toml")),
+    ("twilio", include_str!("recipes/twilio.toml")),
+    ("twilio-call", include_str!("recipes/twilio-call.toml")),
+];
+/// An object with this key is left out where its value is nothing.
+const WHEN: &str = "when";
+const MAX_PATTERN: usize = 512;
+const MAX_PATTERN_SIZE: usize = 1 << 20;
+
+static ENV: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = text::environment();
+    env.add_filter("slack", |text: &str| {
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    });
+    env
+});
+/// The same, but what is put into an address stays in its place there.
+static URLS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = ENV.clone();
+    env.set_auto_escape_callback(|_| AutoEscape::Custom("url".into()));
+    env.set_formatter(|out, state, value| {
+        if value.is_safe() || value.is_undefined() || value.is_none() {
+            return escape_formatter(out, state, &Value::from_safe_string(text_of(value)));
+        }
+        let encoded = crate::domain::text::percent_encoded(&text_of(value));
+        escape_formatter(out, state, &Value::from_safe_string(encoded))
+    });
+    env
+});
+
+fn text_of(value: &Value) -> String {
+    if value.is_none() { String::new() } else { value.to_string() }
+}
+
+/// One provider, with its secrets.
+pub struct Gateway {
+    config: Config,
+    pattern: Option<Regex>,
+    vars: BTreeMap<String, Secret>,
+    out: Outgoing,
+}
+
+/// Recipes that need nothing but an address: they are channels as they are.
+pub fn ready(out: &Outgoing, texts: &Texts) -> Result<Vec<(&'static str, Gateway)>> {
+    let mut ready = Vec::new();
+    for (name, _) in RECIPES {
+        let config = recipe(name)?;
+        if config.vars.is_empty() {
+            ready.push((*name, Gateway::new(name, &config, out, texts)?));
+        }
+    }
+    Ok(ready)
+}
+
+fn recipe(name: &str) -> Result<Config> {
+    let found = RECIPES.iter().find(|(known, _)| *known == name);
+    let Some((_, text)) = found else {
+        let names: Vec<&str> = RECIPES.iter().map(|(name, _)| *name).collect();
+        return Err(Error::invalid("recipe", format!("`{name}` is not known"))
+            .hint(format!("There are {}.", names.join(", "))));
+    };
+    toml::from_str(text).map_err(Error::internal)
+}
+
+/// What stands in the file wins over the recipe.
+fn merged(own: &Config) -> Result<Config> {
+    let Some(name) = &own.recipe else { return Ok(own.clone()) };
+    let mut base = recipe(name)?;
+    if let Some(unknown) = own.vars.keys().find(|name| !base.vars.contains_key(*name)) {
+        let names: Vec<&str> = base.vars.keys().map(String::as_str).collect();
+        return Err(Error::invalid(&format!("vars.{unknown}"), "is no variable of this recipe")
+            .hint(format!("It has {}.", names.join(", "))));
+    }
+    base.vars.extend(own.vars.clone());
+    base.headers.extend(own.headers.clone());
+    let other_body = own.json.is_some() || !own.form.is_empty() || own.text.is_some();
+    let (json, form, text) = if other_body {
+        (own.json.clone(), own.form.clone(), own.text.clone())
+    } else {
+        (base.json, base.form, base.text)
+    };
+    Ok(Config {
+        recipe: None,
+        address: own.address.clone().or(base.address),
+        pattern: own.pattern.clone().or(base.pattern),
+        url: own.url.clone().or(base.url),
+        method: own.method.clone().or(base.method),
+        headers: base.headers,
+        basic: own.basic.clone().or(base.basic),
+        json,
+        form,
+        text,
+        ok: if own.ok.is_empty() { base.ok } else { own.ok.clone() },
+        vars: base.vars,
+    })
+}
+
+impl Gateway {
+    /// # Errors
+    /// `Invalid`, naming the key of `[gateways.NAME]` that cannot be used.
+    pub fn new(name: &str, own: &Config, out: &Outgoing, texts: &Texts) -> Result<Self> {
+        let at = |key: &str| format!("gateways.{name}.{key}");
+        let placed = |mut error: Error| {
+            for field in &mut error.fields {
+                field.field = at(&field.field);
+            }
+            error
+        };
+        let config = merged(own).map_err(placed)?;
+        if config.url.is_none() {
+            return Err(Error::invalid(&at("url"), "is missing")
+                .hint("Name a recipe, or the address that is called."));
+        }
+        let mut vars = BTreeMap::new();
+        for (var, value) in &config.vars {
+            let key = at(&format!("vars.{var}"));
+            let value = value.read().map_err(|error| Error::invalid(&key, error.detail))?;
+            if value.expose().is_empty() {
+                return Err(Error::invalid(&key, "is missing"));
+            }
+            vars.insert(var.clone(), value);
+        }
+        let pattern = config.pattern.as_deref().map(compile).transpose();
+        let pattern = pattern.map_err(|why| Error::invalid(&at("pattern"), why))?;
+        let gateway = Self { config, pattern, vars, out: out.clone() };
+        // A page is no time to find out that a template is wrong.
+        for message in [Message::sample(), Message::example(None, "https://oncall.example.com")] {
+            let said = Said { message: &message, view: View::of(&message), texts };
+            let what = gateway.context("", &said);
+            gateway.render(&what).map_err(|(key, why)| Error::invalid(&at(key), why))?;
+        }
+        Ok(gateway)
+    }
+
+    fn context(&self, address: &str, said: &Said<'_>) -> Value {
+        let mut what = match serde_json::to_value(&said.view) {
+            Ok(Json::Object(view)) => view,
+            _ => Map::new(),
+        };
+        let vars: Map<String, Json> =
+            self.vars.iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
+        what.insert("title".into(), said.title().into());
+        what.insert("short".into(), said.texts.short(&said.view).into());
+        what.insert("story".into(), said.story().into());
+        // Last: the view's own text is what happened, this one is all that is said.
+        what.insert("text".into(), said.text().into());
+        what.insert("address".into(), address.trim().into());
+        what.insert("vars".into(), vars.into());
+        Value::from(Serde(&what))
+    }
+
+    /// All templates; on failure the key of the one that is wrong, and why.
+    fn render(&self, what: &Value) -> Result<Request, (&'static str, String)> {
+        let config = &self.config;
+        let line = |key: &'static str, env: &Environment<'_>, template: &str| {
+            let rendered = env.render_str(template, what.clone());
+            rendered.map_err(|error| (key, text::wrong(&error)))
+        };
+        let method = config.method.as_deref().unwrap_or("POST");
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| ("method", "is no method of HTTP".to_owned()))?;
+        let url = line("url", &URLS, config.url.as_deref().unwrap_or_default())?;
+        let mut headers = Vec::new();
+        for (name, value) in &config.headers {
+            let wrong = || ("headers", format!("`{name}` is no header, or holds a line break"));
+            let value = line("headers", &ENV, value)?;
+            let value = HeaderValue::from_str(&value).map_err(|_| wrong())?;
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+            headers.push((name, value));
+        }
+        let basic = match &config.basic {
+            Some([user, password]) => {
+                Some((line("basic", &ENV, user)?, line("basic", &ENV, password)?))
+            }
+            None => None,
+        };
+        let body = match (&config.json, &config.text) {
+            (Some(json), _) => {
+                let json = serde_json::to_value(json).unwrap_or_default();
+                let filled = fill(&json, what).map_err(|why| ("json", why))?;
+                Body::Json(filled.unwrap_or_default())
+            }
+            (None, Some(text)) => Body::Text(line("text", &ENV, text)?),
+            (None, None) => {
+                let mut form = Vec::new();
+                for (name, value) in &config.form {
+                    let value = line("form", &ENV, value)?.trim().to_owned();
+                    if !value.is_empty() {
+                        form.push((name.clone(), value));
+                    }
+                }
+                Body::Form(form)
+            }
+        };
+        Ok(Request { method, url, headers, basic, body })
+    }
+
+    /// May the address decide which host is called? Then it may lead nowhere private.
+    fn is_guarded(&self) -> bool {
+        static OPERATORS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"^(https?://[^{}/?#]+|\{\{\s*vars\.[a-z_]+(\|safe)?\s*\}\})(/|$)").ok()
+        });
+        let url = self.config.url.as_deref().unwrap_or_default();
+        !OPERATORS.as_ref().is_some_and(|own| own.is_match(url))
+    }
+
+    fn request(&self, rendered: Request) -> Result<RequestBuilder, Failure> {
+        let Request { method, url, headers, basic, body } = rendered;
+        let mut request = if self.is_guarded() {
+            self.out.request(method, &url)?
+        } else {
+            self.out.operators(method, &url)?
+        };
+        if let Some((user, password)) = basic {
+            request = request.basic_auth(user, Some(password));
+        }
+        request = match body {
+            Body::Json(json) => request.json(&json),
+            Body::Form(form) => {
+                let form = serde_html_form::to_string(form).unwrap_or_default();
+                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+            }
+            Body::Text(text) => {
+                request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text)
+            }
+        };
+        // Last, so that an operator's win.
+        Ok(request.headers(headers.into_iter().collect()))
+    }
+}
+
+struct Request {
+    method: Method,
+    url: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    basic: Option<(String, String)>,
+    body: Body,
+}
+
+enum Body {
+    Json(Json),
+    Form(Vec<(String, String)>),
+    Text(String),
+}
+
+fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("is longer than {MAX_PATTERN} bytes"));
+    }
+    regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(MAX_PATTERN_SIZE)
+        .build()
+        .map_err(|_| "is no regular expression".into())
+}
+
+/// A table with its templates rendered. What becomes nothing is left out; a text that is one
+/// expression becomes its value, be it a number, a list or a yes.
+fn fill(json: &Json, what: &Value) -> Result<Option<Json>, String> {
+    Ok(match json {
+        Json::String(text) => leaf(text, what)?,
+        Json::Array(items) => {
+            let mut filled = Vec::new();
+            for item in items {
+                filled.extend(fill(item, what)?);
+            }
+            (!filled.is_empty()).then_some(Json::Array(filled))
+        }
+        Json::Object(fields) => {
+            if let Some(Json::String(when)) = fields.get(WHEN)
+                && leaf(when, what)?.is_none_or(|value| value == Json::Bool(false))
+            {
+                return Ok(None);
+            }
+            let mut filled = Map::new();
+            for (name, field) in fields.iter().filter(|(name, _)| *name != WHEN) {
+                if let Some(field) = fill(field, what)? {
+                    filled.insert(name.clone(), field);
+                }
+            }
+            (!filled.is_empty()).then_some(Json::Object(filled))
+        }
+        other => Some(other.clone()),
+    })
+}
+
+fn leaf(template: &str, what: &Value) -> Result<Option<Json>, String> {
+    let wrong = |error: minijinja::Error| text::wrong(&error);
+    let expression = template
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        .filter(|inside| !inside.contains("{{") && !inside.contains("}}"));
+    if let Some(expression) = expression {
+        let value = ENV.compile_expression(expression).map_err(wrong)?;
+        let value = value.eval(what.clone()).map_err(wrong)?;
+        if value.is_undefined() || value.is_none() {
+            return Ok(None);
+        }
+        let value: Json = serde_json::to_value(&value).map_err(|error| error.to_string())?;
+        return Ok((value != Json::String(String::new())).then_some(value));
+    }
+    let text = ENV.render_str(template, what.clone()).map_err(wrong)?;
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.into()))
+}
+
+impl Channel for Gateway {
+    fn about(&self) -> (&str, bool) {
+        let address = self.config.address.as_deref().unwrap_or("its operator says");
+        // What is an address of the web is a capability too.
+        (address, self.is_guarded())
+    }
+
+    fn check(&self, address: &str) -> Result<(), String> {
+        let address = address.trim();
+        if address.is_empty() {
+            return Err("is missing".into());
+        }
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(address)) {
+            return Err("does not look like an address of this channel".into());
+        }
+        if self.is_guarded() && address.starts_with("http") {
+            self.out.check(address)?;
+        }
+        Ok(())
+    }
+
+    fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a> {
+        Box::pin(async move {
+            self.check(address).map_err(|why| Failure::never(format!("Its address {why}.")))?;
+            let rendered = self.render(&self.context(address, said));
+            let rendered = rendered
+                .map_err(|(key, why)| Failure::never(format!("Its `{key}` fails: {why}.")))?;
+            let answer = self.out.send(self.request(rendered)?).await?;
+            let ok = match self.config.ok.as_slice() {
+                [] => (200..300).contains(&answer.status),
+                some => some.contains(&answer.status),
+            };
+            answer.judged(ok)
+        })
+    }
+}
