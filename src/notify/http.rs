@@ -1,6 +1,6 @@
 //! The way out: the one HTTP client for what people and teams name. It reaches public addresses
 //! and what the operator allows, connects to the address that it has looked at, follows nobody
-//! elsewhere, and tells no more of an answer than status and the beginning of a line.
+//! elsewhere, and tells no more of an answer than its status: what an inner host says is its own.
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -16,7 +16,6 @@ use reqwest::{Client, Method, RequestBuilder, Url};
 use super::Failure;
 use crate::clock::Clock;
 use crate::config::Network;
-use crate::domain::text;
 use crate::error::{Error, Result};
 use crate::trust;
 
@@ -24,8 +23,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const IN_ALL: Duration = Duration::from_secs(10);
 /// So much of an answer is read.
 const ANSWER: usize = 64 * 1024;
-/// So much of its first line is told.
-const TOLD: usize = 120;
 const MAX_URL: usize = 2_048;
 /// The longest wait that a far end may ask for.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -77,8 +74,6 @@ pub fn is_public(address: IpAddr) -> bool {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    /// The beginning of its first line.
-    pub line: String,
     /// When the far end asks to be tried again.
     pub after: Option<Duration>,
 }
@@ -92,11 +87,16 @@ impl Answer {
         if ok {
             return Ok(());
         }
-        let line = if self.line.is_empty() { String::new() } else { format!(": {}", self.line) };
-        let why = match self.status {
-            300..=399 => format!("It answered {}; redirects are not followed.", self.status),
-            status => format!("It answered {status}{line}"),
+        let hint = match self.status {
+            300..=399 => "; redirects are not followed",
+            401 | 403 => "; its token or key may be wrong or withdrawn",
+            404 | 410 => "; its address may be wrong or gone",
+            413 => "; the message is too long for it",
+            429 => "; it is asked too often",
+            500..=599 => "; it has trouble of its own",
+            _ => "",
         };
+        let why = format!("It answered {}{hint}.", self.status);
         match self.status {
             408 | 425 | 429 | 500..=599 => Err(Failure::Later { why, after: self.after }),
             _ => Err(Failure::Never { why }),
@@ -187,7 +187,7 @@ impl Outgoing {
         clients.as_ref().map_err(|why| Failure::Later { why: why.clone(), after: None })
     }
 
-    /// Sends, and reads the beginning of the answer.
+    /// Sends, and reads the beginning of the answer, so that the connection may serve again.
     ///
     /// # Errors
     /// `Later` if there is no answer, `Never` if there must be none.
@@ -199,19 +199,15 @@ impl Outgoing {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| self.wait(value));
-        let mut body = Vec::new();
-        while body.len() < ANSWER {
+        let mut read = 0;
+        while read < ANSWER {
             match response.chunk().await {
-                Ok(Some(piece)) => body.extend_from_slice(&piece),
+                Ok(Some(piece)) => read += piece.len(),
                 // It has answered: what is wrong with the rest changes nothing.
                 Ok(None) | Err(_) => break,
             }
         }
-        body.truncate(ANSWER);
-        let body = String::from_utf8_lossy(&body);
-        let line = body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        let line = text::cut(&text::shown(line), TOLD);
-        Ok(Answer { status, line, after })
+        Ok(Answer { status, after })
     }
 
     /// Seconds, or the date of an answer.

@@ -7,6 +7,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::{Message, gsm};
+use crate::domain::alert::Link;
 use crate::domain::{Incident, Urgency, text};
 use crate::error::{Error, Result};
 
@@ -28,6 +29,9 @@ const MAX_TITLE: usize = 200;
 /// Titles in `what`, where a bundle is told in one line.
 const IN_LINE: usize = 3;
 const MAX_DESCRIPTION: usize = 1_000;
+/// Labels in `facts`, and so much of each.
+const FACTS: usize = 3;
+const MAX_FACT: usize = 80;
 
 /// What a template knows of a message.
 #[derive(Clone, Debug, Serialize)]
@@ -68,12 +72,21 @@ pub struct Row {
     pub team: String,
     pub service: Option<String>,
     pub labels: BTreeMap<String, String>,
+    /// The first few labels, `host=db-3, zone=b`.
+    pub facts: String,
+    /// The first of its links: most often what to do about it.
+    pub link: Option<String>,
     pub url: String,
 }
 
 impl Row {
     fn of(incident: &Incident) -> Self {
         let label = |(name, value): (&String, &String)| (tame_line(name), tame_line(value));
+        let labels: BTreeMap<_, _> = incident.labels.iter().map(label).collect();
+        let fact =
+            |(name, value): (&String, &String)| text::cut(&format!("{name}={value}"), MAX_FACT);
+        let facts = labels.iter().take(FACTS).map(fact).collect::<Vec<_>>().join(", ");
+        let link = incident.links.iter().find_map(|link| Link::new(&link.href, ""));
         Self {
             id: incident.id.0,
             title: tame_line(&incident.title),
@@ -83,7 +96,9 @@ impl Row {
             severity: incident.severity.word(),
             team: incident.team.slug.clone(),
             service: incident.service.as_ref().map(|service| service.slug.clone()),
-            labels: incident.labels.iter().map(label).collect(),
+            labels,
+            facts,
+            link: link.map(|link| link.href),
             url: incident.url.clone(),
         }
     }

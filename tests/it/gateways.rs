@@ -187,7 +187,7 @@ async fn an_operator_s_own_gateway_is_configured_and_not_coded() {
     assert_eq!(heard.json(), expected);
     far.answer(204, "x-told", "");
     let refused = notifier.send("chat", "a", &quoted).await.expect_err("not what counts");
-    assert_eq!(refused, Failure::Never { why: "It answered 204".into() });
+    assert_eq!(refused, Failure::Never { why: "It answered 204.".into() });
 }
 
 #[test]

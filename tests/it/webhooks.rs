@@ -127,7 +127,7 @@ async fn one_that_fails_for_three_days_is_disabled() {
         server.clock.advance(secs(1));
         tokio::task::yield_now().await;
     }
-    assert_eq!(disabled().2.as_deref(), Some("It answered 500: broken"));
+    assert_eq!(disabled().2.as_deref(), Some("It answered 500; it has trouble of its own."));
 }
 
 #[tokio::test]
