@@ -34,6 +34,7 @@ mod merging;
 mod model;
 mod nights;
 mod once;
+mod one_night;
 mod openapi;
 mod owner;
 mod pagerduty_client;
