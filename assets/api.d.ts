@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channel-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The channels that contacts and team channels may use here
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getChannelKinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -1204,6 +1224,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/templates/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try the words of messages, on an incident of yours or a made-up one
+         * @description Needs a credential of scope `read`.
+         */
+        post: operations["postTemplatesRender"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -2083,6 +2123,13 @@ export interface components {
             address?: string | null;
             slug?: string | null;
         };
+        ChannelKind: {
+            /** @description What an address on it looks like. */
+            address: string;
+            channel: string;
+            /** @description Whoever knows an address can use it: it is shown to its owner alone. */
+            secret: boolean;
+        };
         /** @description A page of a list; `nextCursor` is null on the last. */
         ChannelPage: {
             items: components["schemas"]["Channel"][];
@@ -2762,6 +2809,11 @@ export interface components {
             /** @description Cut for who does not manage the team. */
             url: string;
         };
+        Kinds: {
+            items: components["schemas"]["ChannelKind"][];
+            /** @description What a browser needs to subscribe to Web Push (`applicationServerKey`). */
+            pushKey: string;
+        };
         /** @description A link that a responder may follow. */
         Link: {
             href: string;
@@ -3241,6 +3293,20 @@ export interface components {
             /** @description Not included. At or before `from` it is the next day's. */
             to: string;
         };
+        Render: {
+            /**
+             * Format: int64
+             * @description Left out: a made-up one.
+             */
+            incident?: number | null;
+            /** @description One of the server's; left out: `text`. */
+            name?: components["schemas"]["TemplateName"] | null;
+            /** @description Or another, to be tried. */
+            template?: string | null;
+        };
+        Rendered: {
+            text: string;
+        };
         ResolveReason: "unknown" | "manual" | "source" | "expired" | "merged";
         /** @description A member's role in a team; the greater one may all that the lesser may. */
         Role: "observer" | "responder" | "admin";
@@ -3595,6 +3661,8 @@ export interface components {
             name: string;
             slug: string;
         };
+        /** @description The words of messages. */
+        TemplateName: "title" | "text" | "short" | "html";
         TestAlert: {
             /**
              * @description Say that the last test is over.
@@ -3976,6 +4044,33 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.sqlite3": unknown;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getChannelKinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kinds"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -6705,6 +6800,43 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postTemplatesRender: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Render"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rendered"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
