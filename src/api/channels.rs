@@ -2,6 +2,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::DeliveryView;
 use super::{Access, Method, Nothing, OfTeam, Page, Route};
 use crate::domain::ChannelId;
 use crate::domain::user::TeamRef;
@@ -23,6 +24,13 @@ pub const REMOVE_CHANNEL: Route<String, Nothing, Nothing, Nothing> = Route::new(
     "/channels/{channel}",
     Access::Manage,
     "Remove a channel that no policy names",
+);
+
+pub const TEST_CHANNEL: Route<String, Nothing, Nothing, DeliveryView> = Route::new(
+    Method::Post,
+    "/channels/{channel}/test",
+    Access::Manage,
+    "Send a test to a channel; `/deliveries/{id}` says what became of it",
 );
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -14,7 +14,7 @@ use crate::domain::service::UrgencyRule;
 use crate::domain::{Role, Span};
 use crate::secret::Secret;
 
-pub use paging::{Channel, Contact, Policy, Rules};
+pub use paging::{Channel, Contact, Policy, Rules, Webhook};
 
 pub const APPLY: Route<Nothing, ApplyQuery, Document, Applied> = Route::new(
     Method::Put,
@@ -56,9 +56,8 @@ pub struct Document {
     pub escalation_policies: Vec<Policy>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub webhooks: Later,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heartbeats: Vec<Heartbeat>,
 }
@@ -210,6 +209,10 @@ impl Document {
             let at = format!("channels[{n}].address");
             found.extend(of.address.as_mut().map(|address| (at, address)));
         }
+        for (n, of) in self.webhooks.iter_mut().enumerate() {
+            let at = format!("webhooks[{n}].secret");
+            found.extend(of.secret.as_mut().map(|secret| (at, secret)));
+        }
         found
     }
 }
@@ -230,6 +233,9 @@ impl Document {
             let at = format!("channels[{n}].address");
             found.extend(text(&of.address).map(|text| (at, of.channel.as_str(), text)));
         }
+        let to =
+            |(n, of): (usize, &'a Webhook)| (format!("webhooks[{n}].url"), "webhook", &*of.url);
+        found.extend(self.webhooks.iter().enumerate().map(to));
         found
     }
 }
@@ -293,14 +299,17 @@ pub struct Applied {
     pub warnings: Vec<String>,
     /// Keys that were made, shown this once.
     pub keys: Vec<MadeKey>,
+    /// Webhooks' secrets that were made, shown this once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<MadeSecret>,
 }
 
 /// One entry of the configuration that becomes another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub action: DifferenceAction,
-    /// `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel` or
-    /// `heartbeat`.
+    /// `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`
+    /// or `heartbeat`.
     pub kind: String,
     pub name: String,
     pub fields: Vec<FieldChange>,
@@ -333,6 +342,13 @@ impl std::fmt::Display for FieldChange {
             _ => write!(f, "{field}: {} → {}", word(from), word(to)),
         }
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeSecret {
+    pub team: String,
+    pub url: String,
+    pub secret: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::DeliveryView;
 use super::{Access, Method, Nothing, Page, Route};
 use crate::domain::ContactId;
 use crate::domain::contact::Rules;
@@ -30,6 +31,25 @@ pub const REMOVE_CONTACT: Route<(String, String), Nothing, Nothing, Nothing> = R
     "/users/{user}/contacts/{contact}",
     Access::Manage,
     "Remove a contact, and the rules that name it",
+);
+pub const SEND_CODE: Route<(String, String), Nothing, Nothing, Contact> = Route::new(
+    Method::Post,
+    "/users/{user}/contacts/{contact}/code",
+    Access::Manage,
+    "Send another code to a contact that is not verified",
+);
+pub const VERIFY_CONTACT: Route<(String, String), Nothing, Verify, Contact> = Route::new(
+    Method::Post,
+    "/users/{user}/contacts/{contact}/verify",
+    Access::Manage,
+    "Verify a contact by the code that was sent there",
+);
+pub const TEST: Route<String, Nothing, Test, Page<DeliveryView>> = Route::new(
+    Method::Post,
+    "/users/{user}/test",
+    Access::Respond,
+    "Send a test to each of a person's contacts that work, or to one; `/deliveries/{id}` says what \
+     became of it",
 );
 pub const RULES: Route<String, Nothing, Nothing, Rules> =
     Route::new(Method::Get, "/users/{user}/rules", Access::Read, "Which contact rings when");
@@ -61,6 +81,20 @@ pub struct NewContact {
     /// For `email` left out: the account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    pub code: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Test {
+    /// To this contact only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
 }
 
 /// What is left out stays.

@@ -16,6 +16,13 @@ pub const DELIVERIES: Route<IncidentId, PageQuery, Nothing, Page<DeliveryView>> 
     "Who was told of an incident, by what and when, oldest first",
 );
 
+pub const DELIVERY: Route<DeliveryId, Nothing, Nothing, DeliveryView> = Route::new(
+    Method::Get,
+    "/deliveries/{id}",
+    Access::Read,
+    "What became of a message: to me, of an incident that I see, or to a channel that I manage",
+);
+
 /// One message to one contact or team channel.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

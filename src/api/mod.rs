@@ -33,7 +33,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
-    FeedId, IncidentId, IntegrationId, OverrideId, SessionId, SilenceId, TokenId, WebhookId,
+    DeliveryId, FeedId, IncidentId, IntegrationId, OverrideId, SessionId, SilenceId, TokenId,
+    WebhookId,
 };
 use crate::error::{Error, FieldError, Kind};
 
@@ -203,6 +204,7 @@ one_segment! {
     SessionId: "integer"
     SilenceId: "integer"
     WebhookId: "integer"
+    DeliveryId: "integer"
 }
 
 fn segment(value: &impl Display) -> String {

@@ -18,6 +18,8 @@ const FROM_ADDRESS: u32 = 50;
 const FOR_ACCOUNT: u32 = 100;
 /// Bad tokens and links from one address.
 const BAD_SECRETS: u32 = 100;
+/// Codes and tests that one person has sent.
+const ASKED: u32 = 20;
 /// Windows kept at most.
 const MAX_WINDOWS: usize = 10_000;
 /// Of these, where room is needed, one in so many goes.
@@ -31,6 +33,7 @@ enum Counted {
     FromAddress(IpAddr),
     ForAccount([u8; 32]),
     BadSecrets(IpAddr),
+    Asked([u8; 32]),
 }
 
 impl Counted {
@@ -40,6 +43,7 @@ impl Counted {
             Self::FromAddress(_) => FROM_ADDRESS,
             Self::ForAccount(_) => FOR_ACCOUNT,
             Self::BadSecrets(_) => BAD_SECRETS,
+            Self::Asked(_) => ASKED,
         }
     }
 }
@@ -121,8 +125,25 @@ impl Attempts {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         windows.retain(|counted, _| match counted {
             Counted::Same(of, _) | Counted::ForAccount(of) => *of != account,
-            Counted::FromAddress(_) | Counted::BadSecrets(_) => true,
+            Counted::FromAddress(_) | Counted::BadSecrets(_) | Counted::Asked(_) => true,
         });
+    }
+
+    /// Somebody has a message sent.
+    ///
+    /// # Errors
+    /// `Limited` where there were too many.
+    pub(super) fn asked(&self, username: &str, now: Duration) -> Result<()> {
+        let asked = Guess(vec![Counted::Asked(crate::secret::hash(username.as_bytes()))]);
+        self.check(&asked, now).map_err(|error| {
+            let secs = error.retry_after.unwrap_or_default();
+            let mut error = Error::new(Kind::Limited, "Too many messages were asked for.")
+                .hint(format!("Wait {} min.", secs.div_ceil(60)));
+            error.retry_after = Some(secs);
+            error
+        })?;
+        self.failed(&asked, now);
+        Ok(())
     }
 
     /// A token, session or link that was none.

@@ -2,6 +2,7 @@
 use super::changes::{Thing, differ, differ_or_not, wrongs};
 use super::channels::check_whole;
 use super::users::seen;
+use super::verify::{Code, proved, send_code};
 use super::{App, Caller, Need};
 use crate::api::configuration::FieldChange;
 use crate::api::contacts::{self as api, ContactChange, NewContact};
@@ -40,8 +41,9 @@ impl App {
         check: impl Fn(&str, &str) -> Result<()> + Send + 'static,
     ) -> Result<api::Contact> {
         check_slug(&new.name).map_err(|why| Error::invalid("name", why))?;
-        let by = caller.clone();
-        self.write_once(caller, move |w| {
+        self.one_more(caller)?;
+        let (by, code) = (caller.clone(), Code::new()?);
+        let made = self.write_once(caller, move |w| {
             let (user, own) = whose(w, &by, Need::Manage, &username)?;
             if w.contacts(user.id)?.len() >= MAX_CONTACTS {
                 return Err(Error::refused(format!("There are {MAX_CONTACTS} contacts already."))
@@ -58,9 +60,16 @@ impl App {
             })?;
             check_whole(channel, to, &check)?;
             let to = (channel.as_str(), address.as_deref());
-            add_contact(w, &user, name, to, !own, &by.actor()).map(view)
-        })
-        .await
+            let verified = !own || proved(channel);
+            let made = add_contact(w, &user, name, to, verified, &by.actor())?;
+            if !verified {
+                send_code(w, &user, &made, &code)?;
+            }
+            Ok(view(made))
+        });
+        let made = made.await?;
+        self.knock();
+        Ok(made)
     }
 
     /// Renames a contact, or gives it another address, which is to be verified.
@@ -77,8 +86,11 @@ impl App {
     ) -> Result<api::Contact> {
         let name = change.name.as_deref();
         name.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("name", why))?;
-        let caller = caller.clone();
-        self.write_as(caller.clone(), move |w| {
+        if change.address.is_some() {
+            self.one_more(caller)?;
+        }
+        let (caller, code) = (caller.clone(), Code::new()?);
+        let made = self.write_as(caller.clone(), move |w| {
             let (user, own) = whose(w, &caller, Need::Manage, &username)?;
             let old = contact_of(w, &user, &contact)?;
             let mut new = old.clone();
@@ -86,12 +98,17 @@ impl App {
             if let Some(address) = change.address.as_ref().filter(|it| **it != old.address) {
                 check_whole(&old.channel, address, &check)?;
                 (new.own, new.address) = (true, address.clone());
-                new.verified_at = (!own).then(|| w.now());
+                new.verified_at = (!own || proved(&old.channel)).then(|| w.now());
             }
             change_contact(w, &user, &old, &new, &caller.actor())?;
+            if new.verified_at.is_none() && new.address != old.address {
+                send_code(w, &user, &new, &code)?;
+            }
             Ok(view(new))
-        })
-        .await
+        });
+        let made = made.await?;
+        self.knock();
+        Ok(made)
     }
 
     /// # Errors
@@ -143,7 +160,12 @@ impl App {
 }
 
 /// Whose contacts the caller asks for, and whether they are his own.
-fn whose(r: &Read<'_>, caller: &Caller, need: Need, username: &str) -> Result<(User, bool)> {
+pub(super) fn whose(
+    r: &Read<'_>,
+    caller: &Caller,
+    need: Need,
+    username: &str,
+) -> Result<(User, bool)> {
     caller.must_have(need)?;
     let user = seen(r, caller, username)?;
     let own = caller.themself().is_ok_and(|me| me.id == user.id);
@@ -153,7 +175,7 @@ fn whose(r: &Read<'_>, caller: &Caller, need: Need, username: &str) -> Result<(U
     Ok((user, own))
 }
 
-fn view(contact: Contact) -> api::Contact {
+pub(super) fn view(contact: Contact) -> api::Contact {
     let Contact { id, name, channel, address, own, verified_at, .. } = contact;
     let address = shown(&channel, &address, true);
     api::Contact { id, name, channel, address, of_account: !own, verified_at }
@@ -177,6 +199,16 @@ pub(super) fn words(contact: &Contact) -> String {
     format!("{} {address}{standing}", contact.channel)
 }
 
+pub(super) fn log_verified(
+    w: &mut Write<'_>,
+    user: &User,
+    contact: &Contact,
+    actor: &Actor,
+) -> Result<()> {
+    let label = label(user, &contact.name);
+    thing(contact, &label).log(w, "verified", actor)
+}
+
 /// Adds a contact; without an address it is the account's.
 pub(super) fn add_contact(
     w: &mut Write<'_>,
@@ -194,7 +226,7 @@ pub(super) fn add_contact(
     Ok(contact)
 }
 
-fn contact_of(r: &Read<'_>, user: &User, name: &str) -> Result<Contact> {
+pub(super) fn contact_of(r: &Read<'_>, user: &User, name: &str) -> Result<Contact> {
     r.find_contact(user.id, name)?.ok_or_else(|| Error::not_found(format_args!("Contact `{name}`")))
 }
 

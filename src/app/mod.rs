@@ -43,6 +43,7 @@ mod timers;
 mod tokens;
 mod users;
 mod uses;
+mod verify;
 mod visitor;
 pub mod vitals;
 mod webhooks;

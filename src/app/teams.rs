@@ -269,11 +269,13 @@ pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor)
     let policies = w.policies()?.into_iter().filter_map(|row| of(row.team.id, row.policy.slug));
     let schedules = w.schedules()?.into_iter().filter_map(|row| of(row.team.id, row.slug));
     let channels = w.channels()?.into_iter().filter_map(|row| of(row.team.id, row.slug));
+    let webhooks = w.webhooks()?.into_iter().filter_map(|row| of(row.team.id, row.url));
     for (kinds, kind, slugs) in [
         ("services", "service", services.collect::<Vec<_>>()),
         ("policies", "policy", policies.collect()),
         ("schedules", "schedule", schedules.collect()),
         ("channels", "channel", channels.collect()),
+        ("webhooks", "webhook", webhooks.collect()),
     ] {
         if !slugs.is_empty() {
             let why = format!("Team `{}` still has {kinds}: {}.", team.slug, slugs.join(", "));

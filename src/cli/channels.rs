@@ -44,6 +44,11 @@ pub enum Channel {
         #[arg(long)]
         address: Option<String>,
     },
+    /// Send a test there, and say what became of it
+    Test {
+        #[arg(value_name = "NAME")]
+        channel: String,
+    },
     /// Remove a channel that no policy names
     Remove {
         #[arg(value_name = "NAME")]
@@ -93,6 +98,10 @@ impl Channel {
                 }
                 output::say(&format!("Changed channel {}.", made.slug));
                 Ok(())
+            }
+            Self::Test { channel } => {
+                let sent = client.call_once(&api::TEST_CHANNEL, channel, &Nothing {}).await?;
+                super::notify::tell(common, &client, vec![sent]).await
             }
             Self::Remove { channel } => {
                 let path = channel.clone();

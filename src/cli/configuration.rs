@@ -226,6 +226,13 @@ fn show(common: &Common, applied: &Applied, how: ApplyQuery) -> Result<()> {
         output::say(&format!("Key of {} {}, shown this once:", made.kind, made.name));
         output::line(&made.key);
     }
+    for made in &applied.secrets {
+        output::say(&format!(
+            "Secret of {}'s webhook to {}, shown this once:",
+            made.team, made.url
+        ));
+        output::line(&made.secret);
+    }
     Ok(())
 }
 
@@ -233,8 +240,9 @@ fn show(common: &Common, applied: &Applied, how: ApplyQuery) -> Result<()> {
 const HEAD: &str = "\
 # The configuration, as `incidentd apply -f FILE` takes it.
 # Left out: passwords, tokens and sessions; what is archived; the keys of integrations and
-# heartbeats, which are kept as hashes. Applied here it changes nothing; on an empty server it makes the same with new
-# keys, each shown once.
+# heartbeats, and the secrets of webhooks; addresses that are secrets, such as Slack's. Applied here
+# it changes nothing; on an empty server it makes the same with new keys, each shown once, once those
+# addresses are added.
 ";
 
 #[derive(Args)]

@@ -5,7 +5,7 @@ use super::connect::connect;
 use super::prompt::Stdin;
 use super::{Common, Format, output};
 use crate::api::Nothing;
-use crate::api::contacts::{self as api, Contact as Found, ContactChange, NewContact};
+use crate::api::contacts::{self as api, Contact as Found, ContactChange, NewContact, Verify};
 use crate::client::Client;
 use crate::domain::contact::{Quiet, Rule, Rules};
 use crate::error::{Error, Result};
@@ -41,6 +41,22 @@ pub enum Contact {
         /// Where to; `-` reads it from stdin
         #[arg(long)]
         address: Option<String>,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Verify a contact by the code that was sent there
+    Verify {
+        #[arg(value_name = "NAME")]
+        contact: String,
+        #[arg(value_name = "CODE")]
+        code: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Send another code to a contact that is not verified
+    Code {
+        #[arg(value_name = "NAME")]
+        contact: String,
         #[command(flatten)]
         whose: Whose,
     },
@@ -126,6 +142,16 @@ impl Contact {
                 let made = client.call(&api::CHANGE_CONTACT, path, &Nothing {}, &change).await?;
                 done(common, "Changed", &made)
             }
+            Self::Verify { contact, code, whose } => {
+                let path = (whose.user, contact);
+                let made = client.call_once(&api::VERIFY_CONTACT, path, &Verify { code }).await?;
+                done(common, "Verified", &made)
+            }
+            Self::Code { contact, whose } => {
+                let path = (whose.user, contact);
+                let made = client.call_once(&api::SEND_CODE, path, &Nothing {}).await?;
+                done(common, "Sent a code to", &made)
+            }
             Self::Remove { contact, whose } => {
                 let path = (whose.user, contact.clone());
                 client.call(&api::REMOVE_CONTACT, path, &Nothing {}, &Nothing {}).await?;
@@ -141,7 +167,14 @@ fn done(common: &Common, what: &str, contact: &Found) -> Result<()> {
     if common.output == Format::Json {
         return output::json(contact);
     }
-    output::say(&format!("{what} contact {}.", contact.name));
+    let next = match contact.verified_at {
+        Some(_) => String::new(),
+        None => format!(
+            " A code is on its way there. Next: incidentd contact verify {} CODE",
+            contact.name
+        ),
+    };
+    output::say(&format!("{what} contact {}.{next}", contact.name));
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod log;
 mod login;
 mod logins;
 mod look;
+mod notify;
 mod output;
 mod owner;
 mod people;
@@ -156,6 +157,9 @@ enum Command {
     /// Say how I am told, and which contact rings when
     #[command(subcommand)]
     Contact(contacts::Contact),
+    /// Send tests
+    #[command(subcommand)]
+    Notify(notify::Notify),
     /// Manage who is told when, until somebody answers
     #[command(subcommand)]
     Policy(policies::Policy),
@@ -293,6 +297,7 @@ async fn dispatch(command: Command, common: &Common) -> Result<()> {
         Command::Integration(integration) => integration.run(common).await,
         Command::Heartbeat(heartbeat) => heartbeat.run(common).await,
         Command::Contact(contact) => contact.run(common).await,
+        Command::Notify(notify) => notify.run(common).await,
         Command::Policy(policy) => policy.run(common).await,
         Command::Channel(channel) => channel.run(common).await,
         Command::Webhook(webhook) => webhook.run(common).await,

@@ -2,6 +2,7 @@
 use super::Shared;
 use super::mount::Mounted;
 use crate::api::configuration::Document;
+use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
 use crate::error::{Error, FieldError, Kind, Result};
 
@@ -52,6 +53,18 @@ fn of_people(mounted: Mounted) -> Mounted {
             let (user, name) = c.path;
             s.app.remove_contact(&c.caller, user, name).await.map(done)
         })
+        .mount(&contacts::SEND_CODE, |s, c| async move {
+            let (user, name) = c.path;
+            s.app.send_code(&c.caller, user, name).await
+        })
+        .mount(&contacts::VERIFY_CONTACT, |s, c| async move {
+            let (user, name) = c.path;
+            s.app.verify_contact(&c.caller, user, name, c.body.code).await
+        })
+        .mount(&contacts::TEST, |s, c| async move {
+            s.app.test_contacts(&c.caller, c.path, c.body).await.map(Page::whole)
+        })
+        .mount(&DELIVERY, |s, c| async move { s.app.delivery(&c.caller, c.path).await })
         .mount(&contacts::RULES, |s, c| async move { s.app.rules(&c.caller, c.path).await })
         .mount(&contacts::SET_RULES, |s, c| async move {
             s.app.set_rules(&c.caller, c.path, c.body).await
@@ -70,6 +83,9 @@ fn of_channels(mounted: Mounted) -> Mounted {
         .mount(&channels::CHANGE_CHANNEL, |s, c| async move {
             let check = checker(&s);
             s.app.change_channel(&c.caller, c.path, c.body, check).await
+        })
+        .mount(&channels::TEST_CHANNEL, |s, c| async move {
+            s.app.test_channel(&c.caller, c.path).await
         })
         .mount(&channels::REMOVE_CHANNEL, move |s, c| async move {
             s.app.remove_channel(&c.caller, c.path).await.map(done)

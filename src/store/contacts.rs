@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::sql::{Read, Write, exists, json, ms, ms_or_null, time_or_null, to_json};
+use super::sql::{Read, Write, exists, json, ms, ms_or_null, time, time_or_null, to_json};
 use crate::domain::contact::Rules;
 use crate::domain::{ContactId, UserId};
 use crate::error::Result;
@@ -65,7 +65,41 @@ impl Read<'_> {
     }
 }
 
+/// A code that was sent to a contact.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    pub hash: [u8; 32],
+    pub expires: Timestamp,
+    /// Wrong guesses.
+    pub tries: u32,
+}
+
+impl Read<'_> {
+    pub fn find_code(&self, contact: ContactId) -> Result<Option<Code>> {
+        self.one(
+            "select code_hash, code_expires, code_tries from contacts
+             where id = ?1 and code_hash is not null",
+            [contact],
+            |row| Ok(Code { hash: row.get(0)?, expires: time(row, 1)?, tries: row.get(2)? }),
+        )
+    }
+}
+
 impl Write<'_> {
+    /// The code before is void.
+    pub fn set_code(&self, contact: ContactId, hash: &[u8; 32], expires: Timestamp) -> Result<()> {
+        self.run(
+            "update contacts set code_hash = ?2, code_expires = ?3, code_tries = 0 where id = ?1",
+            (contact, hash.as_slice(), ms(expires)),
+        )
+        .map(|_| ())
+    }
+
+    pub fn count_try(&self, contact: ContactId) -> Result<()> {
+        self.run("update contacts set code_tries = code_tries + 1 where id = ?1", [contact])
+            .map(|_| ())
+    }
+
     /// Without an address of its own it is the account's.
     pub fn insert_contact(
         &self,

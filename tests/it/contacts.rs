@@ -1,13 +1,18 @@
 //! How people are told: their contacts, and which of them rings when.
 use incidentd::api::Nothing;
 use incidentd::api::contacts::{
-    CHANGE_CONTACT, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES, SET_RULES,
+    CHANGE_CONTACT, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES, SEND_CODE,
+    SET_RULES, TEST, Test, VERIFY_CONTACT, Verify,
 };
+use incidentd::api::deliveries::DELIVERY;
 use incidentd::domain::contact::Rules;
+use incidentd::domain::delivery::DeliveryState;
+use incidentd::error::Kind;
 use serde_json::json;
 
 use crate::configuration::{apply, export};
-use crate::harness::TestServer;
+use crate::far::{Far, this_machine};
+use crate::harness::{TestServer, hours, mins};
 
 const NONE: &Nothing = &Nothing {};
 
@@ -99,4 +104,79 @@ async fn contacts_are_one_s_own_and_rules_follow_them() {
     let rules = server.call("alice", &RULES, "me".into(), NONE, NONE).await.expect("rules");
     let high: Vec<String> = rules.high.iter().map(ToString::to_string).collect();
     assert_eq!(high, ["0s=mobile"]);
+}
+
+/// The code in what came to the far end.
+async fn code(far: &mut Far) -> String {
+    let said = far.next().await.json()["text"].to_string();
+    said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 6).expect("a code").to_owned()
+}
+
+#[tokio::test]
+async fn a_contact_is_paged_once_its_owner_has_shown_that_messages_arrive() {
+    let mut far = Far::start().await;
+    let mut server =
+        TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    let address = Some(far.url("/alice"));
+    let new = NewContact { name: "phone".into(), channel: "webhook".into(), address };
+    let path = || ("me".to_owned(), "phone".to_owned());
+    let made = server.call("alice", &CREATE_CONTACT, "me".into(), NONE, &new).await;
+    assert_eq!(made.expect("added").verified_at, None);
+    let first = code(&mut far).await;
+    let soon = server.call("alice", &SEND_CODE, path(), NONE, NONE).await;
+    assert_eq!(soon.expect_err("a moment ago").kind, Kind::Limited);
+    server.advance(mins(1)).await;
+    server.call("alice", &SEND_CODE, path(), NONE, NONE).await.expect("sent");
+    let second = code(&mut far).await;
+    let verify = async |code: &str| {
+        let code = Verify { code: code.to_owned() };
+        server.call("alice", &VERIFY_CONTACT, path(), NONE, &code).await
+    };
+    let other = if first == second { "000000".to_owned() } else { first };
+    let wrong = verify(&other).await.expect_err("the first is void");
+    assert_eq!(wrong.fields[0].field, "code");
+    let test = Test::default();
+    let nowhere = server.call("alice", &TEST, "me".into(), NONE, &test).await;
+    assert_eq!(nowhere.expect_err("no contact works").kind, Kind::Refused);
+    assert!(verify(&second).await.expect("the last").verified_at.is_some());
+    verify(&other).await.expect("verified already");
+
+    let sent = server.call("alice", &TEST, "me".into(), NONE, &test).await.expect("sent").items;
+    assert_eq!((sent.len(), sent[0].contact.as_str()), (1, "phone"));
+    assert_eq!(far.next().await.json()["kind"], "test");
+    server.settle_deliveries().await;
+    let became = server.call("alice", &DELIVERY, sent[0].id, NONE, NONE).await.expect("seen");
+    assert_eq!(became.state, DeliveryState::Sent);
+    let hidden = server.call("bob", &DELIVERY, sent[0].id, NONE, NONE).await;
+    assert_eq!(hidden.expect_err("another's").kind, Kind::NotFound);
+
+    let elsewhere = ContactChange { name: None, address: Some(far.url("/elsewhere")) };
+    let moved = server.call("alice", &CHANGE_CONTACT, path(), NONE, &elsewhere).await;
+    assert_eq!(moved.expect("moved").verified_at, None, "to be shown anew");
+}
+
+#[tokio::test]
+async fn after_five_guesses_no_code_is_good() {
+    let mut far = Far::start().await;
+    let mut server =
+        TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    let address = Some(far.url("/alice"));
+    let new = NewContact { name: "phone".into(), channel: "webhook".into(), address };
+    let path = || ("me".to_owned(), "phone".to_owned());
+    server.call("alice", &CREATE_CONTACT, "me".into(), NONE, &new).await.expect("added");
+    let sent = code(&mut far).await;
+    let verify = async |server: &TestServer, code: &str| {
+        let code = Verify { code: code.to_owned() };
+        server.call("alice", &VERIFY_CONTACT, path(), NONE, &code).await
+    };
+    for _ in 0..5 {
+        assert_eq!(verify(&server, "guess").await.expect_err("wrong").kind, Kind::Invalid);
+    }
+    assert_eq!(verify(&server, &sent).await.expect_err("void").kind, Kind::Refused);
+    server.advance(mins(1)).await;
+    server.call("alice", &SEND_CODE, path(), NONE, NONE).await.expect("sent");
+    let another = code(&mut far).await;
+    server.advance(hours(1)).await;
+    let late = verify(&server, &another).await.expect_err("an hour later");
+    assert!(late.to_string().contains("incidentd contact code phone"), "{late}");
 }

@@ -357,6 +357,7 @@ fn paging() -> Vec<Row> {
         (Post, "/channels", "", chat, to::but(to::MANAGERS, 409)),
         (Get, "/channels/{channel}", "", none.clone(), to::READERS),
         (Patch, "/channels/{channel}", "", json!({"slug": "chat"}), to::MANAGERS),
+        (Post, "/channels/{channel}/test", "", none.clone(), to::MANAGERS),
         // Gone after the first.
         (
             Delete,
@@ -401,6 +402,20 @@ fn contacts() -> Vec<Row> {
         (Get, "/users/me/rules", "", none.clone(), own),
         (Put, "/users/{user}/rules", "", rules.clone(), to::OTHERS),
         (Put, "/users/me/rules", "", rules, to::THEMSELF),
+        // It is verified already.
+        (Post, "/users/{user}/contacts/phone/code", "", none.clone(), to::OTHERS),
+        (Post, "/users/me/contacts/phone/code", "", none.clone(), to::THEMSELF),
+        (Post, "/users/{user}/contacts/phone/verify", "", json!({"code": "0"}), to::OTHERS),
+        (Post, "/users/me/contacts/phone/verify", "", json!({"code": "0"}), to::THEMSELF),
+        (
+            Post,
+            "/users/{user}/test",
+            "",
+            none.clone(),
+            [404, 404, 404, 404, 200, 403, 404, 404, 404],
+        ),
+        (Post, "/users/me/test", "", none.clone(), [200, 200, 200, 200, 200, 403, 200, 403, 403]),
+        (Get, "/deliveries/{id}", "", none.clone(), to::READERS),
         // Gone after the first.
         (Delete, phones, "", none, to::OTHERS),
     ]

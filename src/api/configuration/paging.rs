@@ -75,6 +75,18 @@ pub struct Policy {
     pub last_resort: Option<Vec<TargetName>>,
 }
 
+/// Where a team's incident events go, signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AppliedWebhook")]
+pub struct Webhook {
+    pub team: String,
+    pub url: String,
+    /// `whsec_…`; left out: as it is, of a new one made, and shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretText>,
+}
+
 /// A place that a whole team reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use super::Wrong;
 use crate::api::configuration::{
     Channel, Document, Heartbeat, Integration, Policy, Schedule, SecretText, Service, Team, User,
+    Webhook,
 };
 use crate::api::services::ServiceChange;
 use crate::app::changes::check_name;
 use crate::app::integrations::check_key;
 use crate::app::services::check_service;
 use crate::app::users::{check_person, check_time_zone};
+use crate::app::webhooks::check_url;
 use crate::domain::contact::{MAX_CONTACTS, check_address};
 use crate::domain::heartbeat::faults;
 use crate::domain::policy;
 use crate::domain::user::check_slug;
+use crate::secret::webhook_bytes;
 
 /// All that is wrong.
 pub(super) fn document(document: &Document) -> Wrong {
@@ -50,6 +53,16 @@ pub(super) fn document(document: &Document) -> Wrong {
     }
     for (n, entry) in document.channels.iter().enumerate() {
         channel(&mut wrong, &format!("channels[{n}]"), entry);
+    }
+    let label = |of: &Webhook| format!("{} {}", of.team, of.url);
+    twice(&mut wrong, "webhooks", document.webhooks.iter().map(label));
+    for (n, entry) in document.webhooks.iter().enumerate() {
+        let at = format!("webhooks[{n}]");
+        if let Err(why) = check_url(&entry.url) {
+            wrong.say(format!("{at}.url"), why);
+        }
+        let check = |text: &str| webhook_bytes(text).map(|_| ());
+        secret(&mut wrong, &format!("{at}.secret"), entry.secret.as_ref(), check);
     }
     for (n, entry) in document.escalation_policies.iter().enumerate() {
         policy(&mut wrong, &format!("escalation_policies[{n}]"), entry);

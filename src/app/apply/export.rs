@@ -1,7 +1,7 @@
 //! The configuration as a document, in one order whatever made it.
 use crate::api::configuration::{
     Channel, Contact, Document, Heartbeat, Integration, Policy, Schedule, SecretText, Service,
-    Team, User,
+    Team, User, Webhook,
 };
 use crate::app::policies::with_names;
 use crate::app::schedules::by_name;
@@ -63,6 +63,8 @@ fn document(r: &Read<'_>) -> Result<Document> {
             ..Schedule::default()
         });
     }
+    let webhooks = r.webhooks()?.into_iter();
+    let webhooks = webhooks.map(|row| Webhook { team: row.team.slug, url: row.url, secret: None });
     let channels = r.channels()?.into_iter().map(|row| Channel {
         address: told(&row.channel, row.address),
         slug: row.slug,
@@ -87,6 +89,7 @@ fn document(r: &Read<'_>) -> Result<Document> {
         schedules,
         escalation_policies: policies(r)?,
         channels: channels.collect(),
+        webhooks: webhooks.collect(),
         heartbeats: heartbeats.collect(),
         ..Document::default()
     })

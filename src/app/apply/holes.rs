@@ -1,12 +1,15 @@
 //! What is missing for somebody to be told or to be heard. Said, never refused: a configuration
 //! grows step by step.
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::api::configuration::Document;
 use crate::app::schedules::{AHEAD, rules};
 use crate::domain::Role;
+use crate::domain::policy::TargetName;
 use crate::error::Result;
-use crate::store::{User, Write};
+use crate::store::{Contact, User, Write};
 
 /// Holes in what the document names.
 pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
@@ -29,8 +32,6 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
     }
     for entry in &document.teams {
         let Some(team) = w.find_team(&entry.slug)? else { continue };
-        let answers =
-            |(user, role): &(User, Role)| user.disabled_at.is_none() && *role >= Role::Responder;
         if !w.team_members(team.id)?.iter().any(answers) {
             holes.push(format!("Team {} has nobody who can answer: no responder.", entry.slug));
         }
@@ -42,6 +43,7 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
             holes.push(format!("Service {slug} has no integration: nothing can send to it."));
         }
     }
+    untellable(w, document, &mut holes)?;
     for entry in &document.schedules {
         let Some(row) = w.find_schedule(&entry.slug)? else { continue };
         let until = w.now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
@@ -58,4 +60,56 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
         ));
     }
     Ok(holes)
+}
+
+/// Steps of the document's policies that tell nobody, and people in them or in its schedules whom
+/// nothing reaches.
+fn untellable(w: &Write<'_>, document: &Document, holes: &mut Vec<String>) -> Result<()> {
+    let mut people: BTreeSet<String> = BTreeSet::new();
+    for schedule in &document.schedules {
+        let rotations = schedule.rotations.iter().flatten();
+        people.extend(rotations.flat_map(|rotation| rotation.participants.clone()));
+    }
+    for policy in &document.escalation_policies {
+        for step in policy.steps.iter().flatten() {
+            let mut somebody = false;
+            for target in &step.targets {
+                somebody |= match target {
+                    TargetName::User(name) => {
+                        people.insert(name.clone());
+                        w.find_username(name)?.is_some_and(|user| user.disabled_at.is_none())
+                    }
+                    TargetName::Schedule(slug) | TargetName::Next(slug) => {
+                        let row = w.find_schedule(slug)?;
+                        row.is_some_and(|row| !row.rotations.is_empty())
+                    }
+                    TargetName::Team(slug) => {
+                        let Some(team) = w.find_team(slug)? else { continue };
+                        w.team_members(team.id)?.iter().any(answers)
+                    }
+                    TargetName::Channel(_) => true,
+                };
+            }
+            if !somebody {
+                holes.push(format!("Policy {}, step {step}, can tell nobody.", policy.slug));
+            }
+        }
+    }
+    for name in people {
+        let Some(user) = w.find_username(&name)?.filter(|user| user.disabled_at.is_none()) else {
+            continue;
+        };
+        let works = w.contacts(user.id)?.iter().any(Contact::works);
+        if !works && user.email.is_none() {
+            holes.push(format!(
+                "User {name} would be paged and has no contact that works, nor an e-mail. Next: \
+                 incidentd contact add NAME --channel CHANNEL --user {name}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn answers((user, role): &(User, Role)) -> bool {
+    user.disabled_at.is_none() && *role >= Role::Responder
 }

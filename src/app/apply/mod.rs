@@ -37,8 +37,7 @@ impl App {
     ) -> Result<Applied> {
         caller.must_be_platform_admin()?;
         let wrong = check::document(&document);
-        let keys = document.integrations.len() + document.heartbeats.len();
-        let spare = (0..keys).map(|_| Secret::random_key()).collect::<Result<Vec<_>>>()?;
+        let spare = Spare::of(&document)?;
         let (asking, caller) = (caller.clone(), caller.clone());
         let work = move |w: &mut Write<'_>| {
             let run = Run::new(w, &caller, wrong.clone());
@@ -50,7 +49,24 @@ impl App {
         let mut applied = self.write_as(asking, move |w| w.rehearse(&work)).await?;
         // They were made for the rehearsal alone.
         applied.keys.clear();
+        applied.secrets.clear();
         Ok(applied)
+    }
+}
+
+/// A secret for each entry that may be new and have none: chance has no place in a write.
+#[derive(Clone)]
+struct Spare {
+    keys: Vec<Secret>,
+    secrets: Vec<Secret>,
+}
+
+impl Spare {
+    fn of(document: &Document) -> Result<Self> {
+        let keys = document.integrations.len() + document.heartbeats.len();
+        let keys = (0..keys).map(|_| Secret::random_key());
+        let secrets = document.webhooks.iter().map(|_| Secret::webhook());
+        Ok(Self { keys: keys.collect::<Result<_>>()?, secrets: secrets.collect::<Result<_>>()? })
     }
 }
 

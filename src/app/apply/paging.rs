@@ -1,14 +1,17 @@
-//! Makes contacts, rules, channels and policies as the document says.
+//! Makes contacts, rules, channels, policies and webhooks as the document says.
 use super::run::Run;
 use crate::api::configuration::{
-    Channel, Contact, DifferenceAction as Action, FieldChange, Policy, SecretText, User,
+    Channel, Contact, DifferenceAction as Action, FieldChange, MadeSecret, Policy, SecretText,
+    User, Webhook,
 };
 use crate::app::channels::{add_channel, change_channel};
 use crate::app::contacts::{add_contact, change_contact, change_rules, remove_contact, words};
 use crate::app::policies::{add_policy, change_policy, with_ids};
+use crate::app::webhooks::{add_webhook, set_secret};
 use crate::domain::contact::{EMAIL, Rules};
 use crate::domain::policy::{self, REPEAT};
 use crate::error::Result;
+use crate::secret::Secret;
 use crate::store::{self, Applied as By, ChannelRow, Part};
 
 impl Run<'_, '_> {
@@ -120,6 +123,31 @@ impl Run<'_, '_> {
         };
         let fields = change_channel(self.w, &old, &new, &self.actor)?;
         self.say(Action::Change, "channel", slug, fields);
+        Ok(())
+    }
+
+    pub(super) fn webhook(&mut self, at: &str, entry: &Webhook, spare: &Secret) -> Result<()> {
+        let Webhook { team, url, secret } = entry;
+        let Some(team) = self.live_team(at, team)? else { return Ok(()) };
+        let label = format!("{} {url}", team.slug);
+        let given = secret.as_ref().and_then(SecretText::text).map(Secret::new);
+        let Some(old) = self.w.find_webhook_to(team.id, url)? else {
+            let secret = given.as_ref().unwrap_or(spare);
+            let id = add_webhook(self.w, team.id, url, secret, &self.actor)?;
+            self.w.set_applied(Part::Webhook(id), By::Made)?;
+            if given.is_none() {
+                let secret = spare.expose().to_owned();
+                let (team, url) = (team.slug, url.clone());
+                self.applied.secrets.push(MadeSecret { team, url, secret });
+            }
+            self.say(Action::Add, "webhook", &label, Vec::new());
+            return Ok(());
+        };
+        if let Some(secret) = given.filter(|given| given.expose() != old.secret.expose()) {
+            set_secret(self.w, old, &secret, &self.actor)?;
+            let secret = FieldChange { field: "secret".into(), from: None, to: None };
+            self.say(Action::Change, "webhook", &label, vec![secret]);
+        }
         Ok(())
     }
 

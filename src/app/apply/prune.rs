@@ -16,6 +16,7 @@ use crate::app::schedules::remove_schedule;
 use crate::app::services::archive_service;
 use crate::app::teams::archive_team;
 use crate::app::users::disable;
+use crate::app::webhooks::remove_webhook;
 use crate::domain::policy::Target;
 use crate::error::{Kind, Result};
 use crate::store::{Applied as By, OWN_TEAM, Part, User};
@@ -25,6 +26,7 @@ use crate::store::{Applied as By, OWN_TEAM, Part, User};
 pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
     let mut refused = Wrong::default();
     services(run, document, &mut refused)?;
+    webhooks(run, document)?;
     policies(run, document, &mut refused)?;
     channels(run, document, &mut refused)?;
     schedules(run, document, &mut refused)?;
@@ -124,6 +126,19 @@ fn policies(run: &mut Run<'_, '_>, document: &Document, refused: &mut Wrong) -> 
             && kept(refused, remove_policy(run.w, &row, &run.actor))?
         {
             run.say(Remove, "policy", slug, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn webhooks(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
+    let named = document.webhooks.iter().map(|of| (of.team.as_str(), of.url.as_str()));
+    let named: HashSet<(&str, &str)> = named.collect();
+    for row in run.w.webhooks()? {
+        let made = run.w.applied(Part::Webhook(row.id))? == By::Made;
+        if made && !named.contains(&(row.team.slug.as_str(), row.url.as_str())) {
+            remove_webhook(run.w, &row, &run.actor)?;
+            run.say(Remove, "webhook", &format!("{} {}", row.team.slug, row.url), Vec::new());
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Walks through a document and makes each entry so; what differs is noted on the way.
 use super::holes::holes;
-use super::{Wrong, prune};
+use super::{Spare, Wrong, prune};
 use crate::api::configuration::{
     Applied, Difference, DifferenceAction as Action, Document, FieldChange, Integration, MadeKey,
     SecretText, Service, Team, User,
@@ -34,11 +34,10 @@ impl<'a, 'c> Run<'a, 'c> {
         Self { w, caller, actor: caller.actor(), applied: Applied::default(), wrong }
     }
 
-    /// `spare`: keys for integrations and heartbeats that are new and have none.
     pub(super) fn all(
         mut self,
         document: &Document,
-        spare: &[Secret],
+        spare: &Spare,
         prune: bool,
     ) -> Result<Applied> {
         // What is wrong by itself would only be wrong again.
@@ -62,15 +61,18 @@ impl<'a, 'c> Run<'a, 'c> {
         for (n, service) in document.services.iter().enumerate() {
             self.service(&format!("services[{n}]"), service)?;
         }
-        let mut spare = spare.iter();
+        let mut keys = spare.keys.iter();
         let is_named = |service: &str| document.services.iter().any(|of| of.slug == service);
-        for ((n, entry), spare) in document.integrations.iter().enumerate().zip(&mut spare) {
+        for ((n, entry), spare) in document.integrations.iter().enumerate().zip(&mut keys) {
             let named = is_named(&entry.service);
             self.integration(&format!("integrations[{n}]"), entry, spare, named)?;
         }
-        for ((n, entry), spare) in document.heartbeats.iter().enumerate().zip(&mut spare) {
+        for ((n, entry), spare) in document.heartbeats.iter().enumerate().zip(&mut keys) {
             let named = is_named(&entry.service);
             self.heartbeat(&format!("heartbeats[{n}]"), entry, spare, named)?;
+        }
+        for ((n, webhook), spare) in document.webhooks.iter().enumerate().zip(&spare.secrets) {
+            self.webhook(&format!("webhooks[{n}]"), webhook, spare)?;
         }
         std::mem::take(&mut self.wrong).into_result(Kind::Invalid)?;
         if prune {

@@ -81,6 +81,15 @@ fn account_email(user: &User) -> Option<To> {
     })
 }
 
+/// By each of a person's contacts that work, else the account's e-mail.
+pub fn everywhere(r: &Read<'_>, user: &User) -> Result<Vec<To>> {
+    let contacts = verified(r, user)?;
+    if contacts.is_empty() {
+        return Ok(account_email(user).into_iter().collect());
+    }
+    Ok(contacts.iter().map(|contact| to(user, contact)).collect())
+}
+
 /// Where a person reads what is not urgent: by the first of his rules, else the account's e-mail.
 pub fn quietly(r: &Read<'_>, user: &User) -> Result<Option<To>> {
     let contacts = verified(r, user)?;
