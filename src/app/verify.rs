@@ -65,11 +65,11 @@ impl App {
         username: String,
         contact: String,
     ) -> Result<api::Contact> {
-        self.one_more(caller)?;
-        let (by, code) = (caller.clone(), Code::new()?);
+        let (app, by, code) = (self.clone(), caller.clone(), Code::new()?);
         let sent = self
             .write_once(caller, move |w| {
                 let (user, _) = whose(w, &by, Need::Manage, &username)?;
+                app.one_more(&by)?;
                 let contact = contact_of(w, &user, &contact)?;
                 if contact.verified_at.is_some() {
                     return Ok(view(contact));
@@ -138,11 +138,11 @@ impl App {
         username: String,
         test: api::Test,
     ) -> Result<Vec<DeliveryView>> {
-        self.one_more(caller)?;
-        let by = caller.clone();
+        let (app, by) = (self.clone(), caller.clone());
         let sent = self
             .write_once(caller, move |w| {
                 let (user, _) = whose(w, &by, Need::Respond, &username)?;
+                app.one_more(&by)?;
                 let places = match &test.contact {
                     Some(name) => {
                         let contact = contact_of(w, &user, name)?;
@@ -171,11 +171,11 @@ impl App {
     /// # Errors
     /// `NotFound` for strangers, `Forbidden` for who does not manage the team.
     pub async fn test_channel(&self, caller: &Caller, channel: String) -> Result<DeliveryView> {
-        self.one_more(caller)?;
-        let by = caller.clone();
+        let (app, by) = (self.clone(), caller.clone());
         let sent = self
             .write_once(caller, move |w| {
                 let row = seen_channel(w, &by, Need::Manage, &channel)?;
+                app.one_more(&by)?;
                 test_to(w, queue::to_channel(&row))
             })
             .await?;

@@ -271,7 +271,16 @@ async fn the_commands_read_as_people_write() {
     assert!(said.contains("named by policies: evenings"), "{said}");
 
     let (code, _, said) = command("contact add phone --channel ntfy --address -", secret).await;
-    assert_eq!((code, said.lines().next()), (Some(0), Some("Added contact phone.")), "{said}");
+    assert_eq!(
+        (code, said.lines().next()),
+        (
+            Some(0),
+            Some(
+                "Added contact phone. A code is on its way there. Next: incidentd contact verify phone CODE"
+            )
+        ),
+        "{said}"
+    );
     let (_, rules, _) =
         command("contact rules --high 0m=phone --quiet-hours 22:00-07:00 --no-all-clear", "").await;
     assert_eq!(
