@@ -116,6 +116,26 @@ export interface paths {
         patch: operations["patchChannelsChannel"];
         trace?: never;
     };
+    "/api/v1/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a channel; `/deliveries/{id}` says what became of it
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postChannelsChannelTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/configuration": {
         parameters: {
             query?: never;
@@ -133,6 +153,26 @@ export interface paths {
          * @description Needs a platform admin.
          */
         put: operations["putConfiguration"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of a message: to me, of an incident that I see, or to a channel that I manage
+         * @description Needs a credential of scope `read`.
+         */
+        get: operations["getDeliveriesId"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1388,6 +1428,46 @@ export interface paths {
         patch: operations["patchUsersUserContactsContact"];
         trace?: never;
     };
+    "/api/v1/users/{user}/contacts/{contact}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send another code to a contact that is not verified
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postUsersUserContactsContactCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/contacts/{contact}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify a contact by the code that was sent there
+         * @description Needs a credential of scope `admin`.
+         */
+        post: operations["postUsersUserContactsContactVerify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user}/enable": {
         parameters: {
             query?: never;
@@ -1491,6 +1571,26 @@ export interface paths {
          * @description Needs a platform admin.
          */
         delete: operations["deleteUsersUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to each of a person's contacts that work, or to one; `/deliveries/{id}` says what became of it
+         * @description Needs a credential of scope `respond`.
+         */
+        post: operations["postUsersUserTest"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1902,6 +2002,8 @@ export interface components {
             changes: components["schemas"]["Difference"][];
             /** @description Keys that were made, shown this once. */
             keys: components["schemas"]["MadeKey"][];
+            /** @description Webhooks' secrets that were made, shown this once. */
+            secrets?: components["schemas"]["MadeSecret"][];
             /** @description What is missing for somebody to be told or to be heard; no error. */
             warnings: string[];
         };
@@ -2019,6 +2121,13 @@ export interface components {
             team: string;
             /** @description Such as `Europe/Paris`; for a new schedule left out: `UTC`. */
             time_zone?: string | null;
+        };
+        /** @description Where a team's incident events go, signed. */
+        AppliedWebhook: {
+            /** @description `whsec_…`; left out: as it is, of a new one made, and shown once. */
+            secret?: components["schemas"]["SecretText"] | null;
+            team: string;
+            url: string;
         };
         Back: {
             /** Format: date-time */
@@ -2268,8 +2377,8 @@ export interface components {
             action: components["schemas"]["DifferenceAction"];
             fields: components["schemas"]["FieldChange"][];
             /**
-             * @description `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel` or
-             *     `heartbeat`.
+             * @description `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`
+             *     or `heartbeat`.
              */
             kind: string;
             name: string;
@@ -2294,6 +2403,7 @@ export interface components {
             services?: components["schemas"]["Service"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["User2"][];
+            webhooks?: components["schemas"]["AppliedWebhook"][];
         };
         /** @description The configuration: what of it is left out stays as it is. */
         DocumentInput: {
@@ -2305,6 +2415,7 @@ export interface components {
             services?: components["schemas"]["Service"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["UserInput"][];
+            webhooks?: components["schemas"]["AppliedWebhook"][];
         };
         EnableWebhook: {
             /**
@@ -2857,6 +2968,11 @@ export interface components {
             kind: string;
             /** @description As it is named in the list of changes. */
             name: string;
+        };
+        MadeSecret: {
+            secret: string;
+            team: string;
+            url: string;
         };
         Matched: {
             /**
@@ -3663,6 +3779,10 @@ export interface components {
         };
         /** @description The words of messages. */
         TemplateName: "title" | "text" | "short" | "html";
+        Test: {
+            /** @description To this contact only. */
+            contact?: string | null;
+        };
         TestAlert: {
             /**
              * @description Say that the last test is over.
@@ -3836,6 +3956,9 @@ export interface components {
             id: number;
             name: string;
             username: string;
+        };
+        Verify: {
+            code: string;
         };
         /** @description What would become of it. */
         Way: {
@@ -4245,6 +4368,39 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    postChannelsChannelTest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     getConfiguration: {
         parameters: {
             query?: never;
@@ -4306,6 +4462,35 @@ export interface operations {
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getDeliveriesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
@@ -7231,6 +7416,80 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    postUsersUserContactsContactCode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                user: string;
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postUsersUserContactsContactVerify: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                user: string;
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Verify"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
     postUsersUserEnable: {
         parameters: {
             query?: never;
@@ -7452,6 +7711,45 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    postUsersUserTest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeated request with the same key happens once, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Test"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryViewPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];

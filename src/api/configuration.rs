@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::schedules::Rotation;
 use super::{Access, Method, Nothing, Route};
@@ -278,16 +278,6 @@ pub struct FromEnv {
 #[serde(deny_unknown_fields)]
 pub struct FromFile {
     pub file: PathBuf,
-}
-
-/// A name that is kept for later: whoever writes it is told so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Later;
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("this version does not know it yet. Leave it out until then"))
-    }
 }
 
 /// What `apply` did, or would do.

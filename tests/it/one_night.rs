@@ -73,14 +73,15 @@ fn page(heard: &Heard) -> Option<(String, String)> {
 async fn who_is_called_is_called_in_time_though_it_is_killed_until_somebody_answers() {
     let mut far = Far::start().await;
     let dir = tempfile::tempdir().expect("a folder");
-    on_host(dir.path(), &["apply", "-f", "-"], &world(&far));
-    let token = on_host(dir.path(), &["token", "create", "--user", "bob"], "").trim().to_owned();
     let listening = || {
         Serving::with(&mut serve(dir.path()), "127.0.0.1:0")
             .unwrap_or_else(|(_, said)| panic!("{said}"))
     };
 
     let server = listening();
+    // To the server that runs: it knows which networks its operator allows.
+    on_host(dir.path(), &["apply", "-f", "-"], &world(&far));
+    let token = on_host(dir.path(), &["token", "create", "--user", "bob"], "").trim().to_owned();
     let (http, began) = (harness::http(), Instant::now());
     let post = http.post(format!("{}/integrations/{KEY}/generic", server.url));
     let answer = post.json(&json!({ "title": "disk full" })).send().await.expect("answered");

@@ -31,8 +31,7 @@ async fn the_api_takes_json_and_only_json() {
     for route in &routes {
         for (name, body) in unreadable() {
             // Where nothing is needed, nothing is no fault.
-            let needless =
-                ["/rotate", "/test", "/take", "/enable", "/disable", "/render", "/code"];
+            let needless = ["/rotate", "/test", "/take", "/enable", "/disable", "/render", "/code"];
             if body.is_empty() && needless.iter().any(|end| route.ends_with(end)) {
                 continue;
             }

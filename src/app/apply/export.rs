@@ -91,7 +91,6 @@ fn document(r: &Read<'_>) -> Result<Document> {
         channels: channels.collect(),
         webhooks: webhooks.collect(),
         heartbeats: heartbeats.collect(),
-        ..Document::default()
     })
 }
 
