@@ -266,3 +266,40 @@ export async function who_is_no_admin_any_more_sees_what_is_left(browser, server
   await row(bob, own).waitFor({ state: "detached" });
   await browser.close(bob);
 }
+
+export async function i_say_what_rings_when(browser, server) {
+  const alice = await browser.window(server, "alice", "/profile");
+  await isLive(alice);
+  const told = alice.locator("section.panel", { has: alice.getByRole("heading", { name: "Be told" }) });
+  await told.locator("li", { hasText: "hook" }).locator(".badge", { hasText: "Verified" }).waitFor();
+  await told.getByRole("button", { name: "Add a contact" }).click();
+  const form = told.locator("form").first();
+  await form.getByLabel("How").selectOption("ntfy");
+  await form.getByLabel("Name").fill("phone");
+  await form.getByLabel("Topic").fill("no address");
+  await form.getByRole("button", { name: "Add" }).click();
+  await form.locator("[aria-invalid]:focus").waitFor();
+  await form.getByLabel("Topic").fill("https://ntfy.example.com/alice-x7f3");
+  await form.getByRole("button", { name: "Add" }).click();
+  await told.locator("li", { hasText: "phone" }).locator(".badge", { hasText: "Not verified" }).waitFor();
+  await told.getByLabel("hook, high urgency").selectOption("5m");
+  await told.getByLabel("hook, low urgency").selectOption("");
+  await told.getByLabel("Low urgency is quiet from").fill("22:00");
+  await told.getByLabel("until").fill("07:00");
+  await told.getByRole("button", { name: "Save" }).click();
+  await said(alice, "Saved.");
+  const rules = await alice.evaluate(async () => (await fetch("/api/v1/users/me/rules")).json());
+  assert.deepEqual(rules, { high: [{ after: "5m", contact: "hook" }, { after: "0s", contact: "phone" }], low: [{ after: "0s", contact: "phone" }], quiet: { from: "22:00", to: "07:00" }, allClear: true });
+  await alice.goto("/profile");
+  await told.getByRole("button", { name: "Remove phone" }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await told.locator("li", { hasText: "phone" }).waitFor({ state: "detached" });
+  // All at once again, and at any hour.
+  await told.getByLabel("hook, high urgency").selectOption("0s");
+  await told.getByLabel("hook, low urgency").selectOption("0s");
+  for (const hour of ["Low urgency is quiet from", "until"]) await told.getByLabel(hour).fill("");
+  await told.getByRole("button", { name: "Save" }).click();
+  await said(alice, "Saved.");
+  assert.deepEqual(await alice.evaluate(async () => (await fetch("/api/v1/users/me/rules")).json()), { high: [], low: [], quiet: null, allClear: true });
+  await browser.close(alice);
+}

@@ -8,6 +8,7 @@ import { keysAreOn } from "../keys.js";
 import { toast } from "../say.js";
 import { remember, remembered, state } from "../state.js";
 import { setTheme } from "../theme.js";
+import { contacts } from "./contacts.js";
 import { copyable, field, head, loaded, nothingYet, reload, send, submit, sure } from "./parts.js";
 
 const fetch = async () => {
@@ -35,6 +36,7 @@ export function page(s) {
             <datalist id="zones">${Intl.supportedValuesOf("timeZone").map((zone) => html`<option value=${zone}></option>`)}</datalist>
             ${send("me", "Save")}
           </form></section>
+        <section class="card panel"><h2>Be told</h2>${contacts()}</section>
         <section class="card panel"><h2>Password</h2>
           <form class="form" @submit=${submit("password", async (given, form) => {
             await call("PUT", "/me/password", { body: { current: given.current, password: given.password } });

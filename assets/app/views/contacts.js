@@ -1,0 +1,104 @@
+// How I am told: my contacts, and which of them rings when.
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { ago } from "../clock.js";
+import { all, call, requestKey } from "../http.js";
+import { toast } from "../say.js";
+import { setPage, state } from "../state.js";
+import { choice, field, loaded, opened, opener, reload, send, submit, sure } from "./parts.js";
+
+const MINE = "/users/me/contacts";
+/** @param {string} name */
+const of = (name) => `${MINE}/${encodeURIComponent(name)}`;
+
+/** Channels for a person, and what their address is. @type {Record<string, [string, string, string]>} */
+const CHANNELS = {
+  email: ["E-mail", "Address", "Left out: that of your profile"],
+  ntfy: ["ntfy", "Topic", "https://ntfy.sh/ and words that nobody guesses: who knows the topic reads it"],
+  webhook: ["Webhook", "URL", "Gets each message as JSON"],
+};
+
+/** Of a rule: after which time. @type {[string, string][]} */
+const AFTER = [["", "not"], ["0s", "at once"], ["1m", "after 1 min"], ["3m", "after 3 min"], ["5m", "after 5 min"], ["10m", "after 10 min"], ["20m", "after 20 min"]];
+
+const fetch = async () => {
+  const [contacts, rules, user] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me")]);
+  return { contacts, rules, user };
+};
+const again = () => reload("contacts", fetch);
+
+export const contacts = () => loaded("contacts", fetch, ({ contacts, rules, user }) => html`
+  <div class="stack contacts">
+    ${contacts.length ? html`<ul class="alerts-list">${contacts.map(contact)}</ul>`
+      : html`<p>${user.email ? html`Without a contact of your own, incidents come to <strong>${user.email}</strong>.` : html`<strong>Nothing reaches you yet:</strong> incidents go to the next person at once.`}</p>`}
+    <div class="actions">${opener("contact", "Add a contact")}</div>
+    ${opened("contact", "Add a contact", addForm())}
+    ${contacts.length ? ruleForm(contacts, rules) : nothing}
+  </div>`);
+
+/** @param {any} one */
+function contact(one) {
+  const path = of(one.name);
+  const remove = () => sure(`Remove ${one.name}?`, "It rings no more, and the rules that name it go.", "Remove", async () => {
+    await call("DELETE", path);
+    await again();
+  });
+  return html`<li>
+    <div class="page-head session"><div class="grow"><strong>${one.name}</strong>
+        ${one.verifiedAt ? html`<span class="badge calm" title="Since ${ago(one.verifiedAt)}">Verified</span>` : html`<span class="badge ack">Not verified</span>`}
+        <p class="meta">${one.channel === "webpush" ? "Rings in a browser, also when it is closed" : `${CHANNELS[one.channel]?.[0] ?? one.channel}, ${one.address}`}</p></div>
+      <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>
+    ${one.verifiedAt ? nothing : html`<p class="meta">It does not ring yet. What a platform admin adds for you counts as verified.</p>`}</li>`;
+}
+
+function addForm() {
+  const channel = state.page.contact?.channel ?? "email";
+  const [, label, hint] = CHANNELS[channel];
+  return html`
+    <form class="form" @change=${(/** @type {any} */ event) => event.target.name === "channel" && setPage("contact", { ...state.page.contact, channel: event.target.value })} @submit=${submit("contact", async (given) => {
+      await call("POST", MINE, { body: given, key: requestKey() });
+      setPage("contact", { open: false });
+      await again();
+    })}>
+      ${choice("channel", "How", Object.entries(CHANNELS).map(([key, [word]]) => /** @type {[string, string]} */ ([key, word])), channel)}
+      ${field("name", "Name", { key: "contact", required: true, value: channel, hint: "How rules call it: phone, mail" })}
+      ${field("address", label, { key: "contact", hint })}
+      ${send("contact", "Add")}
+    </form>`;
+}
+
+/** @param {any[]} contacts @param {any} rules */
+function ruleForm(contacts, rules) {
+  const after = (/** @type {string} */ urgency, /** @type {any} */ one) => (rules[urgency].length ? rules[urgency].find((/** @type {any} */ rule) => rule.contact === one.name)?.after ?? "" : "0s");
+  const pick = (/** @type {string} */ urgency, /** @type {any} */ one) => {
+    const is = after(urgency, one);
+    const choices = AFTER.some(([span]) => span === is) ? AFTER : [...AFTER, [is, `after ${is}`]];
+    return html`<select name="${urgency}-${one.id}" aria-label="${one.name}, ${urgency} urgency">${choices.map(([span, word]) => html`<option value=${span} ?selected=${span === is}>${word}</option>`)}</select>`;
+  };
+  const save = submit("rules", async (given) => {
+    const of = (/** @type {string} */ urgency) => {
+      const chosen = contacts.filter((one) => given[`${urgency}-${one.id}`]).flatMap((one) => {
+        // What rings again later was said elsewhere, and stays.
+        const again = rules[urgency].filter((/** @type {any} */ rule) => rule.contact === one.name).slice(1);
+        return [{ after: given[`${urgency}-${one.id}`], contact: one.name }, ...again];
+      });
+      if (!chosen.length) throw new Error(`Something must ring for ${urgency} urgency.`);
+      // All at once is said by no rule at all: then a further contact rings, too.
+      return chosen.length === contacts.length && chosen.every((one) => one.after === "0s") ? [] : chosen;
+    };
+    await call("PUT", "/users/me/rules", { body: { high: of("high"), low: of("low"), quiet: given.from && given.to ? { from: given.from, to: given.to } : null, allClear: given.allClear === "on" } });
+    toast("Saved.");
+    await again();
+  });
+  return html`
+    <h3>What rings when</h3>
+    <form class="form" @submit=${save}>
+      <table class="table"><thead><tr><th scope="col">Contact</th><th scope="col">High urgency</th><th scope="col">Low urgency</th></tr></thead>
+        <tbody>${contacts.map((one) => html`<tr><td>${one.name}</td><td data-name="High">${pick("high", one)}</td><td data-name="Low">${pick("low", one)}</td></tr>`)}</tbody></table>
+      <div class="two">
+        ${field("from", "Low urgency is quiet from", { type: "time", value: rules.quiet?.from ?? "", key: "rules", hint: "By the clocks of your time zone; high urgency always rings" })}
+        ${field("to", "until", { type: "time", value: rules.quiet?.to ?? "", key: "rules" })}
+      </div>
+      <label class="check"><input type="checkbox" name="allClear" ?checked=${rules.allClear}> Tell me, quietly, when it is over or somebody else has it</label>
+      ${send("rules", "Save")}
+    </form>`;
+}
