@@ -47,7 +47,7 @@ function contact(one) {
         ${one.verifiedAt ? html`<span class="badge calm" title="Since ${ago(one.verifiedAt)}">Verified</span>` : html`<span class="badge ack">Not verified</span>`}
         <p class="meta">${one.channel === "webpush" ? "Rings in a browser, also when it is closed" : `${CHANNELS[one.channel]?.[0] ?? one.channel}, ${one.address}`}</p></div>
       <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>
-    ${one.verifiedAt ? nothing : html`<p class="meta">It does not ring yet. What a platform admin adds for you counts as verified.</p>`}</li>`;
+    ${one.verifiedAt ? nothing : html`<p class="meta">It does not ring yet: incidentd contact verify ${one.name} CODE</p>`}</li>`;
 }
 
 function addForm() {
