@@ -197,15 +197,18 @@ fn a_host_is_looked_at_with_a_server_and_without() {
     assert!(said.contains("problem\tdatabase\tdamaged"), "{said}");
 }
 
-/// Empties the pages of an index in the middle of the file.
-fn damage(file: &std::path::Path) {
-    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(file).expect("opened");
-    let mut head = [0; 100];
-    file.read_exact(&mut head).expect("a head");
-    let page = u64::from(u16::from_be_bytes([head[16], head[17]]));
-    let pages = file.metadata().expect("there").len() / page;
-    file.seek(SeekFrom::Start((pages - 3) * page)).expect("there");
-    file.write_all(&vec![0xAA; usize::try_from(page).expect("small")]).expect("written");
+/// Fills the first page of an index with what is none, once nothing of it waits in the log.
+fn damage(path: &std::path::Path) {
+    let db = rusqlite::Connection::open(path).expect("opened");
+    let one = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
+    one("pragma wal_checkpoint(truncate)");
+    let size = one("pragma page_size");
+    let root = one("select rootpage from sqlite_master where name = 'overrides_schedule'");
+    db.close().expect("closed");
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).expect("opened");
+    let place = u64::try_from((root - 1) * size).expect("in the file");
+    file.seek(SeekFrom::Start(place)).expect("there");
+    file.write_all(&vec![0xAA; usize::try_from(size).expect("small")]).expect("written");
 }
 
 #[test]
