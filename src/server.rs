@@ -72,6 +72,7 @@ impl Server {
         let url = config.public_url.clone().or(own).unwrap_or_else(|| "http://localhost".into());
         let (shared, mut acceptor) = assemble(config, clock.clone(), &url).await?;
         shared.app.grant_grace().await?;
+        shared.app.watch_schedules().await?;
         let live = Live::new(&shared);
         let (loops, stop) = (TaskTracker::new(), CancellationToken::new());
         spawn_loops(&shared, &live, &loops, &stop);

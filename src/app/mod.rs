@@ -14,6 +14,7 @@ mod contacts;
 mod deliveries;
 pub mod doctor;
 mod feeds;
+mod gaps;
 mod heartbeats;
 mod incidents;
 mod intake;

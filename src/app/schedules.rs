@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::changes::{Thing, differ, wrongs};
+use super::gaps;
 use super::incidents::knows;
 use super::policies::refuse_named;
 use super::teams::{live_team, of_seen_teams};
@@ -390,6 +391,7 @@ pub(super) fn add_schedule(
 ) -> Result<ScheduleId> {
     let id = w.insert_schedule(team, slug, time_zone, rotations)?;
     thing(id, slug).log(w, "created", actor)?;
+    gaps::look_later(w, id, time_zone)?;
     Ok(id)
 }
 
@@ -409,6 +411,9 @@ pub(super) fn change_schedule(
     }
     if !fields.is_empty() {
         w.update_schedule(new)?;
+    }
+    if old.time_zone != new.time_zone {
+        gaps::look_later(w, new.id, &new.time_zone)?;
     }
     thing(new.id, &new.slug).log_fields(w, &fields, actor)?;
     Ok(fields)
@@ -439,5 +444,6 @@ pub(super) fn remove_schedule(
     let targets = [Target::Schedule(schedule.id), Target::Next(schedule.id)];
     refuse_named(w, &format!("Schedule `{slug}`"), &targets)?;
     thing(schedule.id, slug).log(w, "removed", actor)?;
+    gaps::forget(w, schedule.id)?;
     w.delete_schedule(schedule.id)
 }

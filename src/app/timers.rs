@@ -9,15 +9,15 @@ use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_h
 use super::quiet;
 use super::sessions::{end_session, end_token};
 use super::sources::silence_key;
-use super::{App, paging};
+use super::{App, gaps, paging};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
 use crate::domain::intake::{STALE, source_is_silent};
 use crate::domain::member::EndedBy;
 use crate::domain::service::UrgencyRule;
 use crate::domain::{
-    Actor, Alert, AlertId, Change, HeartbeatId, Incident, IncidentId, ResolveReason, SessionId,
-    Severity, Signal, SilenceId, TimerKind, TokenId, Update, UpdateReason,
+    Actor, Alert, AlertId, Change, HeartbeatId, Incident, IncidentId, ResolveReason, ScheduleId,
+    SessionId, Severity, Signal, SilenceId, TimerKind, TokenId, Update, UpdateReason,
 };
 use crate::error::{Kind, Result};
 use crate::store::{IncidentSource, Timer, Write};
@@ -204,6 +204,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
         TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
         TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
         TimerKind::Silence => quiet::silence_due(w, SilenceId(timer.subject)),
+        TimerKind::Gaps => gaps::look(w, ScheduleId(timer.subject)),
     }
 }
 

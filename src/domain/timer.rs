@@ -1,7 +1,7 @@
 //! The moments at which something must be looked at again, and by which clock each is measured.
 
-/// Why a timer was set; its subject is an incident, an alert, a heartbeat, a session, a token or a
-/// silence.
+/// Why a timer was set; its subject is an incident, an alert, a heartbeat, a session, a token, a
+/// silence or a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimerKind {
     // incidents
@@ -34,6 +34,9 @@ pub enum TimerKind {
     // silences
     /// One begins or ends, or its incidents are not all looked at yet.
     Silence,
+    // schedules
+    /// Those who plan are told when nobody will be on call.
+    Gaps,
 }
 
 impl TimerKind {
@@ -56,6 +59,7 @@ impl TimerKind {
             Self::Session => ("session", false),
             Self::Token => ("token", false),
             Self::Silence => ("silence", false),
+            Self::Gaps => ("gaps", false),
         }
     }
 
@@ -75,7 +79,7 @@ impl TimerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AckTimeout,
         Self::SnoozeEnd,
         Self::HoldEnd,
@@ -92,6 +96,7 @@ impl TimerKind {
         Self::Session,
         Self::Token,
         Self::Silence,
+        Self::Gaps,
     ];
 
     /// Its subject is an incident.

@@ -17,4 +17,8 @@ impl Write<'_> {
         )
         .map(|_| ())
     }
+
+    pub fn clear_meta(&self, name: &str) -> Result<()> {
+        self.run("delete from meta where name = ?1", [name]).map(|_| ())
+    }
 }

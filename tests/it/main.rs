@@ -20,6 +20,7 @@ mod faults;
 mod feeds;
 mod following;
 mod frames;
+mod gaps;
 mod gateways;
 mod generated;
 mod harness;

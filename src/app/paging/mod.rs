@@ -282,7 +282,8 @@ fn shown(row: &Delivery, who: &who::Told) -> Shown {
     }
 }
 
-/// The team's admins hear of a hole, of the same one once an hour.
+/// The team's admins hear of a hole, of the same one once an hour; where no incident waits, after
+/// their quiet hours.
 pub(super) fn tell_admins(
     w: &Write<'_>,
     team: TeamId,
@@ -298,7 +299,10 @@ pub(super) fn tell_admins(
             continue;
         }
         if let Some(to) = queue::quietly(w, &user)? {
-            let notice = Delivery::queued(DeliveryKind::Notice, to, w.now());
+            let quiet = w.rules(user.id)?.quiet.filter(|_| incident.is_none());
+            let ends = quiet.and_then(|quiet| quiet.end(w.now(), &queue::zone(&user)));
+            let due_at = ends.unwrap_or_else(|| w.now());
+            let notice = Delivery { due_at, ..Delivery::queued(DeliveryKind::Notice, to, w.now()) };
             w.insert_delivery(&Delivery { text: Some(text.clone()), incident, ..notice })?;
         }
     }

@@ -1,6 +1,7 @@
 //! Who is on call: rotations, and overrides on top of them, by the wall clock of one zone. Asked
 //! for one instant (at night) or for a span (calendars, previews); both see the same places.
 mod rotation;
+pub mod told;
 pub(in crate::domain) mod wall;
 pub(in crate::domain) mod window;
 
