@@ -23,7 +23,6 @@ mod links;
 mod live;
 mod members;
 mod once;
-mod outbound;
 mod overrides;
 mod overview;
 pub mod own;
@@ -59,7 +58,7 @@ use crate::domain::Seq;
 use crate::error::Result;
 use crate::store::{Store, Write};
 
-pub use crate::store::{Backlog, LogRow, Outbound, cursor_after, order_of_need};
+pub use crate::store::{Backlog, LogRow, WebhookRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
 pub use answers::{Answer, Asked};
 pub use deliveries::{Due, Outgoing, Undelivered};

@@ -1,14 +1,21 @@
-//! Outgoing webhooks: where a team's events go. Who sends them follows the log.
+//! Outgoing webhooks: where a team's events go, by whose word, and how far the follower of the
+//! log has got with each.
+use std::time::Duration;
+
 use super::changes::Thing;
 use super::teams::{live_team, of_seen_teams};
-use super::{App, Caller, Need, page_size};
+use super::{App, Caller, LogRow, Need, page_size, paging};
 use crate::api::webhooks::{EnableWebhook, IssuedWebhook, NewWebhook, Webhook};
 use crate::api::{OfTeam, Page};
+use crate::clock::shift;
 use crate::domain::contact::{check_address, shown as cut};
-use crate::domain::{Actor, TeamId, WebhookId};
+use crate::domain::{Actor, Seq, TeamId, WebhookId};
 use crate::error::{Error, Result};
 use crate::secret::{Secret, webhook_bytes};
 use crate::store::{Read, WebhookRow, Write};
+
+/// A webhook that fails this long is disabled.
+const FAILING: Duration = Duration::from_hours(72);
 
 const fn thing(id: WebhookId, url: &str) -> Thing<'_> {
     Thing { what: "webhook", id: id.0, name: url }
@@ -142,6 +149,58 @@ impl App {
         self.write_as(caller.clone(), move |w| {
             let row = seen_webhook(w, &caller, Need::Manage, id)?;
             remove_webhook(w, &row, &caller.actor())
+        })
+        .await
+    }
+}
+
+/// What the follower of the log asks.
+impl App {
+    /// Those that get events.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn enabled_webhooks(&self) -> Result<Vec<WebhookRow>> {
+        self.0.store.read(|r| r.enabled_webhooks()).await
+    }
+
+    /// The first event of its team after `seq`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn next_for_webhook(&self, hook: &WebhookRow, seq: Seq) -> Result<Option<LogRow>> {
+        let team = hook.team.id;
+        self.0.store.read(move |r| r.next_event(team, seq)).await
+    }
+
+    /// It has taken the event.
+    ///
+    /// # Errors
+    /// `Unavailable` when nothing can be stored.
+    pub async fn webhook_took(&self, id: WebhookId, seq: Seq) -> Result<()> {
+        self.write(move |w| w.advance_webhook(id, seq)).await
+    }
+
+    /// It has not; one that has failed for too long, or is gone for good, is disabled.
+    ///
+    /// # Errors
+    /// `Unavailable` when nothing can be stored.
+    pub async fn webhook_failed(&self, hook: &WebhookRow, why: &str, gone: bool) -> Result<()> {
+        let (id, team, url, why) = (hook.id, hook.team.id, hook.url.clone(), why.to_owned());
+        self.write(move |w| {
+            let Some(since) = w.fail_webhook(id, &why)? else { return Ok(()) };
+            if !gone && shift(since, FAILING) > w.now() {
+                return Ok(());
+            }
+            w.disable_webhook(id)?;
+            thing(id, &url).log(w, "disabled", &Actor::system())?;
+            let end = url.split(['?', '#']).next().unwrap_or_default();
+            let after = if gone { "says that it is gone" } else { "has failed for 72 hours" };
+            let text = format!(
+                "The webhook to {end} {after} and gets no more events: {why} \
+                 `incidentd webhook enable` lets it go on."
+            );
+            paging::tell_admins(w, team, None, &text)
         })
         .await
     }

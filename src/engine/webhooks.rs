@@ -9,7 +9,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 
-use crate::app::{App, LogRow, Outbound};
+use crate::app::{App, LogRow, WebhookRow};
 use crate::domain::{Seq, WebhookId};
 use crate::error::Result;
 use crate::notify::http::{Answer, Outgoing};
@@ -52,7 +52,7 @@ pub async fn run(app: App, notifier: Notifier) {
         FuturesUnordered::new();
     let mut head = app.head();
     loop {
-        let hooks = app.outbound().await.unwrap_or_else(|error| {
+        let hooks = app.enabled_webhooks().await.unwrap_or_else(|error| {
             tracing::error!(%error, "webhooks cannot be read");
             Vec::new()
         });
@@ -104,10 +104,10 @@ impl State {
 }
 
 /// Sends what its team's log holds, until one event is not taken.
-async fn turn(app: App, out: Outgoing, hook: Outbound, skip: Option<Seq>) -> (WebhookId, Ended) {
+async fn turn(app: App, out: Outgoing, hook: WebhookRow, skip: Option<Seq>) -> (WebhookId, Ended) {
     let mut seq = hook.seq;
     for _ in 0..RUN {
-        let event = match app.next_outbound(&hook, seq).await {
+        let event = match app.next_for_webhook(&hook, seq).await {
             Ok(Some(event)) => event,
             Ok(None) => return (hook.id, Ended::UpToDate),
             Err(error) => {
@@ -124,7 +124,7 @@ async fn turn(app: App, out: Outgoing, hook: Outbound, skip: Option<Seq>) -> (We
         let ended = match sent {
             Err(_) => Some(Ended::Panicked(event.seq)),
             Ok(Err((failure, gone))) => {
-                log(app.outbound_failed(&hook, failure.why(), gone).await);
+                log(app.webhook_failed(&hook, failure.why(), gone).await);
                 let after = match failure {
                     Failure::Later { after, .. } => after,
                     Failure::Never { .. } => None,
@@ -132,7 +132,7 @@ async fn turn(app: App, out: Outgoing, hook: Outbound, skip: Option<Seq>) -> (We
                 Some(Ended::Failed { after })
             }
             Ok(Ok(())) => {
-                log(app.outbound_took(hook.id, event.seq).await);
+                log(app.webhook_took(hook.id, event.seq).await);
                 None
             }
         };
@@ -155,7 +155,7 @@ fn log(stored: Result<()>) {
 async fn send(
     app: &App,
     out: &Outgoing,
-    hook: &Outbound,
+    hook: &WebhookRow,
     event: &LogRow,
 ) -> Result<(), (Failure, bool)> {
     let stay = |failure| (failure, false);

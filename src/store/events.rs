@@ -63,6 +63,16 @@ pub(super) fn log_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogRow> {
 }
 
 impl Read<'_> {
+    /// The first event of a team after `seq`.
+    pub fn next_event(&self, team: TeamId, seq: Seq) -> Result<Option<LogRow>> {
+        self.one(
+            "select seq, team_id, incident_id, type, json, people from events
+             where team_id = ?1 and seq > ?2 order by seq limit 1",
+            (team, seq),
+            log_row,
+        )
+    }
+
     pub fn head(&self) -> Result<Seq> {
         self.one("select max(seq) from events", [], |row| row.get::<_, Option<Seq>>(0))
             .map(|head| head.flatten().unwrap_or_default())

@@ -1,4 +1,5 @@
-//! Where a team's incident events go, signed, and how far that got.
+//! Where a team's incident events go, signed, and how far that got. What the follower of the log
+//! notes moves forward only: what a person changes meanwhile stays changed.
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -52,6 +53,11 @@ impl Read<'_> {
     pub fn webhooks(&self) -> Result<Vec<WebhookRow>> {
         self.all(&format!("{WEBHOOK} order by t.slug, w.url"), [], webhook)
     }
+
+    /// Those that get events.
+    pub fn enabled_webhooks(&self) -> Result<Vec<WebhookRow>> {
+        self.all(&format!("{WEBHOOK} where w.disabled_at is null order by w.id"), [], webhook)
+    }
 }
 
 impl Write<'_> {
@@ -86,5 +92,35 @@ impl Write<'_> {
 
     pub fn delete_webhook(&self, id: WebhookId) -> Result<()> {
         self.run("delete from webhooks where id = ?1", [id]).map(|_| ())
+    }
+
+    /// The event was taken, and all is well.
+    pub fn advance_webhook(&mut self, id: WebhookId, seq: Seq) -> Result<()> {
+        self.run(
+            "update webhooks set seq = ?2, failing_since = null, last_error = null
+             where id = ?1 and seq < ?2",
+            (id, seq),
+        )
+        .map(drop)
+    }
+
+    /// It was not; since when that has been so.
+    pub fn fail_webhook(&mut self, id: WebhookId, why: &str) -> Result<Option<Timestamp>> {
+        self.run(
+            "update webhooks set failing_since = coalesce(failing_since, ?3), last_error = ?2
+             where id = ?1 and disabled_at is null",
+            (id, why, ms(self.now())),
+        )?;
+        let since = self.one(
+            "select failing_since from webhooks where id = ?1 and disabled_at is null",
+            [id],
+            |row| time_or_null(row, 0),
+        )?;
+        Ok(since.flatten())
+    }
+
+    pub fn disable_webhook(&mut self, id: WebhookId) -> Result<()> {
+        self.run("update webhooks set disabled_at = ?2 where id = ?1", (id, ms(self.now())))
+            .map(drop)
     }
 }

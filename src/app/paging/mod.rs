@@ -1,5 +1,6 @@
 //! Somebody is told: each due rung of an incident's ladder becomes rows of deliveries and an event,
 //! in one write. A timer asks, or a person who escalates.
+pub(super) mod aftermath;
 pub(super) mod queue;
 mod rehearsal;
 pub(super) mod who;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::deliveries;
 use crate::clock::shift;
 use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState};
 use crate::domain::escalation::{After, Ladder, Told as Shown};
@@ -337,7 +337,7 @@ pub(super) fn all_clear(w: &mut Write<'_>, mut incident: Incident) -> Result<()>
                 let why = row.unwanted(Some(&incident), w.now()).unwrap_or("given to another");
                 let row = row.dropped(why, w.now());
                 w.update_delivery(&row)?;
-                deliveries::show_told(w, row.incident, &row)?;
+                aftermath::show_told(w, &row)?;
             }
             (DeliveryKind::Page, DeliveryState::Sent) => {
                 let theirs = theirs || (row.to.user.is_some() && row.to.user == actor);

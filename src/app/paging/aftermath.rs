@@ -1,0 +1,134 @@
+//! What becomes of a page, as its incident tells it: shown, failed over to the person's next
+//! contact, and said where it reached nobody.
+use super::{queue, tell_admins};
+use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState, FAIL_OVER};
+use crate::domain::escalation::Told;
+use crate::domain::{Actor, Change, Status, Update, UpdateReason};
+use crate::error::Result;
+use crate::store::Write;
+
+/// A message was sent, or failed, or waits for another try.
+pub(in crate::app) fn settled(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    if row.kind != DeliveryKind::Page {
+        return Ok(());
+    }
+    if row.state == DeliveryState::Failed || row.attempts == FAIL_OVER {
+        fail_over(w, row)?;
+    }
+    show_told(w, row)?;
+    match row.state {
+        DeliveryState::Failed => unreached(w, row),
+        DeliveryState::Sent => too_late(w, row),
+        DeliveryState::Queued | DeliveryState::Dropped => Ok(()),
+    }
+}
+
+/// What an incident says of who was told follows its deliveries.
+pub(in crate::app) fn show_told(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    if row.kind != DeliveryKind::Page {
+        return Ok(());
+    }
+    let Some(mut incident) = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten()
+    else {
+        return Ok(());
+    };
+    let before = incident.clone();
+    let name = match row.to.user {
+        Some(user) => w.find_user(user)?.map(|user| user.username).unwrap_or_default(),
+        None => format!("channel:{}", row.to.contact),
+    };
+    let queued = DeliveryState::Queued.word();
+    let is = |told: &&mut Told| {
+        told.user == name && told.channel == row.to.channel && told.outcome == queued
+    };
+    // The last first: so the oldest that waits is the one that went.
+    if let Some(told) = incident.escalation.told.iter_mut().rev().find(is) {
+        told.outcome = row.state.word().into();
+        told.at = row.ended_at.unwrap_or(told.at);
+    }
+    if row.state == DeliveryState::Sent && incident.untold {
+        let mut update = Update::new(UpdateReason::Delivered);
+        update.untold = Some(false);
+        w.append(&mut incident, Change::Updated(update), &Actor::system())?;
+        return Ok(());
+    }
+    if incident == before { Ok(()) } else { w.save_paging(&mut incident, &before) }
+}
+
+/// The person's next contact rings now, instead of the one that failed.
+pub(in crate::app) fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let (Some(user), Some(incident), Some(made)) = (row.to.user, row.incident, row.made) else {
+        return Ok(());
+    };
+    let theirs = |other: &&Delivery| other.to.user == Some(user) && other.kind == row.kind;
+    let all = w.made_by(incident, made)?;
+    let waits = all.iter().filter(theirs).filter(|other| other.state == DeliveryState::Queued);
+    let fresh = waits.filter(|other| other.id != row.id && other.attempts == 0);
+    if let Some(next) = fresh.min_by_key(|it| it.due_at) {
+        if next.due_at > w.now() {
+            w.update_delivery(&Delivery { due_at: w.now(), ..next.clone() })?;
+        }
+        return Ok(());
+    }
+    let Some(user) = w.find_user(user)? else { return Ok(()) };
+    let known = |address: &str| all.iter().any(|other| other.to.address == address);
+    for contact in queue::verified(w, &user)?.iter().filter(|it| !known(&it.address)) {
+        let to = queue::to(&user, contact);
+        let fresh = Delivery::queued(row.kind, to, w.now());
+        w.insert_delivery(&Delivery {
+            incident: row.incident,
+            made: row.made,
+            high: row.high,
+            ..fresh
+        })?;
+    }
+    Ok(())
+}
+
+/// A page has failed for good. If that was the last by which the person could be told, it is said;
+/// and if the step has told nobody, the next one is taken at once.
+fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let (Some(id), Some(made)) = (row.incident, row.made) else { return Ok(()) };
+    let Some(mut incident) = w.find_incident(id)? else { return Ok(()) };
+    let all = w.made_by(id, made)?;
+    let alive = |other: &&Delivery| {
+        matches!(other.state, DeliveryState::Queued | DeliveryState::Sent)
+            && other.kind == DeliveryKind::Page
+    };
+    if all.iter().filter(alive).any(|other| other.to.user == row.to.user) {
+        return Ok(());
+    }
+    let name = match row.to.user {
+        Some(user) => w.find_user(user)?.map(|user| user.username).unwrap_or_default(),
+        None => format!("channel:{}", row.to.contact),
+    };
+    let why = row.outcome.clone().unwrap_or_default();
+    let failure = format!("{name} by {}: {why}", row.to.channel);
+    let text = format!("A page did not reach {failure}");
+    tell_admins(w, incident.team.id, Some(incident.id), &text)?;
+    let nobody = all.iter().all(|other| !alive(&other));
+    if nobody && w.last_made(id)? == Some(made) {
+        let before = incident.clone();
+        incident.hurry(w.now());
+        w.save_memory(&incident, &before)?;
+    }
+    let told = |told: &Told| told.outcome != DeliveryState::Failed.word();
+    let mut update = Update::new(UpdateReason::DeliveryFailed);
+    update.failure = Some(failure);
+    update.untold = Some(incident.is_open() && !incident.escalation.told.iter().any(told));
+    w.append(&mut incident, Change::Updated(update), &Actor::system()).map(|_| ())
+}
+
+/// Somebody answered while the page was on its way: he who got it is told.
+fn too_late(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    let Some(mut incident) = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten()
+    else {
+        return Ok(());
+    };
+    if incident.status == Status::Triggered {
+        return Ok(());
+    }
+    let before = incident.clone();
+    incident.memory.all_clear_at = Some(w.now());
+    w.save_memory(&incident, &before)
+}
