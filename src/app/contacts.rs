@@ -226,6 +226,29 @@ pub(super) fn add_contact(
     Ok(contact)
 }
 
+/// The account's e-mail became another: a contact that uses it was seen to work at the old one, and
+/// a code that is on its way there is void. Returns those that are to be verified anew.
+pub(super) fn email_changed(
+    w: &mut Write<'_>,
+    before: &User,
+    user: &User,
+    actor: &Actor,
+) -> Result<Vec<Contact>> {
+    if before.email == user.email {
+        return Ok(Vec::new());
+    }
+    let mut contacts = w.contacts(user.id)?;
+    contacts.retain(|contact| !contact.own);
+    for contact in &mut contacts {
+        let seen = contact.clone();
+        contact.verified_at = None;
+        change_contact(w, user, &seen, contact, actor)?;
+        w.update_contact(contact)?;
+    }
+    contacts.retain(|contact| !contact.address.is_empty());
+    Ok(contacts)
+}
+
 pub(super) fn contact_of(r: &Read<'_>, user: &User, name: &str) -> Result<Contact> {
     r.find_contact(user.id, name)?.ok_or_else(|| Error::not_found(format_args!("Contact `{name}`")))
 }

@@ -1,7 +1,9 @@
 //! People. Disabled, never erased.
 use super::attempts::Guess;
+use super::contacts::email_changed;
 use super::sessions::{end_sessions, end_token};
 use super::teams::{let_go, set_member};
+use super::verify::{Code, send_code};
 use super::{App, Caller, Need, Visitor, Who};
 use crate::api::sessions::{Credential, Me, Membership};
 use crate::api::users::{ChangeUser, NewUser, User};
@@ -175,7 +177,7 @@ impl App {
     }
 
     /// Changes what is given. Everybody may change himself, but only platform admins say who is
-    /// one.
+    /// one. A contact on the account's e-mail goes with it, and is sent a code there.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`, `Invalid` naming the field, `Refused` for the last admin.
@@ -189,8 +191,8 @@ impl App {
         let email = change.email.as_ref().and_then(Option::as_deref);
         check_profile(change.name.as_deref(), email)?;
         check_time_zone(change.time_zone.as_ref().and_then(Option::as_deref))?;
-        let caller = caller.clone();
-        self.write_as(caller.clone(), move |w| {
+        let (app, caller, code) = (self.clone(), caller.clone(), Code::new()?);
+        let changed = self.write_as(caller.clone(), move |w| {
             let mut user = seen(w, &caller, &username)?;
             if change.admin.is_some() || caller.themself().map(|me| me.id).ok() != Some(user.id) {
                 caller.must_be_platform_admin()?;
@@ -207,9 +209,15 @@ impl App {
                 let change = Access::UserChanged { user: user.id, admin: user.admin };
                 w.record(&Record::Access { change }, &caller.actor())?;
             }
+            for contact in email_changed(w, &before, &user, &caller.actor())? {
+                app.one_more(&caller)?;
+                send_code(w, &user, &contact, &code)?;
+            }
             Ok(shown(user))
-        })
-        .await
+        });
+        let changed = changed.await?;
+        self.knock();
+        Ok(changed)
     }
 
     /// Sets somebody's password; his sessions and links end.

@@ -203,7 +203,7 @@ async fn nobody_is_followed_elsewhere() {
 }
 
 /// A mail server, and the port on which it listens.
-fn mailbox() -> (Program, u16) {
+pub fn mailbox() -> (Program, u16) {
     let mut server = Program::start(&mut python("mailbox.py"), Listen::Stdout);
     let port = server.wait_for("port", |line| line.strip_prefix("listening on ")?.parse().ok());
     (server, port)

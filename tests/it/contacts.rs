@@ -1,15 +1,19 @@
 //! How people are told: their contacts, and which of them rings when.
 use incidentd::api::Nothing;
 use incidentd::api::contacts::{
-    CHANGE_CONTACT, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES, SEND_CODE,
-    SET_RULES, TEST, Test, VERIFY_CONTACT, Verify,
+    CHANGE_CONTACT, CONTACTS, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES,
+    SEND_CODE, SET_RULES, TEST, Test, VERIFY_CONTACT, Verify,
 };
-use incidentd::api::deliveries::DELIVERY;
+use incidentd::api::deliveries::{DELIVERIES, DELIVERY};
+use incidentd::api::incidents::PageQuery;
+use incidentd::api::users::{CHANGE_USER, ChangeUser};
+use incidentd::domain::IncidentId;
 use incidentd::domain::contact::Rules;
 use incidentd::domain::delivery::DeliveryState;
 use incidentd::error::Kind;
 use serde_json::json;
 
+use crate::channels::mailbox;
 use crate::configuration::{apply, export};
 use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours, mins};
@@ -179,4 +183,59 @@ async fn after_five_guesses_no_code_is_good() {
     server.advance(hours(1)).await;
     let late = verify(&server, &another).await.expect_err("an hour later");
     assert!(late.to_string().contains("incidentd contact code phone"), "{late}");
+}
+
+#[tokio::test]
+async fn a_new_address_of_the_account_is_verified_anew_and_the_old_one_is_used_no_more() {
+    let mut far = Far::start().await;
+    let (mut mailbox, port) = mailbox();
+    let mut server = TestServer::with(|config| {
+        config.outgoing.allow_private = this_machine();
+        config.smtp.url = Some(format!("smtp://127.0.0.1:{port}?tls=none"));
+        config.smtp.from = Some("oncall@example.com".into());
+    })
+    .await;
+    let file = ALICE.replace("https://ntfy.example.com/alice-x7f3", &far.url("/alice"))
+        + "[[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\n\
+           steps = [ { after = \"0m\", targets = [\"user:alice\"] } ]\n";
+    apply(&server, &file).await;
+    server.alert(json!({"title": "disk full"})).await;
+    far.next().await;
+    server.settle_deliveries().await;
+
+    let change: ChangeUser = serde_json::from_value(json!({"email": "a@example.org"})).expect("it");
+    server.call("alice", &CHANGE_USER, "me".into(), NONE, &change).await.expect("changed");
+    // Waiting for a line of it would keep the server waiting, too.
+    server.settle_deliveries().await;
+    let mail = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
+    let said = mailbox.wait_for("mail", mail);
+    assert_eq!(said["to"], json!(["a@example.org"]), "the code, to the new address");
+    let plain = said["plain"].to_string();
+    let mut numbers = plain.split(|c: char| !c.is_ascii_digit());
+    let code = numbers.find(|it| it.len() == 6).expect("a code").to_owned();
+
+    server.advance(mins(5)).await;
+    server.settle_deliveries().await;
+    let query = PageQuery::default();
+    let rows = server.call("alice", &DELIVERIES, IncidentId(1), &query, NONE).await.expect("rows");
+    let mails = rows.items.iter().filter(|row| row.contact == "mail");
+    let became: Vec<_> = mails.map(|row| (row.state, row.outcome.as_deref())).collect();
+    let gone = Some("the contact is gone or has changed");
+    assert_eq!(became, [(DeliveryState::Dropped, gone)], "what waited for the old address");
+
+    let verified = async || {
+        let all = server.call("alice", &CONTACTS, "me".into(), NONE, NONE).await.expect("a list");
+        let mail = all.items.into_iter().find(|it| it.name == "mail").expect("there");
+        (mail.address, mail.verified_at.is_some())
+    };
+    assert_eq!(verified().await, ("a@example.org".to_owned(), false));
+    let path = ("me".to_owned(), "mail".to_owned());
+    let code = Verify { code };
+    server.call("alice", &VERIFY_CONTACT, path, NONE, &code).await.expect("verified");
+    assert_eq!(verified().await, ("a@example.org".to_owned(), true));
+    let alone = "[[users]]\nusername = \"alice\"\nemail = \"b@example.org\"\n";
+    apply(&server, alone).await;
+    assert_eq!(verified().await, ("b@example.org".to_owned(), false), "a file says nothing of it");
+    apply(&server, &file).await;
+    assert_eq!(verified().await, ("alice@example.com".to_owned(), true), "or vouches for it");
 }

@@ -9,6 +9,7 @@ use crate::api::services::ServiceChange;
 use crate::api::teams::{NewTeam, TeamChange};
 use crate::app::Caller;
 use crate::app::changes::{differ, differ_or_not, quoted};
+use crate::app::contacts::email_changed;
 use crate::app::integrations::{add_integration, set_key};
 use crate::app::services::{add_service, change_service};
 use crate::app::teams::{add_team, change_team, remove_member, set_member};
@@ -197,6 +198,7 @@ impl<'a, 'c> Run<'a, 'c> {
             self.wrong.note(&format!("{at}.username"), renamed)?;
         }
         self.w.save_user(user)?;
+        email_changed(self.w, before, user, &self.actor)?;
         let change = Access::UserChanged { user: user.id, admin: user.admin };
         self.w.record(&Record::Access { change }, &self.actor).map(|_| ())
     }
