@@ -304,3 +304,22 @@ async fn the_mouse_selects_and_opens_and_a_link_is_copied() {
     terminal.keys(&["q"]);
     terminal.until("the shell", |screen| screen.contains("left 0"));
 }
+
+#[tokio::test]
+async fn o_opens_the_incident_in_the_browser() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::begin();
+    world.alert("Disk full on db-3").await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let (opener, opened) = (dir.path().join("xdg-open"), dir.path().join("opened"));
+    std::fs::write(&opener, format!("#!/bin/sh\nprintf %s \"$1\" > '{}'\n", opened.display()))
+        .expect("written");
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let terminal = world.terminal(120, 30, &[]);
+    terminal.keys(&[&format!("PATH='{}':$PATH", dir.path().display()), "Enter"]);
+    terminal.watch("");
+    terminal.until("the incident", |screen| screen.contains("Disk full"));
+    terminal.keys(&["o"]);
+    let link = format!("{}/incidents/1", world.url);
+    terminal.until("the page", |_| std::fs::read_to_string(&opened).is_ok_and(|it| it == link));
+}

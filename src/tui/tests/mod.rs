@@ -1,4 +1,5 @@
 //! The dashboard without a terminal: what is learnt and typed, and what the screen shows then.
+mod broken;
 mod shown;
 
 use std::time::Duration;
