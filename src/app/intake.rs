@@ -229,7 +229,7 @@ fn count(
     if incident.is_open() && (alert.severity != member.severity || member.stale) {
         let reason = UpdateReason::Severity;
         severity_moved(w, origin, &mut incident, alert, reason)?;
-        quiet::follow(w, &mut incident, &origin.actor)?;
+        quiet::follow_soon(w, &incident)?;
     }
     Ok(outcome(alert, Some(incident.id), incident.status.into()))
 }

@@ -111,7 +111,7 @@ pub(super) fn tell_of_firing(
 ) -> Result<()> {
     let before = incident.clone();
     let fired = incident.member_fired(severity, urgency, w.now());
-    w.save_memory(incident, &before)?;
+    remember(w, incident, &before)?;
     let Fired::Now(mut update) = fired else {
         return Ok(());
     };
@@ -354,13 +354,22 @@ pub(super) fn end_member(
                 w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
             w.append(&mut incident, Change::Updated(update), actor)?;
         }
-        Ended::Later => w.save_memory(&incident, &before)?,
+        Ended::Later => remember(w, &mut incident, &before)?,
     }
     if incident.silenced_until.is_none() {
         // Perhaps what is left is silenced.
-        quiet::follow(w, &mut incident, actor)?;
+        quiet::follow_soon(w, &incident)?;
     }
     Ok(incident.status)
+}
+
+/// What flaps waits from its last member's end on, and until one fires: that is shown, too.
+fn remember(w: &mut Write<'_>, incident: &mut Incident, before: &Incident) -> Result<()> {
+    let waits = |it: &Incident| it.memory.settles_at.is_some();
+    if waits(incident) == waits(before) {
+        return w.save_memory(incident, before);
+    }
+    w.save_paging(incident, before)
 }
 
 /// Does a hold run? Its timer says, since that follows a wall clock that is set.

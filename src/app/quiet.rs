@@ -54,8 +54,13 @@ pub(super) fn joined(
         (Some(was), Some(until)) if was <= until => Ok(()),
         (Some(_), _) => set(w, incident, until, actor),
         // Perhaps it is alone there.
-        (None, Some(_)) => follow(w, incident, actor),
+        (None, Some(_)) => follow_soon(w, incident),
     }
+}
+
+/// The same at the end of this write: however many members a batch moves, they are looked at once.
+pub(super) fn follow_soon(w: &Write<'_>, incident: &Incident) -> Result<()> {
+    w.set_timer(TimerKind::Quiet, incident.id.0, w.now())
 }
 
 /// Silences it or lets it be heard again, as its firing members have it.

@@ -82,7 +82,18 @@ impl App {
         let step = wall.duration_since(clocks.wall).saturating_sub(passed);
         let stepped = step.abs() > STEP;
         if stepped {
-            self.write(move |w| w.shift_elapsed(step)).await?;
+            self.write(move |w| {
+                w.shift_elapsed(step)?;
+                // What people are shown moves with its timers.
+                for id in w.measuring()? {
+                    let mut incident = w.incident(id)?;
+                    let before = incident.clone();
+                    incident.clock_was_set(step);
+                    w.save_paging(&mut incident, &before)?;
+                }
+                Ok(())
+            })
+            .await?;
             clocks.step = Some((wall, step));
         }
         (clocks.wall, clocks.boot) = (wall, boot);
@@ -146,10 +157,13 @@ fn handle(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
 /// fails alone, and is left to the loop: an alert is taken in all the same.
 pub(super) fn settle(w: &mut Write<'_>, url: &str) {
     for _ in 0..ROUNDS {
-        let due = w.due_at_once();
+        let mut due = w.due_at_once();
         if due.is_empty() {
             return;
         }
+        // Nobody is paged for what is silenced in the same write.
+        due.sort_by_key(|timer| timer.kind != TimerKind::Quiet);
+        due.dedup();
         for timer in due {
             if let Err(error) = w.apart(|w| handle(w, timer, url)) {
                 tracing::error!(?timer, %error, "what is due at once is left to its timer");
@@ -203,6 +217,7 @@ fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
         TimerKind::Heartbeat => beats::miss(w, HeartbeatId(timer.subject), url),
         TimerKind::Session => end_session(w, SessionId(timer.subject), true, &system),
         TimerKind::Token => end_token(w, TokenId(timer.subject), true, &system).map(|_| ()),
+        TimerKind::Quiet => quiet::follow(w, &mut incident(w)?, &system),
         TimerKind::Silence => quiet::silence_due(w, SilenceId(timer.subject)),
         TimerKind::Gaps => gaps::look(w, ScheduleId(timer.subject)),
     }

@@ -20,6 +20,8 @@ pub enum TimerKind {
     AllClear,
     /// Who has it is told what became worse.
     Assignee,
+    /// Its members changed: does all that fires in it fall under a silence?
+    Quiet,
     // alerts
     /// `endsAt` passed without a refresh.
     Expiry,
@@ -52,6 +54,7 @@ impl TimerKind {
             Self::Escalate => ("escalate", true),
             Self::AllClear => ("all_clear", true),
             Self::Assignee => ("assignee", true),
+            Self::Quiet => ("quiet", true),
             Self::Expiry => ("expiry", false),
             Self::Late => ("late", true),
             Self::Stale => ("stale", true),
@@ -79,7 +82,7 @@ impl TimerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AckTimeout,
         Self::SnoozeEnd,
         Self::HoldEnd,
@@ -89,6 +92,7 @@ impl TimerKind {
         Self::Escalate,
         Self::AllClear,
         Self::Assignee,
+        Self::Quiet,
         Self::Expiry,
         Self::Late,
         Self::Stale,
@@ -113,6 +117,7 @@ impl TimerKind {
                 | Self::Escalate
                 | Self::AllClear
                 | Self::Assignee
+                | Self::Quiet
         )
     }
 }

@@ -1,10 +1,11 @@
 //! Timers: rows with a due time, so that a restart re-arms them by reading.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::sql::{Read, Write, ms, time};
-use crate::domain::TimerKind;
+use crate::domain::{IncidentId, TimerKind};
 use crate::error::Result;
 
 /// A timer that is set.
@@ -42,6 +43,20 @@ impl Read<'_> {
         let (count, first) = late.unwrap_or_default();
         let late = first.map_or(0, |first| u64::try_from(ms(now) - first).unwrap_or(0));
         Ok((count, Duration::from_millis(late)))
+    }
+
+    /// Incidents that measure how much time passes.
+    pub fn measuring(&self) -> Result<BTreeSet<IncidentId>> {
+        let mut found = BTreeSet::new();
+        let measures = |kind: &TimerKind| kind.is_of_incident() && kind.is_elapsed();
+        for kind in TimerKind::ALL.into_iter().filter(measures) {
+            found.extend(self.all(
+                "select subject from timers where kind = ?1",
+                [kind.word()],
+                |row| row.get::<_, IncidentId>(0),
+            )?);
+        }
+        Ok(found)
     }
 
     /// When the next timer falls due.

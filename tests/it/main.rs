@@ -58,6 +58,7 @@ mod terminal;
 mod tls;
 mod upkeep;
 mod vitals;
+mod waiting;
 mod walkthrough;
 mod webhooks;
 mod wire;

@@ -16,7 +16,7 @@ use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours, mins, secs};
 
 /// A ladder of three: alice, bob, the whole team; everybody has one contact at the far end.
-const LADDER: &str = r#"
+pub const LADDER: &str = r#"
 [[escalation_policies]]
 slug = "payments-default"
 team = "payments"
@@ -25,13 +25,13 @@ steps = [ { after = "0m", targets = ["user:alice"] }, { after = "5m", targets = 
 last_resort = ["user:root"]
 "#;
 
-struct Night {
-    server: TestServer,
-    far: Far,
+pub struct Night {
+    pub server: TestServer,
+    pub far: Far,
 }
 
 impl Night {
-    async fn begin(document: &str) -> Self {
+    pub async fn begin(document: &str) -> Self {
         let far = Far::start().await;
         let server =
             TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
@@ -51,18 +51,18 @@ impl Night {
         night
     }
 
-    async fn apply(&mut self, text: &str) {
+    pub async fn apply(&mut self, text: &str) {
         let document: Document = toml::from_str(text).expect("a document");
         self.server.server().app.apply(&Caller::host(), document).await.expect("applied");
     }
 
     /// Whom the next message went to, and what it said.
-    async fn heard(&mut self) -> (String, Value) {
+    pub async fn heard(&mut self) -> (String, Value) {
         let heard = self.far.next().await;
         (heard.path.trim_start_matches('/').to_owned(), heard.json())
     }
 
-    async fn expect_page(&mut self, who: &str) -> Value {
+    pub async fn expect_page(&mut self, who: &str) -> Value {
         let (to, said) = self.heard().await;
         assert_eq!((to.as_str(), &said["kind"]), (who, &json!("page")), "{said}");
         // Before the clock is turned: when it went out is now.
@@ -71,7 +71,7 @@ impl Night {
     }
 
     /// Everything that is due has gone out; returns who was sent what meanwhile.
-    async fn settled(&mut self) -> Vec<(String, String)> {
+    pub async fn settled(&mut self) -> Vec<(String, String)> {
         self.server.settle_deliveries().await;
         let heard = self.far.so_far().into_iter();
         heard
@@ -82,7 +82,7 @@ impl Night {
             .collect()
     }
 
-    async fn passes(&mut self, time: std::time::Duration) -> Vec<(String, String)> {
+    pub async fn passes(&mut self, time: std::time::Duration) -> Vec<(String, String)> {
         self.server.advance(time).await;
         self.settled().await
     }
@@ -97,15 +97,15 @@ impl Night {
     }
 }
 
-fn page(who: &str) -> (String, String) {
+pub fn page(who: &str) -> (String, String) {
     (who.to_owned(), "page".to_owned())
 }
 
-fn clear(who: &str) -> (String, String) {
+pub fn clear(who: &str) -> (String, String) {
     (who.to_owned(), "all_clear".to_owned())
 }
 
-fn ack() -> Action {
+pub fn ack() -> Action {
     Action::Acknowledge { span: None, until: None, note: None, take: false }
 }
 

@@ -2,7 +2,7 @@
 //! what happened, `apply` is the only way from one state to the next.
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -234,6 +234,26 @@ impl Incident {
             (TimerKind::AllClear, self.memory.all_clear_at),
             (TimerKind::Assignee, self.memory.assignee_due),
         ]
+    }
+
+    /// Somebody set the wall clock: what is remembered of the ladder and of members keeps its
+    /// distance, as its timers do. What clients know from the log stays as it was said there.
+    pub fn clock_was_set(&mut self, by: SignedDuration) {
+        let later = |at: &mut Timestamp| *at = at.saturating_add(by).unwrap_or(*at);
+        let memory = &mut self.memory;
+        memory.reopens.iter_mut().for_each(later);
+        memory.ladder.iter_mut().for_each(|ladder| later(&mut ladder.due));
+        memory.members_due.iter_mut().for_each(|(due, _)| later(due));
+        let moments = [
+            &mut memory.settles_at,
+            &mut memory.calms_at,
+            &mut memory.members_told_at,
+            &mut memory.all_clear_at,
+            &mut memory.assignee_due,
+            &mut memory.assignee_told_at,
+        ];
+        moments.into_iter().flatten().for_each(later);
+        self.show_ladder();
     }
 
     #[must_use]
