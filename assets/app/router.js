@@ -1,7 +1,9 @@
 // Addresses: which page, which incident, which filter. A link opens what it names.
 import { changed, state } from "./state.js";
 
-const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "setup", "welcome"]);
+const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "health", "setup", "welcome"]);
+/** Pages of one team, beside that of its people. */
+const PARTS = new Set(["policies", "channels", "heartbeats", "webhooks"]);
 /** @type {((route: import("./types.js").Route) => void)[]} */
 const listeners = [];
 
@@ -12,9 +14,10 @@ export function arrived(listener) {
 
 /** @returns {import("./types.js").Route} */
 function read() {
-  const [, first = "", second = ""] = location.pathname.split("/");
+  const [, first = "", second = "", third = ""] = location.pathname.split("/");
   const query = new URLSearchParams(location.search);
   if (first === "incidents" && /^\d{1,15}$/.test(second)) return { name: "incident", id: second, query };
+  if (first === "teams" && second && third) return { name: PARTS.has(third) ? `teams/${third}` : "nowhere", id: decode(second), query };
   if (PAGES.has(first)) return { name: first, id: decode(second), query };
   if (first === "" || first === "incidents") return { name: "incidents", id: "", query };
   return { name: "nowhere", id: "", query };

@@ -28,7 +28,7 @@ static SITE: LazyLock<Site> = LazyLock::new(Site::read);
 /// What the files write where their hash will stand.
 const MARK: &str = "/assets/@/";
 /// The page serves every address of its own; which of them it shows is its own affair.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 18] = [
     "/",
     "/incidents",
     "/incidents/{id}",
@@ -39,9 +39,11 @@ const PAGES: [&str; 16] = [
     "/silences",
     "/teams",
     "/teams/{team}",
+    "/teams/{team}/{part}",
     "/users",
     "/tokens",
     "/profile",
+    "/health",
     "/setup",
     "/welcome",
     "/index.html",

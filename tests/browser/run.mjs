@@ -3,6 +3,7 @@
 import { Browser, Server } from "./world.mjs";
 import * as settings from "./settings.mjs";
 import * as stories from "./stories.mjs";
+import * as teams from "./teams.mjs";
 
 const wanted = process.argv[2] ?? "";
 const browser = await Browser.start();
@@ -10,7 +11,7 @@ let server;
 let failed = 0;
 try {
   server = await Server.start();
-  for (const [name, story] of Object.entries({ ...stories, ...settings })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

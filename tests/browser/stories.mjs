@@ -209,7 +209,7 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
       const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
       assert.deepEqual(serious.map((one) => `${where} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
     };
-    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/on-call", "/services", "/services/checkout", "/teams", "/teams/payments", "/users", "/tokens", "/profile"] : [])];
+    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/on-call", "/services", "/services/checkout", "/teams", "/teams/payments", "/teams/payments/policies", "/teams/payments/channels", "/teams/payments/heartbeats", "/teams/payments/webhooks", "/users", "/health", "/tokens", "/profile"] : [])];
     for (const path of pages) {
       await root.goto(path);
       await isLive(root);
@@ -220,6 +220,12 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
     for (const form of ["Stand in", "Swap", "Change turns"]) await root.getByRole("button", { name: form, exact: true }).click();
     await root.locator(".rota .preview").first().waitFor();
     await check("forms of on-call");
+    for (const [part, form] of [["policies", "Add policy"], ["channels", "Add channel"], ["heartbeats", "Add heartbeat"], ["webhooks", "Add webhook"]]) {
+      await root.goto(`/teams/payments/${part}`);
+      await root.getByRole("button", { name: form }).click();
+      await root.locator("form").waitFor();
+      await check(`form of ${part}`);
+    }
     await root.goto(`/incidents/${id}`);
     await isLive(root);
     for (const key of ["?", "s", "m"]) {

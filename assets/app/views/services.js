@@ -80,23 +80,24 @@ function table(list, integrations) {
 /** @param {string} slug */
 const fetchOne = (slug) => async () => {
   const [service, integrations] = await Promise.all([call("GET", `/services/${encodeURIComponent(slug)}`), all("/integrations", { service: slug })]);
-  return { service, integrations };
+  const policies = await all("/policies", { team: service.team.slug });
+  return { service, integrations, policies };
 };
 
 /** @param {State} s */
 function service(s) {
   const fetch = fetchOne(s.route.id);
-  return loaded("service", fetch, ({ service, integrations }) => {
+  return loaded("service", fetch, ({ service, integrations, policies }) => {
     const may = mayManage(service.team.slug);
     return html`
-      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><span class="muted">${service.team.name}</span></div>
+      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}/policies">${service.team.name}</a></div>
       ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${may ? opener("add", "Add integration") : nothing}`)}
       <div class="stack">
         ${may ? opened("add", "Add integration", addForm(service, fetch)) : nothing}
         ${s.page.issued ? issued(s.page.issued) : nothing}
         ${integrations.length ? integrations.map((/** @type {any} */ one) => integration(s, one, may, fetch))
           : nothingYet("No sender is connected.", "An integration is an address with a key of its own; paste it into Prometheus, Alertmanager, Grafana, or a script.")}
-        ${may ? rules(service, fetch) : nothing}
+        ${may ? rules(service, policies, fetch) : nothing}
       </div>`;
   });
 }
@@ -157,10 +158,12 @@ function integration(s, one, may, fetch) {
     </section>`;
 }
 
-/** @param {any} service @param {() => Promise<any>} fetch */
-function rules(service, fetch) {
+/** @param {any} service @param {any[]} policies @param {() => Promise<any>} fetch */
+function rules(service, policies, fetch) {
+  /** @type {[string, string][]} */
+  const ladders = [["", "The team's own: its default, else all of it"], ...policies.map((one) => /** @type {[string, string]} */ ([one.slug, one.slug]))];
   const save = submit("rules", async (given) => {
-    const body = { name: given.name, urgency: given.urgency, groupBy: (given.groupBy ?? "").split(/[\s,]+/).filter(Boolean), ackTimeout: given.ackTimeout ?? "0", reopenWithin: given.reopenWithin ?? "0" };
+    const body = { name: given.name, urgency: given.urgency, groupBy: (given.groupBy ?? "").split(/[\s,]+/).filter(Boolean), ackTimeout: given.ackTimeout ?? "0", reopenWithin: given.reopenWithin ?? "0", escalationPolicy: given.escalationPolicy ?? null };
     await call("PATCH", `/services/${service.slug}`, { body });
     toast("Saved.");
     await reload("service", fetch);
@@ -174,6 +177,7 @@ function rules(service, fetch) {
       <form class="form" @submit=${save}><div class="two">
         ${field("name", "Name", { value: service.name, required: true, key: "rules" })}
         ${choice("urgency", "Urgency", URGENCIES, service.urgency)}
+        ${choice("escalationPolicy", "Who is told", ladders, service.escalationPolicy?.slug ?? "", "An escalation policy of its team")}
         ${field("groupBy", "Group alerts by labels", { value: service.groupBy.join(", "), key: "rules", hint: "Of what Prometheus sends; Alertmanager and Grafana group by themselves" })}
         ${field("ackTimeout", "Ask again after", { value: service.ackTimeout, key: "rules", hint: "An acknowledged incident counts as unanswered after this; 0: never" })}
         ${field("reopenWithin", "Reopen within", { value: service.reopenWithin, key: "rules", hint: "An alert this soon after its end reopens the incident; 0: never" })}

@@ -20,7 +20,7 @@ const places = (s) => [
 ];
 
 /** @param {State} s @param {{name: string, also: string}} place */
-const current = (s, place) => (s.route.name === place.name || s.route.name === place.also ? "page" : nothing);
+const current = (s, place) => (s.route.name.split("/")[0] === place.name || s.route.name === place.also ? "page" : nothing);
 
 /** @param {State} s @param {unknown} page */
 export function shell(s, page) {
@@ -73,6 +73,7 @@ function mine(s) {
   return html`
     <a href="/profile">My profile</a>
     <a href="/tokens">API tokens</a>
+    ${s.me?.admin ? html`<a href="/health">Health of the server</a>` : nothing}
     <hr>
     <button @click=${() => setSound(!soundIs())} aria-pressed=${soundIs() ? "true" : "false"}>Sound <span class="muted">${soundIs() ? "on" : "off"}</span></button>
     ${notifies.why

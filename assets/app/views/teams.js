@@ -7,6 +7,7 @@ import { go } from "../router.js";
 import { toast } from "../say.js";
 import { changed, state } from "../state.js";
 import { choice, field, head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
+import { top } from "./team.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -76,8 +77,7 @@ function team(s) {
     });
     const outside = users.filter((/** @type {any} */ user) => !user.disabled && !members.some((/** @type {any} */ one) => one.username === user.username));
     return html`
-      <div class="crumb"><a href="/teams"><span aria-hidden="true">←</span>&nbsp;Teams</a></div>
-      ${head(team.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`team:${slug}`)}">Its incidents</a>`)}
+      ${top(team, "", html`<a class="button" href="/incidents?q=${encodeURIComponent(`team:${slug}`)}">Its incidents</a>`)}
       <div class="stack">
         ${members.length ? html`<table class="table"><thead><tr><th scope="col">Name</th><th scope="col">Username</th><th scope="col">Role</th><th scope="col"><span class="hidden-text">Act</span></th></tr></thead>
           <tbody>${members.map((/** @type {any} */ one) => html`<tr><td><strong>${one.name}</strong></td><td data-name="Username">${one.username}</td>
