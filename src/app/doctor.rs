@@ -1,6 +1,6 @@
 //! `doctor`: will somebody be told? One small judgement for each thing that may stand in the way,
 //! each with its remedy.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,7 @@ use crate::api::doctor::{Diagnosis, Finding};
 use crate::domain::heartbeat::Pulse;
 use crate::domain::{Role, UserId};
 use crate::error::Result;
-use crate::store::{Read, User};
+use crate::store::{Contact, Read, User};
 
 /// A gap that begins sooner than this is a problem.
 const SOON: SignedDuration = SignedDuration::from_hours(48);
@@ -32,11 +32,46 @@ pub struct Around {
     pub advice: Vec<String>,
     /// Channels that are set up, and why one cannot be reached.
     pub channels: Vec<(String, Result<(), String>)>,
+    /// Hosts to which contacts, team channels and webhooks lead.
+    pub hosts: Vec<Host>,
     /// Another monitor hears its signs of life.
     pub sign_of_life: bool,
 }
 
+/// The far end of somebody's address.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: String,
+    /// By what it is used.
+    pub channels: Vec<String>,
+    /// Why it cannot be reached.
+    pub reached: Result<(), String>,
+}
+
 impl App {
+    /// All addresses that messages and events may go to, each with its channel; for a look whether
+    /// their hosts answer.
+    ///
+    /// # Errors
+    /// `Forbidden` unless the caller is a platform admin.
+    pub async fn addresses(&self, caller: &Caller) -> Result<BTreeSet<(String, String)>> {
+        caller.must_be_platform_admin()?;
+        self.0
+            .store
+            .read(|r| {
+                let mut found = BTreeSet::new();
+                for user in r.users()?.into_iter().filter(|user| user.disabled_at.is_none()) {
+                    let contacts = r.contacts(user.id)?.into_iter().filter(Contact::works);
+                    found.extend(contacts.map(|contact| (contact.channel, contact.address)));
+                }
+                found.extend(r.channels()?.into_iter().map(|row| (row.channel, row.address)));
+                let hooks = r.webhooks()?.into_iter().filter(|row| row.disabled_at.is_none());
+                found.extend(hooks.map(|row| ("webhook".to_owned(), row.url)));
+                Ok(found)
+            })
+            .await
+    }
+
     /// # Errors
     /// `Forbidden` unless the caller is a platform admin.
     pub async fn diagnose(&self, caller: &Caller, around: Around) -> Result<Diagnosis> {
@@ -49,6 +84,7 @@ impl App {
         findings.push(self.clock_finding().await);
         findings.push(sign_of_life(around.sign_of_life));
         findings.extend(channels(&around.channels));
+        findings.extend(hosts(&around.hosts));
         let now = self.now();
         let stored = self.0.store.read(move |r| stored(r, &around, now)).await?;
         findings.extend(stored);
@@ -166,6 +202,25 @@ fn channels(channels: &[(String, Result<(), String>)]) -> Vec<Finding> {
     }
     if !well.is_empty() {
         findings.push(Finding::ok("channel", format!("set up: {}", well.join(", "))));
+    }
+    findings
+}
+
+fn hosts(hosts: &[Host]) -> Vec<Finding> {
+    let (mut findings, mut well) = (Vec::new(), Vec::new());
+    for Host { name, channels, reached } in hosts {
+        let Err(why) = reached else {
+            well.push(name.clone());
+            continue;
+        };
+        let why = why.trim_end_matches('.');
+        let said = format!("{name}, for {}: {why}", channels.join(", "));
+        let remedy = "What goes there waits or is lost: look at that host, at the way out to it, \
+                      and at outgoing.allow_private.";
+        findings.push(Finding::new(Problem, "far end", said, remedy));
+    }
+    if !well.is_empty() {
+        findings.push(Finding::ok("far end", format!("answering: {}", named(&well))));
     }
     findings
 }

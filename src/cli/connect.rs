@@ -1,7 +1,5 @@
 //! Reaching a server: by address and token, or on its host by its data directory. Where no server
 //! runs, a command that may opens the directory itself, under the same lock.
-use std::path::Path;
-
 use super::Common;
 use super::login::not_logged_in;
 use super::logins::Logins;
@@ -74,10 +72,21 @@ impl Common {
 /// # Errors
 /// As `connect`; `Refused` where the directory cannot be used.
 pub async fn connect_for_setup(common: &Common) -> Result<Connection> {
+    // As the server would be told, for the links that a command makes.
+    let public_url = std::env::var("INCIDENTD_PUBLIC_URL").ok().filter(|url| !url.is_empty());
+    connect_configured(common, Config { public_url, ..Config::default() }).await
+}
+
+/// The same; where no server runs, as one with this configuration would be.
+///
+/// # Errors
+/// As `connect_for_setup`.
+pub async fn connect_configured(common: &Common, config: Config) -> Result<Connection> {
     let Some(dir) = &common.data_dir else {
         return connect(common).map(|client| Connection { client, own: None });
     };
-    let own = match own_server(dir).await {
+    let config = Config { data_dir: dir.clone(), ..config };
+    let own = match Server::start_for_one_command(config).await {
         Ok(server) => Some(server),
         Err(error) if error.kind == Kind::Refused => None,
         Err(error) => return Err(error),
@@ -87,11 +96,4 @@ pub async fn connect_for_setup(common: &Common) -> Result<Connection> {
         None => connect(common)?,
     };
     Ok(Connection { client, own })
-}
-
-async fn own_server(dir: &Path) -> Result<Server> {
-    // As the server would be told, for the links that a command makes.
-    let public_url = std::env::var("INCIDENTD_PUBLIC_URL").ok().filter(|url| !url.is_empty());
-    let config = Config { data_dir: dir.to_owned(), public_url, ..Config::default() };
-    Server::start_for_one_command(config).await
 }

@@ -1,23 +1,34 @@
 //! `incidentd doctor`: is everything so that somebody will be told?
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::connect::connect_for_setup;
+use super::connect::connect_configured;
+use super::settings::Settings;
 use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::server::Server;
 
 const ABOUT: &str = "\
-Looks at the configuration, the database, the disk, the clock and time zones, each channel (without
-sending anything), people on call without a contact, gaps in schedules, unused keys, the last
-alert, late timers, followers and backups. Each finding that is not ok has its remedy.
+Looks at the configuration, the database, the disk, the clock and time zones, each channel and each
+host to which contacts, team channels and webhooks lead, people on call without a contact, gaps in
+schedules, unused keys, the last alert, late timers, followers and backups. Nothing is sent: a mail
+server is greeted, a web host asked by `HEAD /`, for five seconds at most. Each finding that is not
+ok has its remedy.
 
-Needs a platform admin's token, or --data-dir on the host, where no server need run. Exit code: 0,
-also with warnings; 1 if there is a problem.";
+Needs a platform admin's token, or --data-dir on the host, where no server need run: then the
+configuration is read as `serve` would read it, from --config or /etc/incidentd/incidentd.toml and
+the variables. Exit code: 0, also with warnings; 1 if there is a problem.";
 
 #[derive(Args)]
 #[command(after_long_help = ABOUT)]
 pub struct Doctor {
+    /// Where no server runs: the file that it would be started with
+    #[arg(long, value_name = "FILE", env = "INCIDENTD_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
     /// Only what is not ok
     #[arg(long)]
     brief: bool,
@@ -25,7 +36,9 @@ pub struct Doctor {
 
 impl Doctor {
     pub async fn run(self, common: &Common) -> Result<()> {
-        let connection = connect_for_setup(common).await?;
+        let configured = configuration(self.config);
+        let config = configured.as_ref().map_or_else(|_| Config::default(), Clone::clone);
+        let connection = connect_configured(common, config).await?;
         let asked = connection.client.call(&DOCTOR, Nothing {}, &Nothing {}, &Nothing {}).await;
         let alone = connection.is_alone();
         connection.close().await;
@@ -34,8 +47,16 @@ impl Doctor {
             let remedy = "Start it: incidentd serve --data-dir DIR";
             let said = "none runs on this folder: nothing is taken in and nobody is paged";
             findings.push(Finding::new(Gravity::Problem, "server", said, remedy));
-            // Only a server knows with what it runs.
-            findings.retain(|of| !["config", "ready", "sign of life"].contains(&of.check.as_str()));
+            // Of what runs nothing can be said.
+            findings.retain(|of| of.check != "ready");
+            if let Err(error) = configured {
+                // The defaults stood in for it.
+                let of_it = ["config", "sign of life", "channel", "far end"];
+                findings.retain(|of| !of_it.contains(&of.check.as_str()));
+                let remedy = error.hint.unwrap_or_else(|| "incidentd config check".into());
+                let said = error.detail.trim_end_matches('.');
+                findings.push(Finding::new(Gravity::Problem, "config", said, remedy));
+            }
         }
         if self.brief {
             findings.retain(|finding| finding.severity != Gravity::Ok);
@@ -52,6 +73,14 @@ impl Doctor {
             }
         }
     }
+}
+
+/// As `serve` would read it.
+fn configuration(file: Option<PathBuf>) -> Result<Config> {
+    let sources = Settings::of_environment(file)?.sources()?;
+    let config = sources.read()?;
+    Server::check(&config).map_err(|error| sources.located(error))?;
+    Ok(config)
 }
 
 fn show(common: &Common, diagnosis: &Diagnosis) -> Result<()> {

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Sub
 
 use super::output;
 use crate::config::{self, Given, Key, KeyKind, Sources};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::secret;
 use crate::server::Server;
 
@@ -101,6 +101,23 @@ fn given(matches: &ArgMatches, key: Key) -> Option<Given> {
 }
 
 impl Settings {
+    /// What a server would be told by `file` and the variables, without flags.
+    ///
+    /// # Errors
+    /// `Invalid` for a variable that says what cannot be.
+    pub fn of_environment(file: Option<PathBuf>) -> Result<Self> {
+        let wrong = |error: clap::Error| {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Error::new(Kind::Invalid, first.trim_start_matches("error: ").to_owned())
+        };
+        let command = Self::augment_args(clap::Command::new("incidentd"));
+        let matches = command.try_get_matches_from(["incidentd"]).map_err(wrong)?;
+        let mut settings = Self::from_arg_matches(&matches).map_err(wrong)?;
+        settings.sources.file = file.or(settings.sources.file);
+        Ok(settings)
+    }
+
     /// Where the configuration comes from, with the secrets that files hold.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value as Json};
 
-use super::http::Outgoing;
+use super::http::{Outgoing, host};
 use super::text::{self, Texts, View};
 use super::{Channel, Failure, Message, Said, Sending};
 use crate::config::Gateway as Config;
@@ -223,6 +223,17 @@ impl Gateway {
         Ok(Request { method, url, headers, basic, body })
     }
 
+    /// Where a message to `address` would go; of the rest of its request nothing is known.
+    fn place(&self, address: &str) -> Option<String> {
+        let vars: Value = self
+            .vars
+            .iter()
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect();
+        let what = minijinja::context! { address => address.trim(), vars };
+        URLS.render_str(self.config.url.as_deref()?, what).ok()
+    }
+
     /// May the address decide which host is called? Then it may lead nowhere private.
     fn is_guarded(&self) -> bool {
         static OPERATORS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -350,6 +361,19 @@ impl Channel for Gateway {
             self.out.check(address)?;
         }
         Ok(())
+    }
+
+    fn probe(&self) -> Sending<'_> {
+        Box::pin(async {
+            let own = self.place("").filter(|_| !self.is_guarded());
+            let Some(host) = own.as_deref().and_then(host) else { return Ok(()) };
+            // `HEAD /` asks for nothing, and any answer will do.
+            self.out.send(self.out.operators(Method::HEAD, &host)?).await.map(drop)
+        })
+    }
+
+    fn leads_to(&self, address: &str) -> Option<String> {
+        self.place(address).filter(|_| self.is_guarded())
     }
 
     fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a> {

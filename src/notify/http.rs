@@ -230,6 +230,13 @@ fn private(address: impl fmt::Display) -> String {
     format!("address lies in a private network ({address}); outgoing.allow_private may allow that")
 }
 
+/// The host of an address, with its scheme and port.
+#[must_use]
+pub fn host(url: &str) -> Option<String> {
+    let url = parse(url).ok()?;
+    url.has_host().then(|| url.origin().ascii_serialization())
+}
+
 /// # Errors
 /// Says what is wrong with it.
 fn parse(url: &str) -> Result<Url, String> {

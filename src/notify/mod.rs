@@ -137,6 +137,11 @@ trait Channel: Send + Sync {
     fn probe(&self) -> Sending<'_> {
         Box::pin(async { Ok(()) })
     }
+
+    /// Where a message to `address` goes on the web, if the address says so.
+    fn leads_to(&self, _address: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A message, and the words for it.
@@ -346,6 +351,24 @@ impl Notifier {
         let set = self.set();
         let channel = set.channel(channel).map_err(|error| Failure::never(error.detail))?;
         patiently(channel.probe()).await
+    }
+
+    /// The host that an address leads to, as `https://host`, without what is secret of it.
+    #[must_use]
+    pub fn far_end(&self, channel: &str, address: &str) -> Option<String> {
+        let set = self.set();
+        let url = set.channels.get(channel)?.leads_to(address)?;
+        http::host(&url)
+    }
+
+    /// Sees whether a host answers at all: asked by `HEAD /`, it is told nothing.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub async fn knock(&self, host: &str) -> Result<(), Failure> {
+        let out = self.outgoing();
+        let request = out.request(reqwest::Method::HEAD, host)?;
+        out.send(request).await.map(drop)
     }
 
     /// Sends `message` over `channel` (`email`, `ntfy`, …) to `address`.

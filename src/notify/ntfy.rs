@@ -48,6 +48,10 @@ impl Channel for Ntfy {
         self.0.check(topic(address)?.server).map(drop)
     }
 
+    fn leads_to(&self, address: &str) -> Option<String> {
+        Some(topic(address).ok()?.server.to_owned())
+    }
+
     fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a> {
         Box::pin(async move {
             let topic = topic(address).map_err(Failure::never)?;

@@ -35,6 +35,10 @@ impl Channel for Webhook {
         self.out.check(parts(address)?.0).map(drop)
     }
 
+    fn leads_to(&self, address: &str) -> Option<String> {
+        Some(parts(address).ok()?.0.to_owned())
+    }
+
     fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a> {
         Box::pin(async move {
             let (url, key) = parts(address).map_err(Failure::never)?;

@@ -173,6 +173,10 @@ impl Channel for WebPush {
         self.out.check(&browser(address)?.endpoint).map(drop)
     }
 
+    fn leads_to(&self, address: &str) -> Option<String> {
+        Some(browser(address).ok()?.endpoint)
+    }
+
     fn send<'a>(&'a self, address: &'a str, said: &'a Said<'a>) -> Sending<'a> {
         Box::pin(async move {
             let browser = browser(address).map_err(Failure::never)?;

@@ -2,6 +2,7 @@
 //! incident of its own team.
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use incidentd::api::Nothing;
 use incidentd::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
@@ -13,6 +14,7 @@ use incidentd::domain::{Action, Role, Status};
 use incidentd::engine::watchdog;
 use incidentd::error::Kind;
 
+use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours};
 use crate::process::{Serving, incidentd, on_host, run};
 
@@ -224,4 +226,86 @@ fn another_monitor_hears_that_this_server_lives() {
     stream.read_exact(&mut request).expect("a request");
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("answered");
     assert!(request.starts_with(b"GET /ping/0a1b2c HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn hosts_to_which_addresses_lead_are_asked_and_told_nothing() {
+    let mut far = Far::start().await;
+    let server = TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    // Taken and given back: nobody listens there.
+    let closed =
+        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let text = format!(
+        r#"
+[[users]]
+username = "alice"
+contacts = [ {{ name = "phone", channel = "ntfy", address = "{}" }},
+             {{ name = "chat", channel = "slack", address = "{}" }},
+             {{ name = "hook", channel = "webhook", address = "http://{closed}/sesame" }},
+             {{ name = "inner", channel = "webhook", address = "http://10.255.255.1/sesame" }} ]
+[[webhooks]]
+team = "payments"
+url = "{}"
+"#,
+        far.url("/sesame-topic"),
+        far.url("/services/sesame"),
+        far.url("/events"),
+    );
+    apply(&server, &text).await;
+    far.answer(404, "x-why", "nothing here");
+    let found = diagnosis(&server).await;
+    let ends: Vec<&Finding> = found.findings.iter().filter(|it| it.check == "far end").collect();
+    let said: Vec<&str> = ends.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        said[..2],
+        [
+            "http://10.255.255.1, for webhook: Its address lies in a private network \
+             (10.255.255.1); outgoing.allow_private may allow that",
+            &format!("http://{closed}, for webhook: It takes no connection"),
+        ]
+    );
+    assert_eq!(said[2], format!("answering: http://{}", far.addr), "whatever it answers");
+    assert!(ends[..2].iter().all(|it| it.severity == Gravity::Problem && it.remedy.is_some()));
+    let asked = far.so_far();
+    let asked: Vec<_> = asked.iter().map(|it| (it.method.as_str(), it.path.as_str())).collect();
+    assert_eq!(asked, [("HEAD", "/")], "once for all three, and nothing of what is secret");
+    assert!(!format!("{found:?}").contains("sesame"), "{found:?}");
+}
+
+#[test]
+fn where_no_server_runs_the_configuration_is_read_and_its_channels_tried() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let file = dir.path().join("incidentd.toml");
+    let made =
+        run(incidentd().args(["user", "add", "root", "--admin", "--data-dir"]).arg(&data), "");
+    assert!(made.status.success(), "{made:?}");
+    let doctor = |text: &str| {
+        std::fs::write(&file, text).expect("written");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("closed");
+        let mut command = incidentd();
+        command.args(["doctor", "-o", "json", "--data-dir"]).arg(&data);
+        let ran = run(command.arg("--config").arg(&file), "");
+        assert_eq!(ran.status.code(), Some(1), "no server runs: {ran:?}");
+        serde_json::from_slice::<Diagnosis>(&ran.stdout).expect("a diagnosis")
+    };
+    let closed = "[smtp]\nurl = \"smtp://127.0.0.1:1?tls=none\"\nfrom = \"oncall@example.com\"\n\
+                  [gateways.house]\nurl = \"http://127.0.0.1:1/{{ address }}\"\ntext = \"x\"\n\
+                  [heartbeat]\nurl = \"https://example.com/beat\"\n";
+    let found = doctor(closed);
+    assert_eq!(of(&found, "server").severity, Gravity::Problem);
+    assert!(of(&found, "config").message.contains("public_url"), "{found:?}");
+    assert_eq!(of(&found, "sign of life").severity, Gravity::Ok);
+    let channels = found.findings.iter().filter(|it| it.severity == Gravity::Problem);
+    let channels = channels.filter(|it| it.check == "channel").map(|it| it.message.as_str());
+    let channels: Vec<&str> = channels.collect();
+    assert!(channels[0].starts_with("email: "), "{channels:?}");
+    assert_eq!(channels[1..], ["house: It takes no connection"]);
+
+    let wrong = doctor("[limits]\nsocket = 5\n");
+    let config = of(&wrong, "config");
+    assert_eq!(config.severity, Gravity::Problem);
+    assert!(config.message.contains("incidentd.toml") && config.message.contains("socket"));
+    assert!(config.remedy.as_deref().is_some_and(|it| it.contains("sockets")), "{config:?}");
+    assert!(wrong.findings.iter().any(|it| it.check == "database"), "the rest is looked at");
 }
