@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, escape_formatter};
+use minijinja::{AutoEscape, Environment, context, escape_formatter};
 use regex::Regex;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
@@ -39,6 +39,10 @@ static ENV: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = text::environment();
     env.add_filter("slack", |text: &str| {
         text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    });
+    // Some make no button of an address such as http://localhost/.
+    env.add_test("dotted", |url: Option<String>| {
+        url.is_some_and(|url| url.split('/').nth(2).is_some_and(|host| host.contains('.')))
     });
     env
 });
@@ -102,11 +106,12 @@ fn merged(own: &Config) -> Result<Config> {
     base.vars.extend(own.vars.clone());
     base.headers.extend(own.headers.clone());
     let other_body = own.json.is_some() || !own.form.is_empty() || own.text.is_some();
-    let (json, form, text) = if other_body {
-        (own.json.clone(), own.form.clone(), own.text.clone())
+    let (json, form, text, mut limits) = if other_body {
+        (own.json.clone(), own.form.clone(), own.text.clone(), BTreeMap::new())
     } else {
-        (base.json, base.form, base.text)
+        (base.json, base.form, base.text, base.limits)
     };
+    limits.extend(own.limits.clone());
     Ok(Config {
         recipe: None,
         address: own.address.clone().or(base.address),
@@ -118,6 +123,7 @@ fn merged(own: &Config) -> Result<Config> {
         json,
         form,
         text,
+        limits,
         ok: if own.ok.is_empty() { base.ok } else { own.ok.clone() },
         vars: base.vars,
     })
@@ -138,6 +144,12 @@ impl Gateway {
         if config.url.is_none() {
             return Err(Error::invalid(&at("url"), "is missing")
                 .hint("Name a recipe, or the address that is called."));
+        }
+        if let Some(unknown) = config.limits.keys().find(|place| !has_text(&config, place)) {
+            return Err(Error::invalid(
+                &at(&format!("limits.{unknown}")),
+                "is no text of the body",
+            ));
         }
         let mut vars = BTreeMap::new();
         for (var, value) in &config.vars {
@@ -180,6 +192,7 @@ impl Gateway {
     /// All templates; on failure the key of the one that is wrong, and why.
     fn render(&self, what: &Value) -> Result<Request, (&'static str, String)> {
         let config = &self.config;
+        let filling = Filling { what, limits: &config.limits };
         let line = |key: &'static str, env: &Environment<'_>, template: &str| {
             let rendered = env.render_str(template, what.clone());
             rendered.map_err(|error| (key, text::wrong(&error)))
@@ -205,14 +218,16 @@ impl Gateway {
         let body = match (&config.json, &config.text) {
             (Some(json), _) => {
                 let json = serde_json::to_value(json).unwrap_or_default();
-                let filled = fill(&json, what).map_err(|why| ("json", why))?;
+                let filled = filling.fill("", &json).map_err(|why| ("json", why))?;
                 Body::Json(filled.unwrap_or_default())
             }
-            (None, Some(text)) => Body::Text(line("text", &ENV, text)?),
+            (None, Some(text)) => {
+                Body::Text(filling.text("text", text).map_err(|why| ("text", why))?)
+            }
             (None, None) => {
                 let mut form = Vec::new();
                 for (name, value) in &config.form {
-                    let value = line("form", &ENV, value)?.trim().to_owned();
+                    let value = filling.text(name, value).map_err(|why| ("form", why))?;
                     if !value.is_empty() {
                         form.push((name.clone(), value));
                     }
@@ -292,54 +307,116 @@ fn compile(pattern: &str) -> Result<Regex, String> {
         .map_err(|_| "is no regular expression".into())
 }
 
-/// A table with its templates rendered. What becomes nothing is left out; a text that is one
-/// expression becomes its value, be it a number, a list or a yes.
-fn fill(json: &Json, what: &Value) -> Result<Option<Json>, String> {
-    Ok(match json {
-        Json::String(text) => leaf(text, what)?,
-        Json::Array(items) => {
-            let mut filled = Vec::new();
-            for item in items {
-                filled.extend(fill(item, what)?);
-            }
-            (!filled.is_empty()).then_some(Json::Array(filled))
+/// Is there a text at this place of the body?
+fn has_text(config: &Config, place: &str) -> bool {
+    match (&config.json, &config.text) {
+        (Some(json), _) => {
+            let pointer = format!("/{}", place.replace('.', "/"));
+            let json = serde_json::to_value(json).unwrap_or_default();
+            json.pointer(&pointer).is_some_and(Json::is_string)
         }
-        Json::Object(fields) => {
-            if let Some(Json::String(when)) = fields.get(WHEN)
-                && leaf(when, what)?.is_none_or(|value| value == Json::Bool(false))
-            {
-                return Ok(None);
-            }
-            let mut filled = Map::new();
-            for (name, field) in fields.iter().filter(|(name, _)| *name != WHEN) {
-                if let Some(field) = fill(field, what)? {
-                    filled.insert(name.clone(), field);
-                }
-            }
-            (!filled.is_empty()).then_some(Json::Object(filled))
-        }
-        other => Some(other.clone()),
-    })
+        (None, Some(_)) => place == "text",
+        (None, None) => config.form.contains_key(place),
+    }
 }
 
-fn leaf(template: &str, what: &Value) -> Result<Option<Json>, String> {
-    let wrong = |error: minijinja::Error| text::wrong(&error);
-    let expression = template
-        .strip_prefix("{{")
-        .and_then(|rest| rest.strip_suffix("}}"))
-        .filter(|inside| !inside.contains("{{") && !inside.contains("}}"));
-    if let Some(expression) = expression {
-        let value = ENV.compile_expression(expression).map_err(wrong)?;
-        let value = value.eval(what.clone()).map_err(wrong)?;
-        if value.is_undefined() || value.is_none() {
-            return Ok(None);
-        }
-        let value: Json = serde_json::to_value(&value).map_err(|error| error.to_string())?;
-        return Ok((value != Json::String(String::new())).then_some(value));
+/// What is put into a body, and how much its provider takes of each text in it.
+struct Filling<'a> {
+    what: &'a Value,
+    limits: &'a BTreeMap<String, usize>,
+}
+
+impl Filling<'_> {
+    /// A table with its templates rendered. What becomes nothing is left out; a text that is one
+    /// expression becomes its value, be it a number, a list or a yes.
+    fn fill(&self, path: &str, json: &Json) -> Result<Option<Json>, String> {
+        let within = |name: &str| match path {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        };
+        Ok(match json {
+            Json::String(text) => self.leaf(path, text)?,
+            Json::Array(items) => {
+                let mut filled = Vec::new();
+                for (n, item) in items.iter().enumerate() {
+                    filled.extend(self.fill(&within(&n.to_string()), item)?);
+                }
+                (!filled.is_empty()).then_some(Json::Array(filled))
+            }
+            Json::Object(fields) => {
+                if let Some(Json::String(when)) = fields.get(WHEN)
+                    && self.leaf(WHEN, when)?.is_none_or(|value| value == Json::Bool(false))
+                {
+                    return Ok(None);
+                }
+                let mut filled = Map::new();
+                for (name, field) in fields.iter().filter(|(name, _)| *name != WHEN) {
+                    if let Some(field) = self.fill(&within(name), field)? {
+                        filled.insert(name.clone(), field);
+                    }
+                }
+                (!filled.is_empty()).then_some(Json::Object(filled))
+            }
+            other => Some(other.clone()),
+        })
     }
-    let text = ENV.render_str(template, what.clone()).map_err(wrong)?;
-    let text = text.trim();
-    Ok((!text.is_empty()).then(|| text.into()))
+
+    fn leaf(&self, path: &str, template: &str) -> Result<Option<Json>, String> {
+        let wrong = |error: minijinja::Error| text::wrong(&error);
+        let expression = template
+            .strip_prefix("{{")
+            .and_then(|rest| rest.strip_suffix("}}"))
+            .filter(|inside| !inside.contains("{{") && !inside.contains("}}"));
+        if let Some(expression) = expression {
+            let value = ENV.compile_expression(expression).map_err(wrong)?;
+            let value = value.eval(self.what.clone()).map_err(wrong)?;
+            if value.is_undefined() || value.is_none() {
+                return Ok(None);
+            }
+            if value.as_str().is_none() {
+                return serde_json::to_value(&value).map(Some).map_err(|error| error.to_string());
+            }
+        }
+        let text = self.text(path, template)?;
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+
+    /// A text that fits. What is too long about it is the story, then the title, never a link.
+    fn text(&self, path: &str, template: &str) -> Result<String, String> {
+        let render = |what: Value| {
+            let rendered = ENV.render_str(template, what).map_err(|error| text::wrong(&error))?;
+            Ok::<_, String>(rendered.trim().to_owned())
+        };
+        let mut what = self.what.clone();
+        let mut line = render(what.clone())?;
+        let Some(max) = self.limits.get(path) else { return Ok(line) };
+        for part in ["story", "text", "title"] {
+            let over = units(&line).saturating_sub(*max);
+            let whole = what.get_attr(part).unwrap_or_default();
+            if let (1.., Some(whole)) = (over, whole.as_str()) {
+                let shorter = first_units(whole, units(whole).saturating_sub(over + 1));
+                let cut = if shorter.is_empty() { String::new() } else { format!("{shorter}…") };
+                what = context! { ..Value::from(BTreeMap::from([(part, cut)])), ..what };
+                line = render(what.clone())?;
+            }
+        }
+        Ok(first_units(&line, *max).to_owned())
+    }
+}
+
+/// As the strictest of the providers counts: in UTF-16.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+fn first_units(text: &str, max: usize) -> &str {
+    let mut room = max;
+    let end = text.char_indices().find(|(_, c)| {
+        let full = c.len_utf16() > room;
+        room = room.saturating_sub(c.len_utf16());
+        full
+    });
+    end.map_or(text, |(end, _)| text[..end].trim_end())
 }
 
 impl Channel for Gateway {

@@ -203,6 +203,7 @@ fn a_gateway_that_cannot_work_is_refused_at_the_start() {
         ("x", "url = \"https://x/\"\nheaders = { \"a b\" = \"c\" }", "gateways.x.headers"),
         ("x", "url = \"https://x/\"\nmethod = \"a b\"", "gateways.x.method"),
         ("x", "url = \"https://x/\"\npattern = \"(\"", "gateways.x.pattern"),
+        ("x", "url = \"https://x/\"\ntext = \"b\"\nlimits = { c = 1 }", "gateways.x.limits.c"),
         ("ntfy", "url = \"https://x/\"", "gateways.ntfy"),
         ("A b", "url = \"https://x/\"", "gateways.A b"),
     ] {
