@@ -327,7 +327,7 @@ fn fill(template: &str, values: &[String]) -> String {
 
 fn builder(secure: bool) -> Result<reqwest::ClientBuilder> {
     let name = concat!("incidentd/", env!("CARGO_PKG_VERSION"));
-    let tls = trust::config(secure)?;
+    let tls = trust::config(secure, &[])?;
     Ok(reqwest::Client::builder().user_agent(name).tls_backend_preconfigured(tls))
 }
 

@@ -39,6 +39,10 @@ pub struct Outgoing {
     /// lie in although they are private; without it they reach the public internet only
     #[schemars(with = "Vec<String>", extend("x-value" = "NETWORK,NETWORK"))]
     pub allow_private: Vec<Network>,
+    /// Certificate authorities of your own that mail servers, channels and webhooks may be vouched
+    /// for by, beside those that the host trusts: a PEM file
+    #[schemars(example = "/etc/incidentd/authorities.pem", extend("x-value" = "FILE"))]
+    pub authorities: Option<PathBuf>,
 }
 
 /// What another monitor hears as long as this server is well.
@@ -112,6 +116,10 @@ pub struct Gateway {
     /// Or as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The longest that a text of the body may be, in characters, by its place (`content`,
+    /// `blocks.0.text.text`): the story in it is cut so that it fits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, usize>,
     /// The statuses that count as sent; none: all from 200 to 299.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ok: Vec<u16>,
@@ -164,7 +172,7 @@ pub(super) const EXAMPLE: &str = r#"# Programs of this host as channels: `--chan
 # address = "a pager's number"
 
 # Providers as channels: `--channel sms --address +4915112345678`. Recipes: discord, gotify,
-# mattermost, pushover, teams, telegram, twilio, twilio-call. A secret may be { file = "…" } or
+# mattermost, pushover, slack, teams, telegram, twilio, twilio-call. A secret may be { file = "…" } or
 # { env = "…" }.
 # [gateways.sms]
 # recipe = "twilio"
@@ -176,6 +184,7 @@ pub(super) const EXAMPLE: &str = r#"# Programs of this host as channels: `--chan
 # json = { text = "{{ title }}", loud = "{{ urgency == 'high' }}", link = "{{ url }}" }
 # address = "a room's number"
 # pattern = "^[0-9]+$"
+# limits = { text = 4000 }
 # vars = { token = { env = "CHAT_TOKEN" } }
 
 # The words of messages: title, text, short (SMS) and html (e-mail). `incidentd template render`

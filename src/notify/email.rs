@@ -9,9 +9,10 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reqwest::Url;
+use rustls::pki_types::CertificateDer;
 
 use super::{Channel, Failure, Loudness, Said, Sending};
 use crate::clock::Clock;
@@ -31,7 +32,11 @@ pub struct Email {
 
 impl Email {
     /// None where no server is named.
-    pub fn new(smtp: &Smtp, clock: Clock) -> Result<Option<Self>> {
+    pub fn new(
+        smtp: &Smtp,
+        authorities: &[CertificateDer<'static>],
+        clock: Clock,
+    ) -> Result<Option<Self>> {
         let Some(url) = &smtp.url else { return Ok(None) };
         let Some(from) = &smtp.from else {
             return Err(Error::invalid("smtp.url", "stands without a sender")
@@ -40,7 +45,7 @@ impl Email {
         let from = Mailbox::from_str(from)
             .map_err(|_| Error::invalid("smtp.from", format!("`{from}` is no e-mail address")))?;
         // Never quoted: it holds a password.
-        let builder = builder(url).map_err(|why| Error::invalid("smtp.url", why))?;
+        let builder = builder(url, authorities).map_err(|why| Error::invalid("smtp.url", why))?;
         Ok(Some(Self { builder, transport: OnceLock::new(), from, clock }))
     }
 
@@ -63,7 +68,8 @@ impl Email {
         let mut builder = lettre::Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(said.title())
+            // A reader would decode what looks encoded, whatever that holds.
+            .subject(said.title().replace("=?", "= ?"))
             .date(SystemTime::from(self.clock.now()))
             .message_id(Some(format!("<{id}@{domain}>")))
             // No out-of-office answers to what nobody reads.
@@ -91,7 +97,10 @@ fn mailbox(address: &str) -> Result<Address, String> {
     address.trim().parse().map_err(|_| "is no e-mail address".to_owned())
 }
 
-fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder, String> {
+fn builder(
+    url: &str,
+    authorities: &[CertificateDer<'static>],
+) -> Result<AsyncSmtpTransportBuilder, String> {
     let url =
         Url::parse(url).map_err(|_| "is no address; write one as smtps://mail.example.com")?;
     let host = url.host_str().ok_or("names no host")?.to_owned();
@@ -100,6 +109,7 @@ fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder, String> {
         Some("tls=none") => true,
         Some(_) => return Err("may end in ?tls=none, in no other `?`".into()),
     };
+    let trusted = |host| trusted(host, authorities);
     let (tls, port) = match url.scheme() {
         "smtp" if plain => (Tls::None, 25),
         "smtp" => (Tls::Required(trusted(&host)?), 587),
@@ -118,14 +128,17 @@ fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder, String> {
     Ok(builder)
 }
 
-/// The host's authorities; where there are none, Mozilla's.
-fn trusted(host: &str) -> Result<TlsParameters, String> {
+/// The host's authorities; where there are none, Mozilla's; and the operator's own.
+fn trusted(host: &str, own: &[CertificateDer<'static>]) -> Result<TlsParameters, String> {
     let none = rustls_native_certs::load_native_certs().certs.is_empty();
     let store = if none { CertificateStore::WebpkiRoots } else { CertificateStore::Default };
-    TlsParameters::builder(host.to_owned())
-        .certificate_store(store)
-        .build_rustls()
-        .map_err(|error| format!("cannot be reached by TLS: {error}"))
+    let wrong = |error| format!("cannot be reached by TLS: {error}");
+    let mut parameters = TlsParameters::builder(host.to_owned()).certificate_store(store);
+    for authority in own {
+        let authority = Certificate::from_der(authority.to_vec()).map_err(wrong)?;
+        parameters = parameters.add_root_certificate(authority);
+    }
+    parameters.build_rustls().map_err(wrong)
 }
 
 /// Percent-encoding undone.

@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Url};
+use rustls::pki_types::CertificateDer;
 
 use super::Failure;
 use crate::clock::Clock;
@@ -119,6 +120,7 @@ pub struct Outgoing(Arc<Inner>);
 
 struct Inner {
     allowed: Arc<[Network]>,
+    authorities: Vec<CertificateDer<'static>>,
     clock: Clock,
     /// Guarded, free; made when first needed, as reading the host's authorities takes a while.
     clients: OnceLock<Result<(Client, Client), String>>,
@@ -126,9 +128,13 @@ struct Inner {
 
 impl Outgoing {
     #[must_use]
-    pub fn new(allowed: &[Network], clock: Clock) -> Self {
+    pub fn new(
+        allowed: &[Network],
+        authorities: Vec<CertificateDer<'static>>,
+        clock: Clock,
+    ) -> Self {
         let (allowed, clients) = (allowed.into(), OnceLock::new());
-        Self(Arc::new(Inner { allowed, clock, clients }))
+        Self(Arc::new(Inner { allowed, authorities, clock, clients }))
     }
 
     /// A request to an address that a person or team named.
@@ -171,7 +177,7 @@ impl Outgoing {
             let client = |builder: reqwest::ClientBuilder| {
                 builder
                     .user_agent(concat!("incidentd/", env!("CARGO_PKG_VERSION")))
-                    .tls_backend_preconfigured(trust::config(true)?)
+                    .tls_backend_preconfigured(trust::config(true, &self.0.authorities)?)
                     .connect_timeout(CONNECT)
                     .timeout(IN_ALL)
                     .redirect(Policy::none())
@@ -384,7 +390,7 @@ mod tests {
 
     #[test]
     fn an_address_is_looked_at_however_it_is_written() {
-        let out = Outgoing::new(&[], Clock::System);
+        let out = Outgoing::new(&[], Vec::new(), Clock::System);
         for url in [
             "http://127.0.0.1/",
             "http://2130706433/",
@@ -404,7 +410,7 @@ mod tests {
         }
         out.check("https://example.com/x?y#z").expect("a good one");
         let network = |text: &str| Network::try_from(text.to_owned()).expect("a network");
-        let out = Outgoing::new(&[network("127.0.0.0/8")], Clock::System);
+        let out = Outgoing::new(&[network("127.0.0.0/8")], Vec::new(), Clock::System);
         out.check("http://127.0.0.1:8080/").expect("allowed");
         out.check("http://[::ffff:127.0.0.1]/").expect("the same in other words");
         out.check("http://[::1]/").expect_err("another");
@@ -412,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_far_end_may_ask_for_a_while() {
-        let out = Outgoing::new(&[], Clock::System);
+        let out = Outgoing::new(&[], Vec::new(), Clock::System);
         assert_eq!(out.wait("17"), Some(Duration::from_secs(17)));
         assert_eq!(out.wait("99999999"), Some(LONGEST_WAIT));
         assert_eq!(out.wait("Wed, 21 Oct 2099 07:28:00 GMT"), Some(LONGEST_WAIT));

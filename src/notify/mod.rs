@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::domain::user::check_slug;
 use crate::domain::{Incident, Urgency};
 use crate::error::{Error, Result};
+use crate::trust;
 
 use http::Outgoing;
 use text::{Texts, View};
@@ -204,10 +205,14 @@ struct Set {
 
 impl Set {
     fn new(config: &Config, clock: &Clock, key: Option<&PushKey>) -> Result<Self> {
-        let outgoing = Outgoing::new(&config.outgoing.allow_private, clock.clone());
+        let authorities = config.outgoing.authorities.as_deref();
+        let authorities = authorities.map(|file| trust::authorities("outgoing.authorities", file));
+        let authorities = authorities.transpose()?.unwrap_or_default();
+        let email = email::Email::new(&config.smtp, &authorities, clock.clone())?;
+        let outgoing = Outgoing::new(&config.outgoing.allow_private, authorities, clock.clone());
         let texts = Texts::new(&config.templates)?;
         let mut channels: BTreeMap<String, Box<dyn Channel>> = BTreeMap::new();
-        if let Some(email) = email::Email::new(&config.smtp, clock.clone())? {
+        if let Some(email) = email {
             channels.insert("email".into(), Box::new(email));
         }
         channels.insert("ntfy".into(), Box::new(ntfy::Ntfy(outgoing.clone())));

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use incidentd::clock::Clock;
-use incidentd::config::{Config, Outgoing, Smtp};
+use incidentd::config::{Config, Smtp};
 use incidentd::domain::Incident;
 use incidentd::notify::{Failure, Message, MessageKind, Notifier, PushKey, Template};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::far::{Far, this_machine};
-use crate::programs::{Listen, Program, python};
+use crate::mail::{mailbox, next_mail};
 
 pub fn incident(id: i64, title: &str) -> Incident {
     serde_json::from_value(json!({
@@ -48,8 +48,8 @@ pub fn key() -> PushKey {
 
 /// One that may reach this machine.
 pub fn notifier(configure: impl FnOnce(&mut Config)) -> Notifier {
-    let outgoing = Outgoing { allow_private: this_machine() };
-    let mut config = Config { outgoing, ..Config::default() };
+    let mut config = Config::default();
+    config.outgoing.allow_private = this_machine();
     configure(&mut config);
     Notifier::new(&config, Clock::System, key()).expect("a configuration")
 }
@@ -202,16 +202,9 @@ async fn nobody_is_followed_elsewhere() {
     assert_eq!(far.so_far().len(), 1);
 }
 
-/// A mail server, and the port on which it listens.
-pub fn mailbox() -> (Program, u16) {
-    let mut server = Program::start(&mut python("mailbox.py"), Listen::Stdout);
-    let port = server.wait_for("port", |line| line.strip_prefix("listening on ")?.parse().ok());
-    (server, port)
-}
-
 #[tokio::test]
 async fn mail_arrives_as_text_and_html_and_forms_a_thread() {
-    let (mut server, port) = mailbox();
+    let (mut server, port) = mailbox::<[&str; 0]>([]);
     let notifier = notifier(|config| {
         config.smtp = Smtp {
             url: Some(format!("smtp://127.0.0.1:{port}?tls=none")),
@@ -224,8 +217,7 @@ async fn mail_arrives_as_text_and_html_and_forms_a_thread() {
     let sly = "full\r\nBcc: eve@example.com\r\n\r\n<b>now</b> see https://evil.example/ @everyone";
     let sent = page(vec![incident(42, sly)]);
     notifier.send("email", "alice@example.com", &sent).await.expect("sent");
-    let mail = |line: &str| serde_json::from_str::<Value>(line).ok();
-    let mail = server.wait_for("mail", mail);
+    let mail = next_mail(&mut server);
     assert_eq!(mail["to"], json!(["alice@example.com"]));
     let headers: Vec<(String, String)> =
         serde_json::from_value(mail["headers"].clone()).expect("headers");

@@ -13,10 +13,10 @@ use incidentd::domain::delivery::DeliveryState;
 use incidentd::error::Kind;
 use serde_json::json;
 
-use crate::channels::mailbox;
 use crate::configuration::{apply, export};
 use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours, mins};
+use crate::mail::mailbox;
 
 const NONE: &Nothing = &Nothing {};
 
@@ -188,7 +188,7 @@ async fn after_five_guesses_no_code_is_good() {
 #[tokio::test]
 async fn a_new_address_of_the_account_is_verified_anew_and_the_old_one_is_used_no_more() {
     let mut far = Far::start().await;
-    let (mut mailbox, port) = mailbox();
+    let (mut mailbox, port) = mailbox::<[&str; 0]>([]);
     let mut server = TestServer::with(|config| {
         config.outgoing.allow_private = this_machine();
         config.smtp.url = Some(format!("smtp://127.0.0.1:{port}?tls=none"));

@@ -1,7 +1,6 @@
 //! Outgoing webhooks: the log's own JSON, signed, in order, until it is taken.
 use std::time::Duration;
 
-use incidentd::config::Outgoing;
 use incidentd::domain::Seq;
 use incidentd::notify::sign;
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use crate::harness::{TestServer, hours, mins, secs};
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 async fn server() -> TestServer {
-    TestServer::with(|config| config.outgoing = Outgoing { allow_private: this_machine() }).await
+    TestServer::with(|config| config.outgoing.allow_private = this_machine()).await
 }
 
 fn database(server: &TestServer) -> rusqlite::Connection {

@@ -71,7 +71,7 @@ impl Demo {
             listen: Listen::Tcp(self.listen),
             data_dir: folder.path().to_owned(),
             // Its people's phones are on this host, and nothing else of it is spoken to.
-            outgoing: Outgoing { allow_private: vec![here] },
+            outgoing: Outgoing { allow_private: vec![here], ..Outgoing::default() },
             ..Config::default()
         };
         runtime.block_on(self.show(config, common.output))
