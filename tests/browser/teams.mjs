@@ -140,8 +140,13 @@ export async function a_heartbeat_is_expected_and_its_failure_seen(browser, serv
   await backup.getByText(/^Last heard (just now|\d+ s ago)\.$/).waitFor();
   await backup.getByRole("button", { name: "Change" }).click();
   await backup.getByLabel("It may be late by").fill("3h");
+  await backup.getByLabel("Alerts that are such signs").fill("Watchdog");
+  await backup.getByRole("button", { name: "Save" }).click();
+  await backup.getByLabel("Alerts that are such signs").and(backup.locator("[aria-invalid]:focus")).waitFor();
+  await backup.getByLabel("Alerts that are such signs").fill('alertname="Watchdog" cluster=~"eu .*"');
   await backup.getByRole("button", { name: "Save" }).click();
   await backup.getByText("every 1 d, at most 3 h late").waitFor();
+  await backup.locator("code", { hasText: "Watchdog" }).waitFor();
   await backup.getByRole("button", { name: "New key" }).click();
   await sure(alice, "Make a new key");
   await alice.locator(".secret pre").first().waitFor();

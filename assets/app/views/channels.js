@@ -52,7 +52,7 @@ function addForm(s, team, kinds) {
       })}>
       ${choice("channel", "Kind", kinds.map((one) => /** @type {[string, string]} */ ([one.channel, word(one.channel)])), kind.channel, "Further kinds are set up in the server's configuration")}
       ${field("slug", "Short name", { key: "add", required: true, placeholder: `${team.slug}-chat`, hint: "How policies call it" })}
-      ${field("address", "Address", { key: "add", required: true, hint: `${kind.address}${kind.secret ? ". Whoever knows it can write there: it is not shown again." : ""}` })}
+      ${field("address", "Address", { key: "add", required: true, hint: `${kind.address}${kind.secret ? " (whoever knows it can write there: it is not shown again)" : ""}` })}
       ${send("add", "Add channel")}
     </form>`;
 }

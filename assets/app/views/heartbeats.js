@@ -8,6 +8,7 @@ import { heard } from "../live.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { choice, copyable, field, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
+import { matchers } from "./silences.js";
 import { long, past, secs, top } from "./team.js";
 
 /** A beat that comes in time makes no event. */
@@ -58,11 +59,13 @@ function standing(one) {
   }
 }
 
+/** Prometheus's Watchdog must keep firing. @param {string} key @param {string[]} [alert] */
+const fed = (key, alert = []) => field("alert", "Alerts that are such signs", { key, value: alert.join(" "), placeholder: "alertname=Watchdog", hint: "Those of the service that match beat, and open no incident; left out: only the address beats" });
+
 /** @param {any[]} services */
 const addForm = (services) => html`
   <form class="form" @submit=${submit("add", async (given) => {
-    const { alert, ...body } = given;
-    setPage("issued", await call("POST", "/heartbeats", { body, key: requestKey() }));
+    setPage("issued", await call("POST", "/heartbeats", { body: { ...given, alert: matchers(given.alert) }, key: requestKey() }));
     setPage("add", { open: false });
     await again();
   })}><div class="two">
@@ -70,6 +73,7 @@ const addForm = (services) => html`
     ${field("slug", "Short name", { key: "add", required: true, placeholder: "nightly-backup" })}
     ${field("every", "It beats every", { key: "add", required: true, value: "24h", hint: "90s, 5m, 24h, 7d" })}
     ${field("grace", "It may be late by", { key: "add", placeholder: "1h", hint: "Left out: a tenth of that, at least a minute" })}
+    ${fed("add")}
   </div>${send("add", "Make its address")}</form>`;
 
 /** What a job is given; its key is shown this once. @param {any} made */
@@ -102,7 +106,7 @@ function heartbeat(s, one, may) {
     await again();
   });
   const save = submit(key, async (given) => {
-    await call("PATCH", path, { body: { slug: given.slug, every: given.every, grace: given.grace } });
+    await call("PATCH", path, { body: { slug: given.slug, every: given.every, grace: given.grace, alert: matchers(given.alert) } });
     setPage(key, { open: false });
     toast("Saved.");
     await again();
@@ -118,6 +122,7 @@ function heartbeat(s, one, may) {
         ${field("slug", "Short name", { key, required: true, value: one.slug })}
         ${field("every", "It beats every", { key, required: true, value: one.every })}
         ${field("grace", "It may be late by", { key, required: true, value: one.grace })}
+        ${fed(key, one.alert)}
       </div>${send(key, "Save")}</form>` : nothing}
     </section>`;
 }

@@ -90,7 +90,7 @@ function service(s) {
   return loaded("service", fetch, ({ service, integrations, policies }) => {
     const may = mayManage(service.team.slug);
     return html`
-      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}/policies">${service.team.name}</a></div>
+      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}">${service.team.name}</a></div>
       ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${may ? opener("add", "Add integration") : nothing}`)}
       <div class="stack">
         ${may ? opened("add", "Add integration", addForm(service, fetch)) : nothing}
@@ -177,7 +177,7 @@ function rules(service, policies, fetch) {
       <form class="form" @submit=${save}><div class="two">
         ${field("name", "Name", { value: service.name, required: true, key: "rules" })}
         ${choice("urgency", "Urgency", URGENCIES, service.urgency)}
-        ${choice("escalationPolicy", "Who is told", ladders, service.escalationPolicy?.slug ?? "", "An escalation policy of its team")}
+        ${choice("escalationPolicy", "Who is told", ladders, service.escalationPolicy?.slug ?? "", "An escalation policy; they are made on its team's page")}
         ${field("groupBy", "Group alerts by labels", { value: service.groupBy.join(", "), key: "rules", hint: "Of what Prometheus sends; Alertmanager and Grafana group by themselves" })}
         ${field("ackTimeout", "Ask again after", { value: service.ackTimeout, key: "rules", hint: "An acknowledged incident counts as unanswered after this; 0: never" })}
         ${field("reopenWithin", "Reopen within", { value: service.reopenWithin, key: "rules", hint: "An alert this soon after its end reopens the incident; 0: never" })}

@@ -22,7 +22,7 @@ function mine(s) {
 }
 
 /** `host=~"db 1" @service=checkout`: apart at spaces, but not between quotes. @param {string} [text] */
-const matchers = (text = "") => text.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
+export const matchers = (text = "") => text.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? [];
 
 /** @param {Record<string, string>} given */
 const asked = (given) => ({
