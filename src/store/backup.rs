@@ -267,7 +267,7 @@ fn renumber(new: &Path, found: Counters, name: &str, now: Timestamp) -> Result<(
     counters.incident = (counters.incident.max(found.incident) / INCIDENT_GAP + 1) * INCIDENT_GAP;
     let above = counters.incident;
     conn.execute_batch("begin immediate").map_err(failed)?;
-    let mut write = Write::new(&conn, now, &mut counters);
+    let mut write = Write::new(&conn, now, &mut counters, false);
     let record = Record::Config {
         what: "backup".into(),
         id: 0,

@@ -1,5 +1,6 @@
 //! Between SQLite and Rust: the two handles that nouns hang on, ids, times and errors.
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -25,6 +26,11 @@ pub struct Write<'c> {
     pub(super) counters: &'c mut Counters,
     /// Timers that were set in this write and are due already.
     pub(super) due: RefCell<Vec<Timer>>,
+    /// Parts may fail alone: each has a savepoint. That costs a copy of each page that it touches,
+    /// so it is done only where one has failed before.
+    careful: bool,
+    /// A part failed that could not be taken back: the whole is to be run again, carefully.
+    pub(super) spoilt: bool,
 }
 
 /// The last numbers given out, kept by the one writer so that a row can name itself. Saved with
@@ -97,18 +103,31 @@ impl<'c> Read<'c> {
 }
 
 impl<'c> Write<'c> {
-    pub(super) fn new(conn: &'c Connection, now: Timestamp, counters: &'c mut Counters) -> Self {
-        Self { read: Read::new(conn), now, counters, due: RefCell::default() }
+    pub(super) fn new(
+        conn: &'c Connection,
+        now: Timestamp,
+        counters: &'c mut Counters,
+        careful: bool,
+    ) -> Self {
+        let due = RefCell::default();
+        Self { read: Read::new(conn), now, counters, due, careful, spoilt: false }
     }
 
-    /// Does something that may fail alone: then nothing of it is done, and the rest stands.
+    /// Does something that may fail alone, even by a panic: then nothing of it is done, and the
+    /// rest stands.
     ///
     /// # Errors
     /// What `part` says.
     pub fn apart<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if !self.careful {
+            let done = part(self);
+            self.spoilt |= done.is_err();
+            return done;
+        }
         let before = *self.counters;
         self.run("savepoint part", [])?;
-        let done = part(self);
+        let done = catch_unwind(AssertUnwindSafe(|| part(self)))
+            .unwrap_or_else(|_| Err(Error::internal("a part of a write panicked")));
         if done.is_err() {
             self.run("rollback to part", [])?;
             *self.counters = before;

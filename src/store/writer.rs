@@ -89,7 +89,8 @@ impl Drop for Writer {
 }
 
 trait Job: Send {
-    fn run(&mut self, conn: &Connection, counters: &mut Counters) -> Ran;
+    /// `careful`: what fails can be taken back.
+    fn run(&mut self, conn: &Connection, counters: &mut Counters, careful: bool) -> Ran;
     fn finish(self: Box<Self>, committed: Result<()>);
 }
 
@@ -114,12 +115,13 @@ where
     F: Fn(&mut Write<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&mut self, conn: &Connection, counters: &mut Counters) -> Ran {
+    fn run(&mut self, conn: &Connection, counters: &mut Counters, careful: bool) -> Ran {
         let (rows, before) = (conn.total_changes(), *counters);
-        let mut write = Write::new(conn, self.now, counters);
+        let mut write = Write::new(conn, self.now, counters, careful);
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.write)(&mut write)))
             .unwrap_or_else(|_| Err(Error::internal("an operation of the store panicked")));
         let ran = match &outcome {
+            Ok(_) if write.spoilt => Ran::Failed { dirty: true, disk: false },
             Ok(_) => Ran::Done,
             Err(error) => Ran::Failed {
                 dirty: conn.total_changes() != rows || *counters != before,
@@ -258,7 +260,7 @@ impl Thread {
         let before = self.counters;
         self.begin()?;
         for job in batch.iter_mut() {
-            match job.run(&self.conn, &mut self.counters) {
+            match job.run(&self.conn, &mut self.counters, false) {
                 Ran::Done | Ran::Failed { dirty: false, disk: false } => {}
                 Ran::Failed { disk: true, .. } => return Err(disk_error()),
                 Ran::Failed { dirty: true, .. } => {
@@ -277,7 +279,7 @@ impl Thread {
         for job in batch {
             let before = self.counters;
             self.execute("savepoint operation")?;
-            match job.run(&self.conn, &mut self.counters) {
+            match job.run(&self.conn, &mut self.counters, true) {
                 Ran::Done => {}
                 Ran::Failed { disk: true, .. } => return Err(disk_error()),
                 Ran::Failed { .. } => {
