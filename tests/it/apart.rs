@@ -40,6 +40,10 @@ async fn a_policy_that_cannot_be_read_refuses_no_alert() {
     for id in 1..=20 {
         let incident = server.incident(id).await;
         assert_eq!(incident.status, Status::Triggered);
-        assert_eq!(incident.escalation.next_targets, ["alice", "bob"], "the first step has its time");
+        assert_eq!(
+            incident.escalation.next_targets,
+            ["alice", "bob"],
+            "the first step has its time"
+        );
     }
 }

@@ -6,6 +6,7 @@ mod rehearsal;
 pub(super) mod who;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,6 +32,7 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// The same hole is told of once in this time.
 const NOTICE_EVERY_SECS: i64 = 3_600;
 const MAX_NOTICE: usize = 1_000;
+const LOG_EVERY_SECS: i64 = 10;
 /// Deliveries of one incident that are looked at.
 const MAX_ROWS: u32 = 10_000;
 
@@ -227,8 +229,9 @@ fn take(
     let notified: Vec<String> =
         people.iter().map(|user| user.username.clone()).chain(channels).collect();
     let next_targets = match ladder {
-        Some(ladder) => who::told(w, incident, policy, ladder.rung, ladder.due)?.names(),
-        None => Vec::new(),
+        // What follows at once says itself whom it tells.
+        Some(ladder) if last => who::told(w, incident, policy, ladder.rung, ladder.due)?.names(),
+        _ => Vec::new(),
     };
     let skipped = [plan.who.skipped.as_slice(), &plan.unverified].concat();
     if !plan.unverified.is_empty() {
@@ -258,9 +261,23 @@ fn take(
         w.insert_delivery(&row)?;
     }
     if untold {
-        tracing::error!(incident = %incident.id, "nobody could be told of an incident");
+        log_untold(incident.id, w.now());
     }
     Ok(notified)
+}
+
+/// The log has a line of it at once; in a storm, one in ten seconds that counts the others.
+fn log_untold(incident: IncidentId, now: Timestamp) {
+    static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
+    static OTHERS: AtomicU64 = AtomicU64::new(0);
+    let (last, now) = (LAST.load(Relaxed), now.as_second());
+    if last <= now && now.saturating_sub(last) < LOG_EVERY_SECS {
+        OTHERS.fetch_add(1, Relaxed);
+        return;
+    }
+    LAST.store(now, Relaxed);
+    let others = OTHERS.swap(0, Relaxed);
+    tracing::error!(%incident, others, "nobody could be told of an incident");
 }
 
 fn rung_words(rung: Rung) -> String {
@@ -292,10 +309,9 @@ pub(super) fn tell_admins(
 ) -> Result<()> {
     let text = crate::domain::text::line(text, MAX_NOTICE);
     let since = w.now().saturating_sub(jiff::SignedDuration::from_secs(NOTICE_EVERY_SECS));
-    for (user, role) in w.team_members(team)? {
+    for user in who::members(w, team, Role::Admin)? {
         let told = w.last_notice(Some(user.id), &text)?;
-        let fresh = told.is_some_and(|told| since.as_ref().is_ok_and(|since| told > *since));
-        if role < Role::Admin || user.disabled_at.is_some() || fresh {
+        if told.is_some_and(|told| since.as_ref().is_ok_and(|since| told > *since)) {
             continue;
         }
         if let Some(to) = queue::quietly(w, &user)? {

@@ -91,7 +91,7 @@ fn admins(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
 }
 
 /// Those of a team who are at least `role`, without disabled ones.
-fn members(r: &Read<'_>, team: TeamId, role: Role) -> Result<Vec<User>> {
+pub fn members(r: &Read<'_>, team: TeamId, role: Role) -> Result<Vec<User>> {
     let members = r.team_members(team)?.into_iter();
     let fit = members.filter(|(user, is)| *is >= role && user.disabled_at.is_none());
     Ok(fit.map(|(user, _)| user).collect())
