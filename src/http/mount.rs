@@ -1,12 +1,16 @@
 //! From an operation of the contract to an axum route: permission, path, query, body, reply.
-use std::future::Future;
+use std::future::{Future, ready};
+use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{RawPathParams, Request, State};
-use axum::handler::Handler;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +56,10 @@ pub struct Mounted {
     pub operations: Vec<Operation>,
 }
 
+/// One type for all operations, whatever they take and answer: what is the same for all of them is
+/// compiled once.
+type Handler<T> = Arc<dyn Fn(Shared, T) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
+
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
 
@@ -85,18 +93,11 @@ impl Mounted {
         F: Future<Output = Result<Response>> + Send + 'static,
         H: Fn(Shared, Call<P, Q, B>) -> F + Clone + Send + Sync + 'static,
     {
-        let access = route.access;
-        let serve = move |State(shared): State<Shared>, params: RawPathParams, request: Request| {
-            let handler = handler.clone();
-            async move {
-                let answer = async {
-                    let call = take_apart(&shared, access, &params, request).await?;
-                    handler(shared, call).await
-                };
-                answer.await.unwrap_or_else(IntoResponse::into_response)
-            }
+        let serve = move |shared, taken: Taken| match taken.parse() {
+            Ok(call) => handler(shared, call).boxed(),
+            Err(error) => ready(Err(error)).boxed(),
         };
-        self.serve(route.operation(), serve)
+        self.serve(route.operation(), admitted(route.access, Arc::new(serve)))
     }
 
     /// Serves `route` by `handler`, for anyone but the pages of others: none of them logs its
@@ -110,27 +111,25 @@ impl Mounted {
         F: Future<Output = Result<A>> + Send + 'static,
         H: Fn(Shared, OpenCall<B>) -> F + Clone + Send + Sync + 'static,
     {
-        let serve = move |State(shared): State<Shared>, request: Request| {
+        let serve = move |shared: Shared, (_, request): (RawPathParams, Request)| {
             let handler = handler.clone();
-            async move {
-                let answer = async {
-                    let (parts, stream) = request.into_parts();
-                    let config = shared.config();
-                    origin::check_page(&config, &parts.headers)?;
-                    let (limit, limits) = (config.limits.api_body, &config.limits);
-                    let bytes = body::read(&parts.headers, stream, limit, limits).await?;
-                    let body = body::parse(&parts.headers, &bytes)?;
-                    let mut visitor = auth::visitor(&parts);
-                    visitor.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
-                    Ok(respond(handler(shared, OpenCall { visitor, body }).await?.into()))
-                };
-                answer.await.unwrap_or_else(|error: Error| error.into_response())
-            }
+            let answer = async move {
+                let (parts, stream) = request.into_parts();
+                let config = shared.config();
+                origin::check_page(&config, &parts.headers)?;
+                let (limit, limits) = (config.limits.api_body, &config.limits);
+                let bytes = body::read(&parts.headers, stream, limit, limits).await?;
+                let body = body::parse(&parts.headers, &bytes)?;
+                let mut visitor = auth::visitor(&parts);
+                visitor.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
+                Ok(respond(handler(shared, OpenCall { visitor, body }).await?.into()))
+            };
+            answer.boxed()
         };
-        self.serve(route.operation(), serve)
+        self.serve(route.operation(), Arc::new(serve))
     }
 
-    fn serve<H: Handler<T, Shared>, T: 'static>(mut self, of: Operation, handler: H) -> Self {
+    fn serve(mut self, of: Operation, handler: Handler<(RawPathParams, Request)>) -> Self {
         let filter = match of.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
@@ -138,7 +137,11 @@ impl Mounted {
             Method::Patch => MethodFilter::PATCH,
             Method::Delete => MethodFilter::DELETE,
         };
-        self.router = self.router.route(&format!("{PREFIX}{}", of.path), on(filter, handler));
+        let serve = move |State(shared): State<Shared>, params: RawPathParams, request: Request| {
+            let answer = handler(shared, (params, request));
+            answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response))
+        };
+        self.router = self.router.route(&format!("{PREFIX}{}", of.path), on(filter, serve));
         self.operations.push(of);
         self
     }
@@ -152,17 +155,49 @@ fn respond<R: Serialize>(Answer { reply, cookie }: Answer<R>) -> Response {
     response
 }
 
-async fn take_apart<P, Q, B>(
+/// A request of somebody who may try it, before it is known what for.
+struct Taken {
+    caller: Caller,
+    visitor: Visitor,
+    params: RawPathParams,
+    parts: Parts,
+    body: Bytes,
+}
+
+impl Taken {
+    fn parse<P, Q, B>(self) -> Result<Call<P, Q, B>>
+    where
+        P: Segments,
+        Q: DeserializeOwned,
+        B: DeserializeOwned,
+    {
+        let Self { caller, visitor, params, parts, body } = self;
+        let values: Vec<&str> = params.iter().map(|(_, value)| value).collect();
+        let path = P::read(&values).ok_or_else(|| Error::not_found("This address"))?;
+        let query = query(parts.uri.query())?;
+        let body = body::parse(&parts.headers, &body)?;
+        Ok(Call { caller, visitor, path, query, body })
+    }
+}
+
+/// Lets only those through to `handler` who may try.
+fn admitted(access: Access, handler: Handler<Taken>) -> Handler<(RawPathParams, Request)> {
+    Arc::new(move |shared, (params, request)| {
+        let handler = handler.clone();
+        let answer = async move {
+            let taken = take(&shared, access, params, request).await?;
+            handler(shared, taken).await
+        };
+        answer.boxed()
+    })
+}
+
+async fn take(
     shared: &Shared,
     access: Access,
-    params: &RawPathParams,
+    params: RawPathParams,
     request: Request,
-) -> Result<Call<P, Q, B>>
-where
-    P: Segments,
-    Q: DeserializeOwned,
-    B: DeserializeOwned,
-{
+) -> Result<Taken> {
     let (parts, stream) = request.into_parts();
     let visitor = auth::visitor(&parts);
     let mut caller = auth::caller(shared, &visitor, &parts).await?;
@@ -172,14 +207,10 @@ where
         Access::Manage => caller.must_have(Need::Manage)?,
         Access::Platform => caller.must_be_platform_admin()?,
     }
-    let values: Vec<&str> = params.iter().map(|(_, value)| value).collect();
-    let path = P::read(&values).ok_or_else(|| Error::not_found("This address"))?;
-    let query = query(parts.uri.query())?;
     let limits = &shared.config().limits;
-    let bytes = body::read(&parts.headers, stream, limits.api_body, limits).await?;
-    caller.request = request_key(&parts.headers, parts.uri.path(), &bytes)?;
-    let body = body::parse(&parts.headers, &bytes)?;
-    Ok(Call { caller, visitor, path, query, body })
+    let body = body::read(&parts.headers, stream, limits.api_body, limits).await?;
+    caller.request = request_key(&parts.headers, parts.uri.path(), &body)?;
+    Ok(Taken { caller, visitor, params, parts, body })
 }
 
 /// # Errors
