@@ -50,9 +50,11 @@ const byNeed = (a, b) => NEED.indexOf(pulse(a)) - NEED.indexOf(pulse(b)) || a.sl
 
 /** Badge, and the sentence beside it. @param {any} one @returns {[string, string, string]} */
 function standing(one) {
+  // Red only while nobody has answered.
+  const red = state.incidents.get(one.incidentId)?.status === "acknowledged" ? "ack" : "fire";
   switch (pulse(one)) {
-    case "missing": return ["fire", "Missing", `since ${until(one.missingAt)}. Last heard ${ago(one.lastAt)}.`];
-    case "failed": return ["fire", "Failed", `since ${until(one.failedAt)}. Last heard ${ago(one.lastAt)}.`];
+    case "missing": return [red, "Missing", `since ${until(one.missingAt)}. Last heard ${ago(one.lastAt)}.`];
+    case "failed": return [red, "Failed", `since ${until(one.failedAt)}. Last heard ${ago(one.lastAt)}.`];
     case "late": return ["ack", "Late", `Last heard ${ago(one.lastAt)}.${one.dueAt ? ` Missing in ${left(one.dueAt)}.` : ""}`];
     case "beating": return ["calm", "Alive", `Last heard ${ago(one.lastAt)}.`];
     default: return ["quiet", "Waiting", "It has never beaten; until it does, nothing is missing."];

@@ -42,9 +42,9 @@ export function editor(key, team, one, data, done) {
         <div class="field"><label for="${key}-repeat">If nobody answers</label><select id="${key}-repeat" @change=${(/** @type {any} */ event) => set(() => ({ repeat: Number(event.target.value) }))}>
           ${Array.from({ length: MOST_ROUNDS + 1 }, (_, times) => html`<option value=${times} ?selected=${times === plan.repeat}>${times ? `from the top, ${times === 1 ? "once" : `${times} times`} more` : "go to the last resort"}</option>`)}</select></div>
       </div>
-      ${plan.steps.map((one, at) => html`<fieldset><legend>Step ${at + 1}</legend>
+      ${plan.steps.map((one, at) => html`<fieldset><legend>Step ${at + 1}</legend><div class="two">
         ${input(key, `steps[${at}].after`, at ? "After" : "Begins after", one.after, (after) => step(at, () => ({ after })), at ? "From the start of the round: 5m, 1h" : "0s: at once")}
-        ${picker(key, `steps[${at}].targets`, "Tells", one.targets, team, data, (change) => step(at, (one) => ({ targets: change(one.targets) })))}
+        ${picker(key, `steps[${at}].targets`, "Tells", one.targets, team, data, (change) => step(at, (one) => ({ targets: change(one.targets) })))}</div>
         ${plan.steps.length > 1 ? html`<div class="actions"><button type="button" aria-label="Remove step ${at + 1}" @click=${() => set((plan) => ({ steps: plan.steps.filter((_, other) => other !== at) }))}>Remove this step</button></div>` : nothing}
       </fieldset>`)}
       <div class="actions"><button type="button" class="plain" @click=${further}>Another step, later</button></div>
@@ -86,18 +86,19 @@ function picker(key, name, label, targets, team, data, set) {
   const wrong = state.page[key]?.error;
   const whole = wrong?.of(name);
   const id = `${key}-${name}`;
-  return html`
+  const chosen = html`
     <input type="hidden" name=${name}>
     ${targets.length ? html`<ul class="people told">${targets.map((target, at) => {
       const why = wrong?.of(`${name}[${at}]`);
       const word = words.get(target) ?? target;
       return html`<li class=${why ? "wrong" : ""}><input type="hidden" name="${name}[${at}]"><span>${word}${why ? `: ${why}` : ""}</span>
         <button type="button" class="icon plain" aria-label="Take ${word} out" @click=${() => set((some) => some.filter((_, other) => other !== at))}><span aria-hidden="true">✕</span></button></li>`;
-    })}</ul>` : nothing}
-    <div class="field"><label for=${id}>${targets.length ? "And" : label}</label>
+    })}</ul>` : nothing}`;
+  return html`
+    <div class="field"><label for=${id}>${label}</label>${chosen}
       <select id=${id} .value=${live("")} aria-invalid=${whole ? "true" : nothing} aria-describedby=${whole ? `${id}-wrong` : nothing}
         @change=${(/** @type {any} */ event) => { const { value } = event.target; if (value) set((some) => (some.includes(value) ? some : [...some, value])); }}>
-        <option value="">Choose…</option>
+        <option value="">${targets.length ? "And…" : "Choose…"}</option>
         ${groups.map(([group, some]) => html`<optgroup label=${group}>${some.map(([target, word]) => html`<option value=${target}>${word}</option>`)}</optgroup>`)}
       </select>
       ${whole ? html`<span class="wrong" id="${id}-wrong">${label} ${whole}</span>` : nothing}</div>`;
