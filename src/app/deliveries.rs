@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::paging::aftermath;
-use super::schedules::People;
+use super::rota::People;
 use super::{App, Caller, Need, answers};
 use crate::api::deliveries::DeliveryView;
 use crate::clock::shift;

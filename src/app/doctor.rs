@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schedules::{AHEAD, rules};
+use super::rota::{AHEAD, rules};
 use super::vitals::is_short;
 use super::{App, Caller};
 use crate::api::doctor::Gravity::{Problem, Warning};

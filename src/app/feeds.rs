@@ -4,7 +4,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::changes::Thing;
-use super::schedules::{People, rules, seen_schedule};
+use super::rota::{People, rules};
+use super::schedules::seen_schedule;
 use super::{App, Caller, Need};
 use crate::api::Page;
 use crate::api::feeds::{Feed, IssuedFeed, NewFeed};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::schedules::rules;
+use super::rota::rules;
 use super::{App, paging};
 use crate::domain::schedule::told::{AROUND, Told, is_day, next_look};
 use crate::domain::{ScheduleId, TimerKind};

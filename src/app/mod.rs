@@ -33,6 +33,7 @@ mod policies;
 mod push;
 mod quiet;
 mod retention;
+mod rota;
 mod schedules;
 mod services;
 mod sessions;

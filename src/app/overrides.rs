@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::incidents::named;
-use super::schedules::{People, bounds, may_name, rules, seen_schedule, thing};
+use super::rota::{People, rules};
+use super::schedules::{bounds, may_name, seen_schedule, thing};
 use super::{App, Caller, Need};
 use crate::api::Page;
 use crate::api::schedules::{Back, NewOverride, Override, SpanQuery, Swap, Take};

@@ -1,7 +1,8 @@
 //! What a dashboard says above its list.
 use jiff::Timestamp;
 
-use super::schedules::{AHEAD, on_call_in, rules, seen_schedules};
+use super::rota::{AHEAD, on_call_in, rules};
+use super::schedules::seen_schedules;
 use super::teams::seen_team;
 use super::{App, Caller, Need};
 use crate::api::overview::{Overview, OverviewQuery, Uncovered};

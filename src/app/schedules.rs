@@ -1,31 +1,27 @@
 //! Schedules: their rotations, and what they say of any moment. Who stands in is beside this.
-use std::collections::BTreeMap;
-
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::changes::{Thing, differ, wrongs};
 use super::gaps;
 use super::incidents::knows;
 use super::policies::refuse_named;
+use super::rota::{AHEAD, People, on_call_in, rules};
 use super::teams::{live_team, of_seen_teams};
 use super::users::check_time_zone;
 use super::{App, Caller, Need, page_size};
 use crate::api::configuration::FieldChange;
 use crate::api::schedules::{
-    Difference, NewSchedule, OnCall, OnCallQuery, Plan, Preview, Rotation, Schedule, ScheduleRef,
-    Shift, Shifts, SpanQuery,
+    Difference, NewSchedule, OnCall, OnCallQuery, Plan, Preview, Rotation, Schedule, Shifts,
+    SpanQuery,
 };
 use crate::api::{OfTeam, Page};
 use crate::domain::policy::Target;
-use crate::domain::schedule::{self, Because};
-use crate::domain::user::{UserRef, check_slug};
+use crate::domain::schedule;
+use crate::domain::user::check_slug;
 use crate::domain::{Actor, ScheduleId, TeamId, UserId};
 use crate::error::{Error, FieldError, Result};
 use crate::store::{Read, ScheduleRow, Write};
-
-/// How far a list reaches, unless asked otherwise.
-pub(super) const AHEAD: SignedDuration = SignedDuration::from_hours(4 * 7 * 24);
 
 impl App {
     /// # Errors
@@ -201,29 +197,6 @@ pub(super) fn bounds(span: SpanQuery, now: Timestamp) -> Result<(Timestamp, Time
     Ok((from, to))
 }
 
-/// Names for ids, each looked up once.
-#[derive(Default)]
-pub(super) struct People(BTreeMap<UserId, UserRef>);
-
-impl People {
-    pub(super) fn one(&mut self, r: &Read<'_>, user: UserId) -> Result<UserRef> {
-        if let Some(known) = self.0.get(&user) {
-            return Ok(known.clone());
-        }
-        let found = r.find_user(user)?.ok_or_else(|| Error::not_found("This user"))?;
-        Ok(self.0.entry(user).or_insert_with(|| found.reference()).clone())
-    }
-
-    fn shift(&mut self, r: &Read<'_>, of: &ScheduleRow, shift: schedule::Shift) -> Result<Shift> {
-        let schedule::Shift { start, end, user, because } = shift;
-        let (rotation, stand_in) = match because {
-            Because::Rotation(place) => (of.rotations.get(place).map(|it| it.name.clone()), None),
-            Because::Override(id) => (None, Some(id)),
-        };
-        Ok(Shift { start, end, user: self.one(r, user)?, rotation, stand_in })
-    }
-}
-
 /// A schedule in whose team the caller may do what `need` says.
 pub(super) fn seen_schedule(
     r: &Read<'_>,
@@ -257,43 +230,6 @@ pub(super) fn by_name(r: &Read<'_>, of: &[schedule::Rotation]) -> Result<Vec<Rot
     let mut people = People::default();
     let mut name = |user: UserId| people.one(r, user).map(|user| user.username);
     of.iter().map(|rotation| rotation.clone().try_map(&mut name)).collect()
-}
-
-/// All that decides who is on call in a span.
-pub(super) fn rules(
-    r: &Read<'_>,
-    row: &ScheduleRow,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<schedule::Schedule> {
-    Ok(schedule::Schedule {
-        // Whoever is paged is better told by another clock than not at all.
-        zone: TimeZone::get(&row.time_zone).unwrap_or(TimeZone::UTC),
-        rotations: row.rotations.clone(),
-        overrides: r.overrides(row.id, from, to)?,
-        disabled: r.disabled_users()?,
-    })
-}
-
-pub(super) fn on_call_in(r: &Read<'_>, row: &ScheduleRow, at: Timestamp) -> Result<Vec<OnCall>> {
-    let rules = rules(r, row, at, Timestamp::MAX)?;
-    let mut people = People::default();
-    let mut entry = |user: Option<UserId>, until: Option<Timestamp>| -> Result<OnCall> {
-        let then = until.map(|until| rules.on_call_at(until)).unwrap_or_default();
-        let next = then.into_iter().map(|user| people.one(r, user)).collect::<Result<_>>()?;
-        Ok(OnCall {
-            schedule: ScheduleRef { id: row.id, slug: row.slug.clone() },
-            team: row.team.clone(),
-            user: user.map(|user| people.one(r, user)).transpose()?,
-            until,
-            next,
-        })
-    };
-    let now = rules.untils(at);
-    if now.is_empty() {
-        return Ok(vec![entry(None, rules.next_change(at))?]);
-    }
-    now.into_iter().map(|(user, until)| entry(Some(user), until)).collect()
 }
 
 /// Outside the team only those whom the caller can see anyway may be named.

@@ -5,7 +5,7 @@ use super::channels::seen_channel;
 use super::contacts::{contact_of, view, whose};
 use super::deliveries::view as view_of;
 use super::paging::queue;
-use super::schedules::People;
+use super::rota::People;
 use super::{App, Caller, Need};
 use crate::api::contacts as api;
 use crate::api::deliveries::DeliveryView;

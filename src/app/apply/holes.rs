@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::configuration::Document;
-use crate::app::schedules::{AHEAD, rules};
+use crate::app::rota::{AHEAD, rules};
 use crate::domain::Role;
 use crate::domain::policy::TargetName;
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Whom a target means at this moment.
 use jiff::Timestamp;
 
-use crate::app::schedules;
+use crate::app::rota;
 use crate::domain::policy::{Policy, Rung, Target, TargetName};
 use crate::domain::{Incident, Role, TeamId, UserId};
 use crate::error::Result;
@@ -145,7 +145,7 @@ fn resolve(r: &Read<'_>, targets: &[Target], at: Timestamp, told: &mut Told) -> 
 
 fn on_call(r: &Read<'_>, schedule: &str, next: bool, at: Timestamp) -> Result<Vec<UserId>> {
     let Some(row) = r.find_schedule(schedule)? else { return Ok(Vec::new()) };
-    let rules = schedules::rules(r, &row, at, Timestamp::MAX)?;
+    let rules = rota::rules(r, &row, at, Timestamp::MAX)?;
     let now = rules.on_call_at(at);
     if !next {
         return Ok(now.into_iter().collect());
