@@ -51,9 +51,11 @@ impl Drop for Server {
 impl Server {
     /// Our release binary on `dir`.
     pub fn incidentd(dir: &Path) -> Self {
-        let mut command = pinned(env!("CARGO_BIN_EXE_incidentd"));
+        let mut command = pinned(&program());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir);
         command.env("INCIDENTD_LOG", "warn");
+        // The load listens for what is sent.
+        command.env("INCIDENTD_OUTGOING_ALLOW_PRIVATE", "127.0.0.0/8");
         Self::announced(command.stderr(Stdio::piped()))
     }
 
@@ -139,10 +141,20 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
+/// What is measured: this build, or another that INCIDENTD_BIN names.
+fn program() -> String {
+    std::env::var("INCIDENTD_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_incidentd").to_owned())
+}
+
 /// A data directory with one service and its integration; returns its platform admin's token.
 pub fn set_up(dir: &Path) -> String {
+    set_up_with(dir, "")
+}
+
+/// The same, and `more` of `apply`'s file.
+pub fn set_up_with(dir: &Path, more: &str) -> String {
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_incidentd"))
+        let output = Command::new(program())
             .args(args)
             .arg("--data-dir")
             .arg(dir)
@@ -152,7 +164,7 @@ pub fn set_up(dir: &Path) -> String {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     };
     let file = dir.join("world.toml");
-    std::fs::write(&file, WORLD).expect("written");
+    std::fs::write(&file, format!("{WORLD}{more}")).expect("written");
     run(&["user", "add", "root", "--admin"]);
     {
         let _server = Server::incidentd(dir);
