@@ -206,7 +206,7 @@ async fn steps(server: &Server, token: &str, count: u64) {
     let mut late = Vec::new();
     let mut after = 0;
     loop {
-        let path = format!("/api/v1/events?team=ladder&limit=500&after={after}");
+        let path = format!("/api/v1/events?team=ladder&limit=200&after={after}");
         let page: Value = get(server.addr, &path, token).await;
         let events = page["items"].as_array().expect("events");
         let Some(last) = events.last() else { break };
