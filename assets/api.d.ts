@@ -2122,6 +2122,66 @@ export interface components {
             /** @description Such as `Europe/Paris`; for a new schedule left out: `UTC`. */
             time_zone?: string | null;
         };
+        /**
+         * @description Maintenance that comes again: what matches is seen then, and pages nobody. What is quiet once,
+         *     or was silenced by hand, is no part of the file.
+         */
+        AppliedSilence: {
+            /** @description How long each lasts: a minute to seven days. */
+            duration: components["schemas"]["Span"];
+            /** @description Also where next to nothing is left out. */
+            force?: boolean;
+            /**
+             * @description As in `incidentd silence add`; all must hold.
+             * @default []
+             */
+            matchers: string[];
+            reason: string;
+            /** @description The slug that it had before: a window that is open stays so. */
+            renamed_from?: string | null;
+            /** @description On which days: `FREQ=WEEKLY;BYDAY=SU`, as in RFC 5545. */
+            rrule: string;
+            slug: string;
+            /**
+             * @description The first day on which a window may open, and the time of day at which all do, by the clocks
+             *     of the zone: `2026-01-04T02:00`.
+             */
+            starts_at: string;
+            /** @description Left out: all teams. It does not change. */
+            team?: string | null;
+            /** @description Such as `Europe/Paris`. */
+            time_zone: string;
+        };
+        /**
+         * @description Maintenance that comes again: what matches is seen then, and pages nobody. What is quiet once,
+         *     or was silenced by hand, is no part of the file.
+         */
+        AppliedSilenceInput: {
+            /** @description How long each lasts: a minute to seven days. */
+            duration: components["schemas"]["Span"];
+            /** @description Also where next to nothing is left out. */
+            force?: boolean;
+            /**
+             * @description As in `incidentd silence add`; all must hold.
+             * @default []
+             */
+            matchers: string[];
+            reason: string;
+            /** @description The slug that it had before: a window that is open stays so. */
+            renamed_from?: string | null;
+            /** @description On which days: `FREQ=WEEKLY;BYDAY=SU`, as in RFC 5545. */
+            rrule: string;
+            slug: string;
+            /**
+             * @description The first day on which a window may open, and the time of day at which all do, by the clocks
+             *     of the zone: `2026-01-04T02:00`.
+             */
+            starts_at: string;
+            /** @description Left out: all teams. It does not change. */
+            team?: string | null;
+            /** @description Such as `Europe/Paris`. */
+            time_zone: string;
+        };
         /** @description Where a team's incident events go, signed. */
         AppliedWebhook: {
             /** @description `whsec_…`; left out: as it is, of a new one made, and shown once. */
@@ -2377,8 +2437,8 @@ export interface components {
             action: components["schemas"]["DifferenceAction"];
             fields: components["schemas"]["FieldChange"][];
             /**
-             * @description `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`
-             *     or `heartbeat`.
+             * @description `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`,
+             *     `heartbeat` or `silence`.
              */
             kind: string;
             name: string;
@@ -2401,6 +2461,7 @@ export interface components {
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedSchedule"][];
             services?: components["schemas"]["Service"][];
+            silences?: components["schemas"]["AppliedSilence"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["User2"][];
             webhooks?: components["schemas"]["AppliedWebhook"][];
@@ -2413,6 +2474,7 @@ export interface components {
             integrations?: components["schemas"]["Integration"][];
             schedules?: components["schemas"]["AppliedScheduleInput"][];
             services?: components["schemas"]["Service"][];
+            silences?: components["schemas"]["AppliedSilenceInput"][];
             teams?: components["schemas"]["Team"][];
             users?: components["schemas"]["UserInput"][];
             webhooks?: components["schemas"]["AppliedWebhook"][];

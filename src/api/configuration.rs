@@ -14,7 +14,7 @@ use crate::domain::service::UrgencyRule;
 use crate::domain::{Role, Span};
 use crate::secret::Secret;
 
-pub use paging::{Channel, Contact, Policy, Rules, Webhook};
+pub use paging::{Channel, Contact, Policy, Rules, Silence, Webhook};
 
 pub const APPLY: Route<Nothing, ApplyQuery, Document, Applied> = Route::new(
     Method::Put,
@@ -60,6 +60,8 @@ pub struct Document {
     pub webhooks: Vec<Webhook>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heartbeats: Vec<Heartbeat>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silences: Vec<Silence>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -298,8 +300,8 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub action: DifferenceAction,
-    /// `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`
-    /// or `heartbeat`.
+    /// `user`, `team`, `service`, `integration`, `schedule`, `policy`, `channel`, `webhook`,
+    /// `heartbeat` or `silence`.
     pub kind: String,
     pub name: String,
     pub fields: Vec<FieldChange>,
@@ -311,7 +313,7 @@ pub enum DifferenceAction {
     /// Made, or brought back.
     Add,
     Change,
-    /// A user is disabled, a team or service archived, all else removed.
+    /// A user is disabled, a team or service archived, a silence ended, all else removed.
     Remove,
 }
 

@@ -14,7 +14,7 @@ use crate::domain::matcher::NoMatcher;
 use crate::domain::silence::{self, State, silenced_until};
 use crate::domain::{Actor, IncidentId, Matcher, SilenceId, TeamId, TimerKind, text};
 use crate::error::{Error, Result};
-use crate::store::Read;
+use crate::store::{Read, Write};
 
 /// Silences of one team, or of all teams, that are on or to come.
 const MAX_LIVE: usize = 200;
@@ -81,22 +81,8 @@ impl App {
         let by = caller.clone();
         self.write_once(caller, move |w| {
             let now = w.now();
-            let mut silence = planned(w, &by, &new, now)?;
-            if !silence.is_narrow() && !new.force {
-                let whose = if silence.team.is_some() { "of the team" } else { "there is" };
-                let why = format!("would silence nearly all {whose}");
-                return Err(Error::invalid("matchers", why)
-                    .hint("Narrow them, or mean it: --force, \"force\": true."));
-            }
-            must_fit(w, &silence, now)?;
-            silence.id = w.insert_silence(&silence)?;
-            log(w, &silence, "added", &by.actor())?;
-            match (silence.active_until(now), silence.next_edge(now)) {
-                (Some(_), _) => turn(w, &silence, &by.actor())?,
-                (None, Some(edge)) => w.set_timer(TimerKind::Silence, silence.id.0, edge)?,
-                (None, None) => {}
-            }
-            Ok(shown(&silence, now))
+            let silence = planned(w, &by, &new, now)?;
+            Ok(shown(&add_silence(w, silence, new.force, &by.actor())?, now))
         })
         .await
     }
@@ -113,11 +99,7 @@ impl App {
             if silence.state(now) == State::Expired {
                 return Ok(shown(&silence, now));
             }
-            w.end_silence(id)?;
-            log(w, &silence, "ended", &caller.actor())?;
-            let silence = w.silence(id)?;
-            turn(w, &silence, &caller.actor())?;
-            Ok(shown(&silence, now))
+            Ok(shown(&end_silence(w, &silence, &caller.actor())?, now))
         })
         .await
     }
@@ -141,6 +123,59 @@ impl App {
     }
 }
 
+pub(super) fn add_silence(
+    w: &mut Write<'_>,
+    mut silence: silence::Silence,
+    force: bool,
+    actor: &Actor,
+) -> Result<silence::Silence> {
+    must_be_meant(&silence, force)?;
+    let now = w.now();
+    must_fit(w, &silence, now)?;
+    silence.id = w.insert_silence(&silence)?;
+    log(w, &silence, "added", actor)?;
+    match (silence.active_until(now), silence.next_edge(now)) {
+        (Some(_), _) => turn(w, &silence, actor)?,
+        (None, Some(edge)) => w.set_timer(TimerKind::Silence, silence.id.0, edge)?,
+        (None, None) => {}
+    }
+    Ok(silence)
+}
+
+/// Makes one as `new` says; what it covered and covers follows.
+pub(super) fn change_silence(
+    w: &mut Write<'_>,
+    new: &silence::Silence,
+    force: bool,
+    actor: &Actor,
+) -> Result<()> {
+    must_be_meant(new, force)?;
+    w.update_silence(new)?;
+    log(w, new, "changed", actor)?;
+    turn(w, new, actor)
+}
+
+pub(super) fn end_silence(
+    w: &mut Write<'_>,
+    silence: &silence::Silence,
+    actor: &Actor,
+) -> Result<silence::Silence> {
+    w.end_silence(silence.id)?;
+    log(w, silence, "ended", actor)?;
+    let silence = w.silence(silence.id)?;
+    turn(w, &silence, actor)?;
+    Ok(silence)
+}
+
+fn must_be_meant(silence: &silence::Silence, force: bool) -> Result<()> {
+    if silence.is_narrow() || force {
+        return Ok(());
+    }
+    let whose = if silence.team.is_some() { "of the team" } else { "there is" };
+    let why = format!("would silence nearly all {whose}");
+    Err(Error::invalid("matchers", why).hint("Narrow them, or mean it: --force, \"force\": true."))
+}
+
 fn seen_silence(
     r: &Read<'_>,
     caller: &Caller,
@@ -157,7 +192,7 @@ fn seen_silence(
 }
 
 /// The silence that is asked for, if the caller may make it.
-fn planned(
+pub(super) fn planned(
     r: &Read<'_>,
     caller: &Caller,
     new: &NewSilence,
@@ -251,12 +286,7 @@ fn must_fit(r: &Read<'_>, new: &silence::Silence, now: Timestamp) -> Result<()> 
         .hint("End one: incidentd silence list, incidentd silence end ID"))
 }
 
-fn log(
-    w: &mut crate::store::Write<'_>,
-    silence: &silence::Silence,
-    change: &str,
-    actor: &Actor,
-) -> Result<()> {
+fn log(w: &mut Write<'_>, silence: &silence::Silence, change: &str, actor: &Actor) -> Result<()> {
     let whose = silence.team.as_ref().map_or("all teams", |team| team.slug.as_str());
     let what: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
     let what = if what.is_empty() { "everything".to_owned() } else { what.join(" ") };

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 
 use super::incidents::team_ref;
 use super::lists::matcher;
-use super::sql::{Read, Write, json, ms, ms_or_null, time, time_or_null, to_json};
+use super::sql::{Read, Write, exists, json, ms, ms_or_null, time, time_or_null, to_json};
 use crate::domain::silence::{Silence, Windows};
 use crate::domain::{Alert, AlertId, IncidentId, Labels, Severity, SilenceId, Span, TeamId};
 use crate::error::{Error, Result};
@@ -67,6 +67,26 @@ impl Read<'_> {
 
     pub fn find_silence(&self, id: SilenceId) -> Result<Option<Silence>> {
         self.one(&format!("{SILENCE} where s.id = ?1"), [id], silence)
+    }
+
+    /// The one that a file calls so, unless somebody ended it.
+    pub fn find_silence_called(&self, slug: &str) -> Result<Option<(String, Silence)>> {
+        let sql = format!("{SILENCE} where s.slug = ?1 and s.ended_at is null");
+        Ok(self.one(&sql, [slug], silence)?.map(|found| (slug.to_owned(), found)))
+    }
+
+    /// All of them, by their names.
+    pub fn called_silences(&self) -> Result<Vec<(String, Silence)>> {
+        let names: Vec<String> = self.all(
+            "select slug from silences where slug is not null and ended_at is null order by slug",
+            [],
+            |row| row.get(0),
+        )?;
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(self.find_silence_called(&name)?);
+        }
+        Ok(found)
     }
 
     /// Those of a team and of all teams that are not over: on, or to come.
@@ -181,6 +201,36 @@ impl Write<'_> {
             ),
         )
         .map(SilenceId)
+    }
+
+    /// Sets what a file says of one; its incidents are all to be looked at anew.
+    pub fn update_silence(&self, new: &Silence) -> Result<()> {
+        let matchers: Vec<String> = new.matchers.iter().map(ToString::to_string).collect();
+        let windows = new.windows.as_ref();
+        self.run(
+            "update silences set matchers = ?2, reason = ?3, author = ?4, starts_at = ?5,
+                ends_at = ?6, rrule = ?7, duration_secs = ?8, time_zone = ?9, looked_at = 0
+             where id = ?1",
+            (
+                new.id,
+                to_json(&matchers)?,
+                &new.reason,
+                &new.author,
+                ms(new.starts_at),
+                ms_or_null(new.ends_at),
+                windows.map(|windows| windows.rule.to_string()),
+                windows.map(|windows| windows.length.as_secs()),
+                windows.and_then(|windows| windows.zone.iana_name()),
+            ),
+        )
+        .map(|_| ())
+    }
+
+    /// Gives it the name that it has in a file.
+    pub fn call_silence(&self, id: SilenceId, slug: &str) -> Result<()> {
+        self.run_free("update silences set slug = ?2 where id = ?1", (id, slug), || {
+            exists("silence", slug)
+        })
     }
 
     pub fn end_silence(&self, id: SilenceId) -> Result<()> {

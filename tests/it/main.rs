@@ -3,6 +3,7 @@
 //! binary runs in real time: `scripts/test` installs them.
 mod apart;
 mod api;
+mod applying;
 mod auth;
 mod backup;
 mod bad_input;

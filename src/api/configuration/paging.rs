@@ -1,8 +1,10 @@
 //! What of the document says who is told, when and by what.
+use jiff::civil::DateTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretText;
+use crate::domain::Span;
 use crate::domain::contact::{self, Quiet, Rule};
 use crate::domain::policy::{Step, TargetName};
 
@@ -103,4 +105,36 @@ pub struct Channel {
     /// Left out: as it is; a new one needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<SecretText>,
+}
+
+/// Maintenance that comes again: what matches is seen then, and pages nobody. What is quiet once,
+/// or was silenced by hand, is no part of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AppliedSilence")]
+pub struct Silence {
+    pub slug: String,
+    /// The slug that it had before: a window that is open stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// Left out: all teams. It does not change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// As in `incidentd silence add`; all must hold.
+    #[serde(default)]
+    pub matchers: Vec<String>,
+    pub reason: String,
+    /// On which days: `FREQ=WEEKLY;BYDAY=SU`, as in RFC 5545.
+    pub rrule: String,
+    /// The first day on which a window may open, and the time of day at which all do, by the clocks
+    /// of the zone: `2026-01-04T02:00`.
+    #[schemars(with = "String")]
+    pub starts_at: DateTime,
+    /// How long each lasts: a minute to seven days.
+    pub duration: Span,
+    /// Such as `Europe/Paris`.
+    pub time_zone: String,
+    /// Also where next to nothing is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }

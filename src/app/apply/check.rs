@@ -33,6 +33,11 @@ pub(super) fn document(document: &Document) -> Wrong {
     twice(&mut wrong, "channels", document.channels.iter().map(|of| of.slug.clone()));
     let policies = document.escalation_policies.iter().map(|of| of.slug.clone());
     twice(&mut wrong, "escalation_policies", policies);
+    twice(&mut wrong, "silences", document.silences.iter().map(|of| of.slug.clone()));
+    for (n, entry) in document.silences.iter().enumerate() {
+        slug(&mut wrong, &format!("silences[{n}]"), &entry.slug);
+        renamed(&mut wrong, &format!("silences[{n}]"), entry.renamed_from.as_ref());
+    }
     for (n, entry) in document.users.iter().enumerate() {
         user(&mut wrong, &format!("users[{n}]"), entry);
     }

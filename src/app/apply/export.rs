@@ -1,12 +1,12 @@
 //! The configuration as a document, in one order whatever made it.
 use crate::api::configuration::{
     Channel, Contact, Document, Heartbeat, Integration, Policy, Schedule, SecretText, Service,
-    Team, User, Webhook,
+    Silence, Team, User, Webhook,
 };
 use crate::app::policies::with_names;
 use crate::app::schedules::by_name;
 use crate::app::{App, Caller};
-use crate::domain::{Role, contact as rules};
+use crate::domain::{Role, contact as rules, silence};
 use crate::error::Result;
 use crate::store::{self, OWN_TEAM, Read};
 
@@ -81,7 +81,12 @@ fn document(r: &Read<'_>) -> Result<Document> {
         alert: Some(row.heartbeat.alert).filter(|alert| !alert.is_empty()),
         key: None,
     });
+    let mut silences = Vec::new();
+    for (slug, of) in r.called_silences()? {
+        silences.extend(silence(slug, of));
+    }
     Ok(Document {
+        silences,
         users: users(r)?,
         teams,
         services,
@@ -91,6 +96,24 @@ fn document(r: &Read<'_>) -> Result<Document> {
         channels: channels.collect(),
         webhooks: webhooks.collect(),
         heartbeats: heartbeats.collect(),
+    })
+}
+
+/// None for one without windows, which no document makes.
+fn silence(slug: String, of: silence::Silence) -> Option<Silence> {
+    let force = !of.is_narrow();
+    let windows = of.windows?;
+    Some(Silence {
+        slug,
+        renamed_from: None,
+        team: of.team.map(|team| team.slug),
+        matchers: of.matchers.iter().map(ToString::to_string).collect(),
+        reason: of.reason,
+        rrule: windows.rule.to_string(),
+        starts_at: windows.first,
+        duration: windows.length,
+        time_zone: windows.zone.iana_name().unwrap_or("UTC").to_owned(),
+        force,
     })
 }
 

@@ -7,6 +7,7 @@ mod paging;
 mod prune;
 mod run;
 mod schedules;
+mod silences;
 
 use super::{App, Caller};
 use crate::api::configuration::{Applied, ApplyQuery, Document};

@@ -14,6 +14,7 @@ use crate::app::integrations::remove_integration;
 use crate::app::policies::{refuse_named, remove_policy};
 use crate::app::schedules::remove_schedule;
 use crate::app::services::archive_service;
+use crate::app::silences::end_silence;
 use crate::app::teams::archive_team;
 use crate::app::users::disable;
 use crate::app::webhooks::remove_webhook;
@@ -25,6 +26,7 @@ use crate::store::{Applied as By, OWN_TEAM, Part, User};
 /// `Refused`, naming all that cannot end.
 pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
     let mut refused = Wrong::default();
+    silences(run, document)?;
     services(run, document, &mut refused)?;
     webhooks(run, document)?;
     policies(run, document, &mut refused)?;
@@ -33,6 +35,17 @@ pub(super) fn prune(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
     teams(run, document, &mut refused)?;
     users(run, document, &mut refused)?;
     refused.into_result(Kind::Refused)
+}
+
+fn silences(run: &mut Run<'_, '_>, document: &Document) -> Result<()> {
+    let named: HashSet<&str> = document.silences.iter().map(|of| of.slug.as_str()).collect();
+    for (slug, silence) in run.w.called_silences()? {
+        if !named.contains(slug.as_str()) {
+            end_silence(run.w, &silence, &run.actor)?;
+            run.say(Remove, "silence", &slug, Vec::new());
+        }
+    }
+    Ok(())
 }
 
 /// Keeps why something cannot end; what else fails, fails.

@@ -75,6 +75,9 @@ impl<'a, 'c> Run<'a, 'c> {
         for ((n, webhook), spare) in document.webhooks.iter().enumerate().zip(&spare.secrets) {
             self.webhook(&format!("webhooks[{n}]"), webhook, spare)?;
         }
+        for (n, silence) in document.silences.iter().enumerate() {
+            self.silence(&format!("silences[{n}]"), silence)?;
+        }
         std::mem::take(&mut self.wrong).into_result(Kind::Invalid)?;
         if prune {
             prune::prune(&mut self, document)?;
