@@ -61,7 +61,7 @@ function first(i) {
 
 /** @param {State} s @param {Incident} i @param {string} word @param {any} action @param {string} kind */
 const doing = (s, i, word, action, kind) =>
-  html`<button class=${kind} aria-disabled=${isResting(i.id) ? "true" : nothing} @click=${() => press(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
+  html`<button class=${kind} aria-label=${word} aria-disabled=${isResting(i.id) ? "true" : nothing} @click=${() => press(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
 
 /** @param {State} s @param {Incident} i */
 function primary(s, i) {
