@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { proves_a_contact } from "./told.mjs";
 import { FOREIGN, isLive, PASSWORD, row, Server } from "./world.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -278,7 +279,12 @@ export async function from_set_up_to_the_first_incident(browser) {
     await page.getByText("A request came and was refused.").waitFor();
     await page.getByRole("button", { name: "Send a test alert" }).click();
     await page.getByText("It arrived.").waitFor();
-    await page.getByRole("link", { name: /Test alert/ }).click();
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("heading", { name: "Be told" }).waitFor();
+    await page.getByText("Nothing reaches you yet:").waitFor();
+    await proves_a_contact(page, server, "first");
+    await page.getByRole("link", { name: "To the incidents" }).click();
+    await page.getByRole("link", { name: /Test alert/ }).first().click();
     await page.getByRole("heading", { name: /Test alert/ }).waitFor();
     await page.locator(".verdict").getByRole("button", { name: "Acknowledge" }).click();
     await page.locator(".verdict .badge", { hasText: "Acked" }).waitFor();

@@ -1,7 +1,8 @@
-// How I am told: my contacts, and which of them rings when.
+// How I am told: my contacts, whether what is sent there arrives, and which of them rings when.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ago } from "../clock.js";
-import { all, call, requestKey } from "../http.js";
+import { all, call, problem, requestKey } from "../http.js";
+import { forget, here, subscribe } from "../push.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { choice, field, loaded, opened, opener, reload, send, submit, sure } from "./parts.js";
@@ -21,33 +22,86 @@ const CHANNELS = {
 const AFTER = [["", "not"], ["0s", "at once"], ["1m", "after 1 min"], ["3m", "after 3 min"], ["5m", "after 5 min"], ["10m", "after 10 min"], ["20m", "after 20 min"]];
 
 const fetch = async () => {
-  const [contacts, rules, user] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me")]);
-  return { contacts, rules, user };
+  const [contacts, rules, user, push] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me"), here()]);
+  return { contacts, rules, user, push };
 };
 const again = () => reload("contacts", fetch);
 
-export const contacts = () => loaded("contacts", fetch, ({ contacts, rules, user }) => html`
+/** @param {boolean} [withRules] a newcomer needs none yet */
+export const contacts = (withRules = true) => loaded("contacts", fetch, ({ contacts, rules, user, push }) => html`
   <div class="stack contacts">
     ${contacts.length ? html`<ul class="alerts-list">${contacts.map(contact)}</ul>`
       : html`<p>${user.email ? html`Without a contact of your own, incidents come to <strong>${user.email}</strong>.` : html`<strong>Nothing reaches you yet:</strong> incidents go to the next person at once.`}</p>`}
-    <div class="actions">${opener("contact", "Add a contact")}</div>
+    <div class="actions">${opener("contact", "Add a contact")}
+      ${push.why || contacts.some((/** @type {any} */ one) => one.name === push.name) ? nothing : html`<button @click=${() => ring(contacts)}>Ring in this browser</button>`}</div>
+    ${push.why ? html`<p class="meta">${push.why}</p>` : nothing}
     ${opened("contact", "Add a contact", addForm())}
-    ${contacts.length ? ruleForm(contacts, rules) : nothing}
+    ${contacts.length && withRules ? ruleForm(contacts, rules) : nothing}
   </div>`);
+
+/** What was asked, and how it went. @param {() => Promise<string>} what */
+async function attempt(what) {
+  try {
+    toast(await what());
+  } catch (error) {
+    toast(problem(error).words, { wrong: true });
+  }
+  await again();
+}
+
+/** @param {any[]} contacts */
+const ring = (contacts) => attempt(async () => {
+  await subscribe(contacts.map((one) => one.name));
+  return "This browser rings from now on, also while this page is closed.";
+});
+
+/** Sends a test, and waits a little for what becomes of it. @param {string} name */
+const test = (name) => attempt(async () => {
+  let [sent] = (await call("POST", "/users/me/test", { body: { contact: name }, key: requestKey() })).items;
+  for (let look = 0; look < 10 && sent?.state === "queued"; look += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    sent = await call("GET", `/deliveries/${sent.id}`);
+  }
+  if (sent?.state === "sent") return `A test was sent to ${name}.`;
+  if (!sent || sent.state === "queued") return `A test is on its way to ${name}.`;
+  throw new Error(`The test did not reach ${name}: ${sent.outcome ?? sent.state}.`);
+});
+
+/** The code that came there. @param {any} one */
+function proof(one) {
+  const key = `code-${one.id}`;
+  const path = of(one.name);
+  const verify = submit(key, async ({ code }) => {
+    await call("POST", `${path}/verify`, { body: { code }, key: requestKey() });
+    toast(`${one.name} is verified: it rings from now on.`);
+    await again();
+  });
+  const another = () => attempt(async () => {
+    await call("POST", `${path}/code`, { key: requestKey() });
+    return `A new code is on its way to ${one.name}.`;
+  });
+  return html`
+    <form class="form" @submit=${verify}>
+      ${field("code", `The code that came to ${one.name}`, { key, required: true, complete: "one-time-code", hint: "Six digits; it rings once they are typed in here" })}
+      ${send(key, "Verify")}
+      <div class="actions"><button type="button" class="plain" @click=${another}>Send a new code</button></div>
+    </form>`;
+}
 
 /** @param {any} one */
 function contact(one) {
-  const path = of(one.name);
   const remove = () => sure(`Remove ${one.name}?`, "It rings no more, and the rules that name it go.", "Remove", async () => {
-    await call("DELETE", path);
+    await call("DELETE", of(one.name));
+    await forget(one.name);
     await again();
   });
   return html`<li>
     <div class="page-head session"><div class="grow"><strong>${one.name}</strong>
         ${one.verifiedAt ? html`<span class="badge calm" title="Since ${ago(one.verifiedAt)}">Verified</span>` : html`<span class="badge ack">Not verified</span>`}
         <p class="meta">${one.channel === "webpush" ? "Rings in a browser, also when it is closed" : `${CHANNELS[one.channel]?.[0] ?? one.channel}, ${one.address}`}</p></div>
+      ${one.verifiedAt ? html`<button aria-label="Send a test to ${one.name}" @click=${() => test(one.name)}>Send a test</button>` : nothing}
       <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>
-    ${one.verifiedAt ? nothing : html`<p class="meta">It does not ring yet: incidentd contact verify ${one.name} CODE</p>`}</li>`;
+    ${one.verifiedAt ? nothing : proof(one)}</li>`;
 }
 
 function addForm() {

@@ -3,13 +3,14 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { all, call, problem, requestKey } from "../http.js";
 import { whoAmI } from "../session.js";
 import { setPage, state } from "../state.js";
+import { contacts } from "./contacts.js";
 import { again } from "./teams.js";
 import { field, loaded, send, submit } from "./parts.js";
 import { paste, trial } from "./senders.js";
 
 /** @typedef {import("../types.js").State} State */
 
-const STEPS = ["You", "A team and a service", "Connect a sender"];
+const STEPS = ["You", "A team and a service", "Connect a sender", "Be told"];
 /** Behind the `#`, which no browser sends; gone from the address once it is read. */
 let secret = "";
 
@@ -51,7 +52,7 @@ function setup(s) {
   if (s.session === "unknown") return nothing;
   if (s.session !== "in") return you(s);
   return loaded("setup", () => Promise.all([all("/teams"), all("/services")]), ([teams, services]) =>
-    s.page.issued ? connect(s) : teams.length && services.length && !s.page.fresh ? further(services) : service(teams));
+    s.page.sender === "done" ? told() : s.page.issued ? connect(s) : teams.length && services.length && !s.page.fresh ? further(services) : service(teams));
 }
 
 /** @param {State} s */
@@ -139,15 +140,23 @@ function connect(s) {
     <div class="form">
       ${paste("curl", made.url, made.key)}
       ${trial(made)}
-      <div class="actions"><a class="button" href="/">${s.page.came?.id ? "To the incidents" : "Skip"}</a></div>
+      <div class="actions"><button @click=${() => setPage("sender", "done")}>${s.page.came?.id ? "Go on" : "Skip"}</button></div>
     </div>`);
 }
+
+/** The last step: what rings when something is wrong. */
+const told = () => card(4, html`
+  <p class="muted">Where incidents reach you, and whether they do. All of it stands on your profile, too.</p>
+  <div class="form">
+    ${state.me?.user ? contacts(false) : nothing}
+    <div class="actions"><a class="button" href="/">To the incidents</a></div>
+  </div>`);
 
 /** @param {State} s */
 function welcome(s) {
   readSecret();
   if (s.session === "unknown") return nothing;
-  if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a></div>`) : useless("It has lost the part behind the #.");
+  if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a><a class="button" href="/profile">Say how you are told</a></div>`) : useless("It has lost the part behind the #.");
   if (!s.page.link) {
     s.page.link = { waits: true };
     look().then((data) => setPage("link", { data }), (error) => setPage("link", { error: problem(error) }));
