@@ -303,3 +303,30 @@ export async function i_say_what_rings_when(browser, server) {
   assert.deepEqual(await alice.evaluate(async () => (await fetch("/api/v1/users/me/rules")).json()), { high: [], low: [], quiet: null, allClear: true });
   await browser.close(alice);
 }
+
+export async function a_silence_is_seen_before_it_is_made(browser, server) {
+  const id = await server.alert({ title: "Queue is long", severity: "critical" });
+  const alice = await browser.window(server, "alice", "/silences", { viewport: { width: 360, height: 740 } });
+  await isLive(alice);
+  await alice.getByRole("button", { name: "Silence something" }).click();
+  await alice.getByLabel("Why").fill("a copy of everything");
+  const silence = alice.getByRole("button", { name: "Silence", exact: true });
+  // Nearly everything is silenced only by who means it.
+  await silence.click();
+  await alice.getByLabel("Which").and(alice.locator("[aria-invalid]:focus")).waitFor();
+  await alice.getByLabel("Which").fill("@service=checkout");
+  await alice.getByRole("button", { name: "See what it matches" }).click();
+  await said(alice, "Queue is long: its alert would be silenced");
+  // What was seen holds no longer once something else is asked for.
+  await alice.getByLabel("Which").fill("@service=checkout host=db-1");
+  await alice.getByRole("heading", { name: "It would match" }).waitFor({ state: "detached" });
+  await silence.click();
+  await said(alice, "Silenced.");
+  await alice.locator("tr", { hasText: "a copy of everything" }).waitFor();
+  assert.ok(await alice.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  await alice.getByRole("button", { name: /^End silence/ }).click();
+  await alice.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await said(alice, "Nothing is silenced.");
+  server.cli(["resolve", String(id)]);
+  await browser.close(alice);
+}

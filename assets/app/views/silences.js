@@ -50,16 +50,18 @@ export function page(s) {
   });
   const look = (/** @type {boolean} */ is) => () => setPage("add", { ...s.page.add, look: is });
   const form = html`
-    <form class="form" @submit=${make}><div class="two">
+    <form class="form" @submit=${make} @input=${() => s.page.seen && setPage("seen", null)}><div class="two">
       ${choice("team", "Whose alerts", teams)}
       ${choice("length", "How long", LENGTHS, "1h")}
       ${field("matchers", "Which", { key: "add", placeholder: "@service=checkout host=~db-.*", hint: "Labels as sent, or @service, @team, @severity; with =, !=, =~ or !~. All must hold." })}
       ${field("reason", "Why", { key: "add", required: true, placeholder: "deploy" })}
     </div>
-      <label><input type="checkbox" name="force"> Even if it leaves next to nothing out</label>
+      <label class="check"><input type="checkbox" name="force"> I mean it, even if it silences nearly everything</label>
       ${s.page.seen ? seen(s.page.seen) : nothing}
-      <div class="actions"><button @click=${look(true)}>See what it matches</button></div>
-      <div @click=${look(false)}>${send("add", "Silence")}</div></form>`;
+      <div class="actions">
+        <div @click=${look(false)}>${send("add", "Silence")}</div>
+        <button @click=${look(true)}>See what it matches</button>
+      </div></form>`;
   return html`
     ${head("Silences", teams.length ? opener("add", "Silence something") : nothing)}
     <div class="stack">
@@ -69,10 +71,13 @@ export function page(s) {
     </div>`;
 }
 
-/** @param {any} found */
+/** @param {{matching: number, firing: number}} of alerts */
+const count = ({ matching, firing }) => (matching < firing ? `${matching} of ${firing} alerts` : firing === 1 ? "its alert" : `all ${firing} alerts`);
+
+/** What was asked for, as long as the form still says so. @param {any} found */
 const seen = (found) => html`
   <section aria-live="polite"><h3>${found.items.length ? "It would match" : "Nothing that fires now matches."}</h3>
-    <ul>${found.items.map((/** @type {any} */ one) => html`<li><a href="/incidents/${one.id}">#${one.id}</a> ${one.title}: ${one.matching} of ${one.firing}
+    <ul>${found.items.map((/** @type {any} */ one) => html`<li><a href="/incidents/${one.id}">#${one.id}</a> ${one.title}: ${count(one)}
       ${one.silenced ? "would be silenced" : "and would still be heard"}</li>`)}</ul>
     ${found.more ? html`<p class="meta">There is more than is shown.</p>` : nothing}</section>`;
 
