@@ -305,7 +305,7 @@ export async function i_say_what_rings_when(browser, server) {
 }
 
 export async function a_silence_is_seen_before_it_is_made(browser, server) {
-  const id = await server.alert({ title: "Queue is long", severity: "critical" });
+  const id = await server.alert({ title: "Copies come late", severity: "critical" });
   const alice = await browser.window(server, "alice", "/silences", { viewport: { width: 360, height: 740 } });
   await isLive(alice);
   await alice.getByRole("button", { name: "Silence something" }).click();
@@ -316,7 +316,7 @@ export async function a_silence_is_seen_before_it_is_made(browser, server) {
   await alice.getByLabel("Which").and(alice.locator("[aria-invalid]:focus")).waitFor();
   await alice.getByLabel("Which").fill("@service=checkout");
   await alice.getByRole("button", { name: "See what it matches" }).click();
-  await said(alice, "Queue is long: its alert would be silenced");
+  await said(alice, "Copies come late: its alert would be silenced");
   // What was seen holds no longer once something else is asked for.
   await alice.getByLabel("Which").fill("@service=checkout host=db-1");
   await alice.getByRole("heading", { name: "It would match" }).waitFor({ state: "detached" });
