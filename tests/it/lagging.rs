@@ -129,7 +129,8 @@ async fn who_stops_reading_is_cut_off_and_nobody_else_notices() {
     within(secs(10), "the end of the upgraded", drain(&mut upgraded)).await;
     assert_eq!(polling.poll().await.0, 400, "no further poll is let through");
     until("their sockets' end", || async { metrics.sockets.get() <= 2 }).await;
-    assert!(seen >= start, "what was queued may still be read: {seen}");
+    // A reset may take with it what was queued.
+    assert!(seen == 0 || seen >= start, "what was queued may still be read: {seen}");
 
     // They come back: with a near cursor the rest, with a far one the state.
     let near = seqs[EVENTS - 40];
