@@ -3363,6 +3363,12 @@ export interface components {
             lastAlertAt: string | null;
             onCall: components["schemas"]["OnCall"][];
             /**
+             * @description Whoever is on call, now or within a week, and has no contact that works: the caller, and in
+             *     teams that the caller manages everybody. The soonest first.
+             * @default []
+             */
+            unreachable: components["schemas"]["Unreachable"][];
+            /**
              * Format: uint64
              * @description Open incidents of which nobody could be told.
              */
@@ -3927,6 +3933,16 @@ export interface components {
             schedule: components["schemas"]["ScheduleRef"];
             /** Format: date-time */
             start: string;
+        };
+        /** @description Somebody's turn, in which no page would arrive. */
+        Unreachable: {
+            schedule: components["schemas"]["ScheduleRef"];
+            /**
+             * Format: date-time
+             * @description When it begins; of one that has begun, now.
+             */
+            start: string;
+            user: components["schemas"]["UserRef"];
         };
         /** @description The detail of `incident:updated`; what is absent did not change. */
         Update: {

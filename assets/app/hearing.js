@@ -1,4 +1,5 @@
-// Do we hear, and who would? When the last alert came and from whom, who is on call, what nobody covers.
+// Do we hear, and who would? When the last alert came and from whom, who is on call and cannot be
+// reached, what nobody covers.
 import { all, call } from "./http.js";
 import { heard } from "./live.js";
 import { changed, state } from "./state.js";
@@ -10,7 +11,7 @@ export async function listen() {
   try {
     const [integrations, overview] = await Promise.all([all("/integrations"), call("GET", "/overview")]);
     const last = integrations.filter((one) => one.lastReceivedAt).sort((a, b) => b.lastReceivedAt.localeCompare(a.lastReceivedAt))[0];
-    state.hearing = { at: last?.lastReceivedAt ?? null, from: last?.name ?? "", integrations: integrations.length, onCall: overview.onCall, gaps: overview.gaps };
+    state.hearing = { at: last?.lastReceivedAt ?? null, from: last?.name ?? "", integrations: integrations.length, onCall: overview.onCall, gaps: overview.gaps, unreachable: overview.unreachable };
     changed();
   } catch {
     // Nothing is claimed that is not known.
@@ -25,6 +26,6 @@ export function start() {
     if (state.hearing) state.hearing = { ...state.hearing, at: event.at, from: by.name, integrations: Math.max(1, state.hearing.integrations) };
   });
   setInterval(() => {
-    if (!document.hidden && state.route.name === "incidents") listen();
+    if (!document.hidden) listen();
   }, EVERY);
 }

@@ -77,7 +77,7 @@ function inside() {
 function arrive() {
   if (state.session !== "in") return;
   if (state.route.name === "incident") detail.openIncident(Number(state.route.id));
-  if (state.route.name === "incidents") hearing.listen();
+  if (!state.hearing || ["incidents", "on-call"].includes(state.route.name)) hearing.listen();
 }
 
 setTheme(remembered("theme"));

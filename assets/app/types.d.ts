@@ -62,6 +62,6 @@ export interface State {
   toasts: Toast[];
   dialog: Dialog | null;
   said: string;
-  hearing: { at: string | null; from: string; integrations: number; onCall: Schemas["OnCall"][]; gaps: Schemas["Uncovered"][] } | null;
+  hearing: { at: string | null; from: string; integrations: number; onCall: Schemas["OnCall"][]; gaps: Schemas["Uncovered"][]; unreachable: Schemas["Unreachable"][] } | null;
   page: Record<string, any>;
 }

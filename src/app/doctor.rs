@@ -317,13 +317,18 @@ pub(super) fn without_contact(r: &Read<'_>, channels: &[String], now: Timestamp)
     }
     let mut mute = Mute::default();
     for (id, on_call) in people {
-        if r.channels_of(id)?.iter().any(|name| channels.contains(name)) {
+        if is_reached(r, channels, id)? {
             continue;
         }
         let Some(user) = r.find_user(id)? else { continue };
         if on_call { &mut mute.on_call } else { &mut mute.others }.push(user.username);
     }
     Ok(mute)
+}
+
+/// Does this person have a contact that works, on a channel that is set up?
+pub(super) fn is_reached(r: &Read<'_>, channels: &[String], id: UserId) -> Result<bool> {
+    Ok(r.channels_of(id)?.iter().any(|name| channels.contains(name)))
 }
 
 fn schedules(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {

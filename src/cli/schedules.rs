@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, civil};
 use super::connect::connect;
 use super::feeds::Feed;
 use super::{Common, Format, output};
-use crate::api::overview::{OVERVIEW, OverviewQuery, Uncovered};
+use crate::api::overview::{OVERVIEW, OverviewQuery, Uncovered, Unreachable};
 use crate::api::schedules::{
     self as api, Back, NewOverride, OnCallQuery, Override, Shifts, SpanQuery, Take,
 };
@@ -174,19 +174,22 @@ impl OnCall {
         };
         let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
         output::table(&["SCHEDULE", "TEAM", "WHO", "UNTIL", "NEXT"], &rows);
-        warn_of_gaps(&client, self.team, self.schedule.as_deref()).await
+        warn(&client, self.team, self.schedule.as_deref()).await
     }
 }
 
-/// Says, beside the data, when nobody will be on call: of each schedule the first time.
-async fn warn_of_gaps(client: &Client, team: Option<String>, only: Option<&str>) -> Result<()> {
+/// Says, beside the data, when nobody will be on call, of each schedule the first time, and who has
+/// no contact that works.
+async fn warn(client: &Client, team: Option<String>, only: Option<&str>) -> Result<()> {
     let query = OverviewQuery { team };
     let overview = client.call(&OVERVIEW, Nothing {}, &query, &Nothing {}).await?;
+    let meant = |of: &api::ScheduleRef| {
+        only.is_none_or(|only| only == of.slug || only == of.id.to_string())
+    };
     let mut warned = BTreeSet::new();
     for Uncovered { schedule, gap } in overview.gaps {
         let slug = &schedule.slug;
-        let meant = only.is_none_or(|only| only == slug || only == schedule.id.to_string());
-        if meant && warned.insert(slug.clone()) {
+        if meant(&schedule) && warned.insert(slug.clone()) {
             let (from, until) = (output::clock(gap.start), output::clock(gap.end));
             output::say(&format!("Nobody is on call in {slug} from {from} until {until}."));
         }
@@ -194,6 +197,13 @@ async fn warn_of_gaps(client: &Client, team: Option<String>, only: Option<&str>)
     if let Some(slug) = warned.first() {
         output::say(&format!(
             "Let somebody stand in: incidentd schedule override {slug} --user USER --from … --until …"
+        ));
+    }
+    let mute = overview.unreachable.into_iter().filter(|one| meant(&one.schedule));
+    for Unreachable { schedule, user, start } in mute {
+        let (name, slug, from) = (user.username, schedule.slug, output::clock(start));
+        output::say(&format!(
+            "Nothing reaches {name}, on call in {slug} from {from}: incidentd contact add --user {name}"
         ));
     }
     Ok(())

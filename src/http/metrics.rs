@@ -30,7 +30,7 @@ pub async fn metrics(State(shared): State<Shared>, request: Request) -> Response
     page.number("log_head", "Newest seq of the log", u64::try_from(head).unwrap_or(0));
     let lag = u64::try_from(emitter_lag(&shared)).unwrap_or(0);
     page.number("emitter_lag", "Events that the emitter has yet to send", lag);
-    let channels = shared.notifier.channels().into_iter().map(|about| about.channel).collect();
+    let channels = shared.notifier.names();
     // Where the database cannot be read these are absent, and `ready` says why.
     if let Ok(vitals) = shared.app.vitals(channels).await {
         stored(&mut page, &vitals, names);

@@ -9,7 +9,9 @@ use crate::api::schedules as api;
 pub fn operations(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
     let mounted = mounted
-        .mount(&OVERVIEW, |s, c| async move { s.app.overview(&c.caller, c.query).await })
+        .mount(&OVERVIEW, |s, c| async move {
+            s.app.overview(&c.caller, c.query, s.notifier.names()).await
+        })
         .mount(&api::ON_CALL, |s, c| async move { s.app.on_call(&c.caller, c.query).await })
         .mount(&api::SCHEDULES, |s, c| async move { s.app.schedules(&c.caller, c.query).await })
         .mount(&api::CREATE_SCHEDULE, |s, c| async move {

@@ -321,6 +321,12 @@ impl Notifier {
             .collect()
     }
 
+    /// The names of those.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.set().channels.keys().cloned().collect()
+    }
+
     /// Can `channel` be used, and is `address` one of its?
     ///
     /// # Errors

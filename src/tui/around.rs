@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::effect::Effect;
 use super::state::{Link, State};
-use crate::api::overview::Overview;
+use crate::api::overview::{Overview, Unreachable};
 use crate::api::schedules::OnCall;
 use crate::domain::IncidentId;
 
@@ -16,6 +16,7 @@ const ASK_EVERY: Duration = Duration::from_mins(3);
 #[derive(Debug, Default)]
 pub struct Around {
     pub on_call: Vec<OnCall>,
+    pub(super) unreachable: Vec<Unreachable>,
     /// My teams, by slug.
     pub teams: Vec<String>,
     /// A team's people, by their usernames.
@@ -37,6 +38,7 @@ impl Around {
         self.handoff =
             found.overview.on_call.iter().filter_map(|one| one.until).filter(|at| *at > now).min();
         self.on_call = found.overview.on_call;
+        self.unreachable = found.overview.unreachable;
         self.teams = found.teams;
     }
 
@@ -63,6 +65,13 @@ impl State {
             around.handoff = None;
             self.effects.push(Effect::LookAround);
         }
+    }
+
+    /// My turn, now or soon, in which nothing would reach me.
+    #[must_use]
+    pub fn unreached(&self) -> Option<&Unreachable> {
+        let me = self.me.as_ref()?.id;
+        self.around.unreachable.iter().find(|one| one.user.id == me)
     }
 
     /// The teams that there is something to see of, by slug.

@@ -56,3 +56,39 @@ export async function a_contact_is_proved_and_tried(browser, server) {
   await http.getByText("Ringing in this browser takes https").waitFor();
   await browser.close(http);
 }
+
+export async function who_is_on_call_and_cannot_be_reached_is_told_so(browser, server) {
+  server.cli(["apply", "-f", server.file("cover.toml", `
+[[schedules]]
+slug = "cover"
+team = "payments"
+time_zone = "Europe/Paris"
+[[schedules.rotations]]
+name = "weekly"
+every = "1w"
+handoff = "2026-01-05T09:00"
+participants = ["carol"]
+`)]);
+  const carol = await browser.window(server, "carol", "/", { viewport: { width: 360, height: 740 } });
+  await isLive(carol);
+  const notice = carol.getByText("You are on call for cover, and nothing reaches you:");
+  await notice.waitFor();
+  assert.ok(await carol.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  // The admin of her team sees it where it is planned; who only responds does not.
+  const mute = (page) => page.getByText("Nothing reaches Carol, who is on call now: no contact is verified.");
+  const alice = await browser.window(server, "alice", "/on-call/cover");
+  await mute(alice).waitFor();
+  await browser.close(alice);
+  const bob = await browser.window(server, "bob", "/on-call/cover");
+  await bob.locator(".rota .turn").first().waitFor();
+  assert.equal(await mute(bob).count(), 0);
+  await browser.close(bob);
+  await carol.getByRole("link", { name: "Say how you are told" }).click();
+  await proves_a_contact(carol, server, "bell");
+  await carol.getByRole("link", { name: "Incidents" }).last().click();
+  await isLive(carol);
+  await carol.waitForFunction(() => document.querySelector("main") && !document.querySelector(".notice"));
+  server.cli(["contact", "remove", "bell", "--user", "carol"]);
+  server.cli(["schedule", "remove", "cover"]);
+  await browser.close(carol);
+}

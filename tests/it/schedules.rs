@@ -1,7 +1,8 @@
 //! Who is on call: schedules as people have them. The rules themselves are told in the domain.
 use incidentd::api::Nothing;
 use incidentd::api::configuration::{ApplyQuery, Document};
-use incidentd::api::overview::{OVERVIEW, OverviewQuery};
+use incidentd::api::contacts::{CREATE_CONTACT, NewContact};
+use incidentd::api::overview::{OVERVIEW, OverviewQuery, Unreachable};
 use incidentd::api::schedules::{
     CREATE_OVERRIDE, CREATE_SCHEDULE, DELETE_SCHEDULE, END_OVERRIDE, NewOverride, NewSchedule,
     ON_CALL, OVERRIDES, OnCallQuery, Override, PREVIEW, Plan, SET_SCHEDULE, SHIFTS, SWAP,
@@ -118,6 +119,43 @@ async fn at_a_glance() {
     disabled.expect("disabled");
     let gap = look("carol", None).await.expect("seen").gaps.remove(0).gap;
     assert_eq!(gap.start, at("2026-11-23T08:00:00Z"), "alice's turn is nobody's");
+}
+
+#[tokio::test]
+async fn whoever_is_on_call_and_cannot_be_reached_hears_of_it_and_so_do_the_teams_admins() {
+    let server = with("1w", &["bob", "alice"]).await;
+    let mute = |who: &'static str| {
+        let server = &server;
+        async move {
+            let all = OverviewQuery::default();
+            let seen = server.call(who, &OVERVIEW, Nothing {}, &all, NONE).await.expect("seen");
+            let told = |one: Unreachable| {
+                assert_eq!(one.schedule.slug, PRIMARY);
+                format!("{} {}", one.user.username, one.start)
+            };
+            seen.unreachable.into_iter().map(told).collect::<Vec<_>>()
+        }
+    };
+    let (alice, bob) = ("alice 2026-11-23T03:00:00Z", "bob 2026-11-23T08:00:00Z");
+    for who in ["alice", "root"] {
+        assert_eq!(mute(who).await, [alice, bob], "{who} answers for the team");
+    }
+    assert_eq!(mute("bob").await, [bob]);
+    for who in ["carol", "mallory"] {
+        assert_eq!(mute(who).await, Vec::<String>::new(), "none of {who}'s business");
+    }
+
+    // One that is not verified does not ring.
+    let new = NewContact {
+        name: "phone".into(),
+        channel: "webhook".into(),
+        address: Some("https://example.com/hook".into()),
+    };
+    server.call("alice", &CREATE_CONTACT, "me".into(), NONE, &new).await.expect("added");
+    assert_eq!(mute("alice").await, [alice, bob]);
+    server.call("root", &CREATE_CONTACT, "bob".into(), NONE, &new).await.expect("added");
+    assert_eq!(mute("alice").await, [alice]);
+    assert_eq!(mute("bob").await, Vec::<String>::new());
 }
 
 #[tokio::test]

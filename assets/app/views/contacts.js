@@ -1,6 +1,7 @@
 // How I am told: my contacts, whether what is sent there arrives, and which of them rings when.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ago } from "../clock.js";
+import { listen } from "../hearing.js";
 import { all, call, problem, requestKey } from "../http.js";
 import { forget, here, subscribe } from "../push.js";
 import { toast } from "../say.js";
@@ -25,7 +26,8 @@ const fetch = async () => {
   const [contacts, rules, user, push] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me"), here()]);
   return { contacts, rules, user, push };
 };
-const again = () => reload("contacts", fetch);
+/** Whether anything reaches me is said above every page. */
+const again = () => Promise.all([reload("contacts", fetch), listen()]);
 
 /** @param {boolean} [withRules] a newcomer needs none yet */
 export const contacts = (withRules = true) => loaded("contacts", fetch, ({ contacts, rules, user, push }) => html`

@@ -43,7 +43,7 @@ export function page(s) {
     ${s.page.add?.open ? html`<div class="card panel"><h2>Add schedule</h2>${adding(s.page.add.plan.team, mayAdd, fetch)}</div>` : nothing}
     ${loaded("schedules", fetch, ({ schedules, people }) => {
       if (!schedules.length) return none;
-      if (schedules.length > AT_ONCE) return table(schedules, people);
+      if (schedules.length > AT_ONCE) return table(s, schedules, people);
       return schedules.map((/** @type {any} */ one) => schedule(s, one, people.filter((/** @type {any} */ other) => other.schedule.id === one.id), () => reload("schedules", fetch)));
     }, EVERY)}</div>`;
 }
@@ -75,11 +75,16 @@ function nowOn(people, zone = Intl.DateTimeFormat().resolvedOptions().timeZone) 
   return there.length ? html`<strong>${there.map((one) => named(one.user)).join(" and ")}</strong>${then}` : html`<strong class="nobody">Nobody</strong>${then.replace("then nobody", "and then still")}`;
 }
 
-/** @param {any[]} schedules @param {any[]} people */
-const table = (schedules, people) => html`
+/** Who else of it is on call or soon will be, and would not hear of it: its admins are told.
+ * @param {State} s @param {any} of */
+const unreached = (s, of) => (s.hearing?.unreachable ?? []).filter((one) => one.schedule.id === of.id && one.user.id !== s.me?.user?.id)
+  .map((one) => `Nothing reaches ${named(one.user)}, who is on call ${Date.parse(one.start) > now() ? `from ${moment(one.start, of.timeZone)}` : "now"}: no contact is verified.`);
+
+/** @param {State} s @param {any[]} schedules @param {any[]} people */
+const table = (s, schedules, people) => html`
   <table class="table"><thead><tr><th scope="col">Schedule</th><th scope="col">Team</th><th scope="col">Now</th></tr></thead>
     <tbody>${schedules.map((one) => html`<tr><td><a href="/on-call/${one.slug}">${one.slug}</a></td><td data-name="Team">${one.team.name}</td>
-      <td>${nowOn(people.filter((other) => other.schedule.id === one.id))}</td></tr>`)}</tbody></table>`;
+      <td>${nowOn(people.filter((other) => other.schedule.id === one.id))}${unreached(s, one).map((text) => html`<p class="meta">${text}</p>`)}</td></tr>`)}</tbody></table>`;
 
 /** @param {State} s @param {any} one @param {any[]} people @param {() => Promise<void>} refresh */
 function schedule(s, one, people, refresh) {
@@ -109,6 +114,7 @@ function schedule(s, one, people, refresh) {
         ${may ? html`${opener(`stand-${one.id}`, "Stand in")}${opener(`swap-${one.id}`, "Swap")}` : nothing}
         ${mayAll ? opener(`turns-${one.id}`, "Change turns", { plan: { ...one, team: one.team.slug } }) : nothing}</div>
       <p>${people.length ? nowOn(people, one.timeZone) : nothing}</p>
+      ${unreached(s, one).map((text) => html`<p class="wrong">${text}</p>`)}
       <p class="meta">${one.team.name}. Times are of ${one.timeZone}, where it is ${local(now(), one.timeZone).slice(11)}.</p>
       ${loaded(key, fetch, (data) => {
         // Where one is cut off is not where it ends.

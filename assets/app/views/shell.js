@@ -1,6 +1,6 @@
 // The frame around every page: top bar, navigation, the page itself, toasts, dialog, live region.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { clockTime } from "../clock.js";
+import { clockTime, now, until } from "../clock.js";
 import { reconnect } from "../live.js";
 import { dismiss } from "../say.js";
 import { logOut } from "../session.js";
@@ -41,7 +41,7 @@ export function shell(s, page) {
         </details>
       </div>
     </header>
-    <main id="main" tabindex="-1">${page}</main>
+    <main id="main" tabindex="-1">${unreached(s)}${page}</main>
     <nav class="dock" aria-label="Pages">
       ${places(s).slice(0, 2).map((place) => html`<a href=${place.href} aria-current=${current(s, place)}>${place.word}</a>`)}
       <details class="menu up ${["incidents", "incident", "on-call"].includes(s.route.name) ? "" : "here"}">
@@ -62,6 +62,16 @@ export function shell(s, page) {
     </div>
     ${s.dialog ? dialog(s) : nothing}
     ${ear(s)}`;
+}
+
+/** I am on call, and would not hear of it. @param {State} s */
+function unreached(s) {
+  const mine = s.hearing?.unreachable.filter((one) => one.user.id === s.me?.user?.id) ?? [];
+  // There it is settled, and nothing jumps away below one's finger.
+  if (!mine.length || s.route.name === "profile") return nothing;
+  const from = Date.parse(mine[0].start) > now() ? ` from ${until(mine[0].start)}` : "";
+  return html`<p class="notice"><span><strong>You are on call for ${mine.map((one) => one.schedule.slug).join(" and ")}${from}, and nothing reaches you:</strong> you have no contact that is verified.</span>
+    <a class="button" href="/profile">Say how you are told</a></p>`;
 }
 
 /** @param {State} s */

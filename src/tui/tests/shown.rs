@@ -164,7 +164,14 @@ fn calm_is_proved() {
 
 /// What the server says of people.
 fn around(state: &mut State, on_call: &Value, teams: &[&str]) {
-    let overview = json!({"onCall": on_call, "gaps": [], "lastAlertAt": null, "untold": 0});
+    overview(
+        state,
+        json!({"onCall": on_call, "gaps": [], "lastAlertAt": null, "untold": 0}),
+        teams,
+    );
+}
+
+fn overview(state: &mut State, overview: Value, teams: &[&str]) {
     let overview = serde_json::from_value(overview).expect("an overview");
     let teams = teams.iter().map(|team| (*team).to_owned()).collect();
     state.report(Report::Around(Some(Box::new(Found { overview, teams }))));
@@ -241,4 +248,23 @@ fn what_is_over_is_shown_when_asked_for() {
     assert_eq!(state.board.order(), [8, 7].map(IncidentId), "the newest first");
     press(&mut state, "⎋");
     assert_eq!(state.board.order().len(), 4, "and again what is open");
+}
+
+#[test]
+fn whoever_is_on_call_and_cannot_be_reached_is_told_below_the_list() {
+    let mut state = dashboard(night());
+    let mute = |id: i64, name: &str, start: &str| json!({"schedule": {"id": 1, "slug": "primary"}, "user": person(id, name), "start": start});
+    let said = |state: &mut State, unreachable: &Value| {
+        let all = json!({"onCall": [], "gaps": [], "lastAlertAt": null, "untold": 0,
+            "unreachable": unreachable});
+        overview(state, all, &["payments"]);
+        screen(state, 120, 30)[28].clone()
+    };
+    let bob = mute(2, "bob", "2026-11-23T03:14:07Z");
+    assert!(!said(&mut state, &json!([bob])).contains("nothing reaches you"), "another's matter");
+    let now = said(&mut state, &json!([bob, mute(1, "alice", "2026-11-23T03:14:07Z")]));
+    let rest = "and nothing reaches you: incidentd contact add";
+    assert_eq!(now, format!(" You are on call in primary, {rest}"));
+    let soon = said(&mut state, &json!([mute(1, "alice", "2026-11-27T09:00:00Z")]));
+    assert_eq!(soon, format!(" You are on call in primary from Fri 09:00, {rest}"));
 }

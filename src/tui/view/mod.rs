@@ -16,6 +16,7 @@ use super::keys::{TABLE, Wish};
 use super::layout::{BOTTOM, is_narrow};
 use super::prompt::{Prompt, What};
 use super::state::{Link, Page, State, Tone};
+use crate::api::overview::Unreachable;
 use look::{Look, MUTED, STRONG};
 use text::{clean, cut, moment};
 
@@ -128,9 +129,27 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
                 look.bad(),
             );
         }
-        _ => {}
+        _ => {
+            if let Some(one) = state.unreached() {
+                put(buffer, area, 1, 0, &unreached(state, one), STRONG);
+            }
+        }
     }
     None
+}
+
+/// I am on call, and would not hear of it.
+fn unreached(state: &State, one: &Unreachable) -> String {
+    let now = state.now();
+    let from = if one.start > now {
+        format!(" from {}", moment(one.start, now, &state.settings.zone, false))
+    } else {
+        String::new()
+    };
+    format!(
+        "You are on call in {}{from}, and nothing reaches you: incidentd contact add",
+        one.schedule.slug
+    )
 }
 
 /// What is left of a text from a column on.
