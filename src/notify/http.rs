@@ -182,6 +182,8 @@ impl Outgoing {
                     .timeout(IN_ALL)
                     .redirect(Policy::none())
                     .no_proxy()
+                    // A page that met the end of an idle connection would wait for its next try.
+                    .pool_max_idle_per_host(0)
                     .build()
                     .map_err(Error::internal)
             };
@@ -193,7 +195,7 @@ impl Outgoing {
         clients.as_ref().map_err(|why| Failure::Later { why: why.clone(), after: None })
     }
 
-    /// Sends, and reads the beginning of the answer, so that the connection may serve again.
+    /// Sends, and reads the beginning of the answer, so that the far end is not cut off in it.
     ///
     /// # Errors
     /// `Later` if there is no answer, `Never` if there must be none.

@@ -25,7 +25,8 @@ try {
       browser.faults.length = 0;
       // The next story begins as if this one had ended well.
       server.cli(["resolve", "--team", "payments", "--yes"]);
-      console.log(`FAILED ${name}: ${error.stack}`);
+      for (const context of browser.chromium.contexts()) for (const page of context.pages()) console.log(page.url(), await page.locator("body").innerText());
+      console.log(`FAILED ${name}: ${error.stack}\nthe server's log ends: ${Server.last.said.slice(-6_000)}`);
     }
   }
 } finally {

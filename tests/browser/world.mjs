@@ -115,6 +115,7 @@ export class Server {
 
   start() {
     this.said = "";
+    Server.last = this;
     const args = ["serve", "--data-dir", this.dir, "--listen", this.url.replace("http://", "")];
     this.child = spawn(BINARY, args, { env: this.env, stdio: ["ignore", "pipe", "pipe"] });
     this.ended = new Promise((resolve) => this.child.on("exit", resolve));

@@ -7,6 +7,8 @@ use incidentd::config::{Config, Smtp};
 use incidentd::domain::Incident;
 use incidentd::notify::{Failure, Message, MessageKind, Notifier, PushKey, Template};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::far::{Far, this_machine};
 use crate::mail::{mailbox, next_mail};
@@ -139,6 +141,33 @@ async fn what_a_far_end_answers_decides_whether_it_is_tried_again() {
     let gone = format!("http://127.0.0.1:{}/", unused_port().await);
     let later = notifier.send("webhook", &gone, &page).await.expect_err("nobody is there");
     assert_eq!(later, Failure::Later { why: "It takes no connection.".into(), after: None });
+}
+
+/// A far end ends an idle connection when it likes, and a message that crosses that is lost.
+#[tokio::test]
+async fn no_message_rides_on_a_connection_that_may_be_about_to_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // It answers once as if it held on, and is gone when asked again.
+                let (mut heard, mut piece) = (Vec::new(), [0; 4_096]);
+                while !heard.ends_with(b"}") {
+                    let read = stream.read(&mut piece).await.expect("read");
+                    heard.extend_from_slice(&piece[..read]);
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.expect("written");
+                let _ = stream.read(&mut piece).await;
+            });
+        }
+    });
+    let notifier = notifier(|_| {});
+    for _ in 0..3 {
+        let page = page(vec![incident(42, "disk full")]);
+        notifier.send("webhook", &address, &page).await.expect("sent");
+    }
 }
 
 async fn unused_port() -> u16 {
