@@ -256,8 +256,7 @@ export async function it_opens_offline_and_says_so(browser, server) {
 export async function from_set_up_to_the_first_incident(browser) {
   const server = await Server.empty();
   try {
-    const link = (said) => /\/setup#\S+/.exec(said)?.[0];
-    const page = await browser.window(server, null, link(server.said) ?? link(server.cli(["setup-link", "--data-dir", server.dir])));
+    const page = await browser.window(server, null, await server.says(/\/setup#\S+(?=\n)/));
     await page.getByLabel("Username").fill("alice");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Go on" }).click();

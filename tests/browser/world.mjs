@@ -130,6 +130,12 @@ export class Server {
     });
   }
 
+  /** What it prints sooner or later. */
+  async says(pattern) {
+    while (!pattern.test(this.said)) await new Promise((resolve) => this.child.stderr.once("data", resolve));
+    return pattern.exec(this.said)[0];
+  }
+
   async stop() {
     this.child.kill("SIGTERM");
     await this.ended;
