@@ -22,9 +22,30 @@ export function instant(wall, zone) {
   return new Date(at).toISOString();
 }
 
+/** Does this browser know these clocks? @param {string} zone */
+export function isZone(zone) {
+  try {
+    return Boolean(zone && local(0, zone));
+  } catch {
+    return false;
+  }
+}
+
+export const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** "Mon 30 Nov 09:00", by the clocks of `zone`. @param {string | number} at @param {string} zone */
+export function moment(at, zone) {
+  const wall = local(at, zone);
+  const date = new Date(`${wall}Z`);
+  return `${DAYS[(date.getUTCDay() + 6) % 7]} ${date.getUTCDate()} ${date.toLocaleString("en-GB", { month: "short", timeZone: "UTC" })} ${wall.slice(11)}`;
+}
+
+/** @param {{start: string | number, end: string | number}} span @param {string} zone */
+export const span = ({ start, end }, zone) => `${moment(start, zone)} until ${moment(end, zone)}`;
+
 const DAY = 86_400_000;
 /** The date `days` later. @param {string} date @param {number} days */
-const later = (date, days) => new Date(Date.parse(date) + days * DAY).toISOString().slice(0, 10);
+export const later = (date, days) => new Date(Date.parse(date) + days * DAY).toISOString().slice(0, 10);
 
 /** The Monday of that week. @param {string} date */
 const monday = (date) => later(date, -((new Date(date).getUTCDay() + 6) % 7));

@@ -1,6 +1,7 @@
 // The browser dashboard, by people's stories, in a real browser before the built binary.
 //   INCIDENTD_BIN=target/debug/incidentd node run.mjs [part of a story's name]
 import { Browser, Server } from "./world.mjs";
+import * as plans from "./plans.mjs";
 import * as settings from "./settings.mjs";
 import * as stories from "./stories.mjs";
 import * as teams from "./teams.mjs";
@@ -13,7 +14,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...told })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

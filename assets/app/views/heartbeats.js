@@ -8,7 +8,7 @@ import { heard } from "../live.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { choice, copyable, field, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
-import { matchers } from "./silences.js";
+import { matchers } from "./silence.js";
 import { long, past, secs, top } from "./team.js";
 
 /** A beat that comes in time makes no event. */
@@ -119,7 +119,7 @@ function heartbeat(s, one, may) {
         ${one.incidentId ? html` <a href="/incidents/${one.incidentId}">#${one.incidentId}</a>` : nothing}</p>
       <p class="meta">Of <a href="/services/${one.service.slug}">${one.service.name}</a>, every ${long(secs(one.every))}, at most ${long(secs(one.grace))} late.
         ${one.alert.length ? html`Alerts with <code>${one.alert.join(" ")}</code> are such signs, too.` : nothing}</p>
-      ${may ? html`<div class="actions">${opener(key, "Change")}<button @click=${rotate}>New key</button><button @click=${remove}>Remove</button></div>` : nothing}
+      ${may ? html`<div class="actions">${opener(key, "Change", {}, one.slug)}<button aria-label="New key for ${one.slug}" @click=${rotate}>New key</button><button aria-label="Remove ${one.slug}" @click=${remove}>Remove</button></div>` : nothing}
       ${may && s.page[key]?.open ? html`<form class="form" @submit=${save}><div class="two">
         ${field("slug", "Short name", { key, required: true, value: one.slug })}
         ${field("every", "It beats every", { key, required: true, value: one.every })}

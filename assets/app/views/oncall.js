@@ -5,7 +5,7 @@ import { now } from "../clock.js";
 import { all, call, problem, requestKey } from "../http.js";
 import { listen } from "../hearing.js";
 import { mayManage } from "../incidents.js";
-import { difference, instant, local, turns, weekBegins, weeks } from "../rota.js";
+import { DAYS, difference, instant, local, moment, span, turns, weekBegins, weeks } from "../rota.js";
 import { setPage, state } from "../state.js";
 import { toast } from "../say.js";
 import { named } from "../words.js";
@@ -21,7 +21,6 @@ const WEEKS = 4;
 const AT_ONCE = 4;
 /** Others change schedules too, and no event says so. */
 const EVERY = 60_000;
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /** On a phone: turns that are shown before one asks for more. */
 const FEW = 30;
 
@@ -55,16 +54,6 @@ const adding = (team, teams, fetch) => loaded(`people-${team}`, () => responders
 
 /** Who of a team can be on call. @param {string} team */
 const responders = async (team) => (await all(`/teams/${encodeURIComponent(team)}/members`)).filter((member) => member.role !== "observer");
-
-/** "Mon 30 Nov 09:00", by the clocks of `zone`. @param {string | number} at @param {string} zone */
-function moment(at, zone) {
-  const wall = local(at, zone);
-  const date = new Date(`${wall}Z`);
-  return `${DAYS[(date.getUTCDay() + 6) % 7]} ${date.getUTCDate()} ${date.toLocaleString("en-GB", { month: "short", timeZone: "UTC" })} ${wall.slice(11)}`;
-}
-
-/** @param {{start: string | number, end: string | number}} span @param {string} zone */
-const span = ({ start, end }, zone) => `${moment(start, zone)} until ${moment(end, zone)}`;
 
 /** Who it is now, and who is next. @param {any[]} people @param {string} [zone] */
 function nowOn(people, zone = Intl.DateTimeFormat().resolvedOptions().timeZone) {
@@ -110,9 +99,9 @@ function schedule(s, one, people, refresh) {
   });
   return html`
     <section class="card panel rota"><div class="page-head"><h2>${one.slug}</h2>
-        ${may && me ? html`<button @click=${take}>Be on call now</button>` : nothing}
-        ${may ? html`${opener(`stand-${one.id}`, "Stand in")}${opener(`swap-${one.id}`, "Swap")}` : nothing}
-        ${mayAll ? opener(`turns-${one.id}`, "Change turns", { plan: { ...one, team: one.team.slug } }) : nothing}</div>
+        ${may && me ? html`<button aria-label="Be on call now for ${one.slug}" @click=${take}>Be on call now</button>` : nothing}
+        ${may ? html`${opener(`stand-${one.id}`, "Stand in", {}, `for ${one.slug}`)}${opener(`swap-${one.id}`, "Swap", {}, `in ${one.slug}`)}` : nothing}
+        ${mayAll ? opener(`turns-${one.id}`, "Change turns", { plan: { ...one, team: one.team.slug } }, `of ${one.slug}`) : nothing}</div>
       <p>${people.length ? nowOn(people, one.timeZone) : nothing}</p>
       ${unreached(s, one).map((text) => html`<p class="wrong">${text}</p>`)}
       <p class="meta">${one.team.name}. Times are of ${one.timeZone}, where it is ${local(now(), one.timeZone).slice(11)}.</p>

@@ -8,9 +8,10 @@ import { go } from "../router.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { named } from "../words.js";
+import { days, inWords } from "./hours.js";
 import { send, submit } from "./parts.js";
 
-/** @typedef {{name: string, every: string, handoff: string, participants: string[], restrict?: any[]}} Rotation */
+/** @typedef {{name: string, every: string, handoff: string, participants: string[], restrict?: import("./hours.js").Window[]}} Rotation */
 /** @typedef {{slug: string, team: string, timeZone: string, rotations: Rotation[]}} Plan */
 
 /** @type {[string, string][]} */
@@ -82,7 +83,7 @@ export function editor(key, one, members, teams, preview, done) {
           ${[...TURNS, ...(TURNS.some(([every]) => every === rotation.every) ? [] : [[rotation.every, rotation.every]])].map(([every, word]) => html`<option value=${every} ?selected=${every === rotation.every}>${word}</option>`)}</select></div>
         ${input(`${key}-${at}`, "handoff", "The first begins", rotation.handoff.slice(0, 16), (handoff) => turn(at, { handoff }), "", "datetime-local")}
         </div>
-        ${rotation.restrict?.length ? html`<p class="meta">Only at certain hours, which stand in the file of <code>incidentd apply</code>; they stay.</p>` : nothing}
+        ${hours(`${key}-${at}`, rotation.restrict ?? [], (restrict) => turn(at, { restrict }))}
         <ol class="people">${rotation.participants.map((name, place) => html`<li><span>${named(members.find((user) => user.username === name) ?? { username: name, name })}</span>
           <button type="button" class="icon plain" aria-label="Take ${name} out" @click=${() => turn(at, { participants: rotation.participants.filter((_, other) => other !== place) })}><span aria-hidden="true">✕</span></button></li>`)}</ol>
         <div class="field"><label for="${key}-add-${at}">Then comes</label><select id="${key}-add-${at}" .value=${live("")} @change=${(/** @type {any} */ event) => event.target.value && turn(at, { participants: [...rotation.participants, event.target.value] })}>
@@ -92,8 +93,28 @@ export function editor(key, one, members, teams, preview, done) {
       <div class="actions"><button type="button" class="plain" @click=${() => set({ rotations: [...plan.rotations, fresh(plan.timeZone, plan.rotations.length)] })}>Another rotation, on call at the same time</button></div>
       ${one && whole && page.lines ? html`${preview(page.lines.slice(0, LINES), plan.timeZone)}${page.lines.length > LINES ? html`<p class="meta">And ${page.lines.length - LINES} more in four weeks.</p>` : nothing}
         ${page.holes ? html`<p class="wrong">At some times nobody would be on call.</p>` : nothing}` : nothing}
-      ${whole ? send(key, "Save") : html`<p class="muted">Each rotation needs somebody.</p>`}
+      ${whole ? send(key, "Save turns") : html`<p class="muted">Each rotation needs somebody.</p>`}
     </form>`;
+}
+
+/** What one begins with: hours of an office. @type {import("./hours.js").Window} */
+const OFFICE = { days: ["mon", "tue", "wed", "thu", "fri"], from: "09:00", to: "17:00" };
+
+/** Whose turn it is has it only then. @param {string} id @param {import("./hours.js").Window[]} restrict @param {(restrict: import("./hours.js").Window[]) => void} set */
+function hours(id, restrict, set) {
+  const change = (/** @type {number} */ at, /** @type {object} */ more) => set(restrict.map((window, other) => (other === at ? { ...window, ...more } : window)));
+  // A box for times has no 24:00; the midnight at a day's end is the same.
+  const time = (/** @type {number} */ at, /** @type {"from" | "to"} */ name, /** @type {string} */ label) => html`
+    <div class="field"><label for="${id}-${name}-${at}">${label}</label><input id="${id}-${name}-${at}" type="time" required
+      .value=${live(restrict[at][name].replace("24:", "00:"))} @change=${(/** @type {any} */ event) => event.target.value && change(at, { [name]: event.target.value })}></div>`;
+  return html`
+    <label class="check"><input type="checkbox" .checked=${live(restrict.length > 0)} @change=${(/** @type {any} */ event) => set(event.target.checked ? [OFFICE] : [])}> Only at certain hours</label>
+    ${restrict.map((window, at) => html`
+      <div class="hours">${days("On", window.days, (days) => change(at, { days }))}
+        <div class="two">${time(at, "from", "From")}${time(at, "to", "Until")}</div>
+        <p class="meta">${inWords(window)}${restrict.length > 1 ? html` <button type="button" class="plain" aria-label="Remove ${inWords(window)}" @click=${() => set(restrict.filter((_, other) => other !== at))}>Remove</button>` : nothing}</p>
+      </div>`)}
+    ${restrict.length ? html`<div class="actions"><button type="button" class="plain" @click=${() => set([...restrict, OFFICE])}>Other hours, too</button></div>` : nothing}`;
 }
 
 /** @param {string} key @param {string} name @param {string} label @param {string} value @param {(value: string) => void} set */
