@@ -44,11 +44,16 @@ export function heard(listener) {
 
 export function start() {
   if (socket) return reconnect();
-  socket = io({ transports: ["websocket", "polling"], tryAllTransports: true, reconnection: false, autoConnect: false, timeout: 8_000 });
+  socket = io({
+    transports: ["websocket", "polling"], tryAllTransports: true, reconnection: false, autoConnect: false, timeout: 8_000,
+    // Over plain http a poll says nothing of the page that it comes from; only pages of this very server can send this.
+    extraHeaders: { "x-incidentd-page": "same-origin" },
+  });
   socket.on("connect", () => { joined = false; });
   socket.on("authenticated", (/** @type {any} */ hello) => {
     setNow(hello.now);
     subscribe();
+    lookForNewer();
   });
   socket.on("disconnect", () => lost(""));
   socket.on("connect_error", (/** @type {Error} */ error) => refused(error.message));
@@ -102,8 +107,9 @@ function check() {
   });
 }
 
-/** After a restart the server may bring a newer page; one is told, never forced. */
+/** The server may have been renewed behind a proxy, or while this page slept; one is told, never forced. */
 async function lookForNewer() {
+  if (state.session !== "in" || state.live.newer) return;
   const answer = await fetch("/", { method: "HEAD", cache: "no-store" }).catch(() => null);
   const tag = answer?.headers.get("etag")?.replaceAll('"', "");
   if (!tag || import.meta.url.includes(`/${tag}/`)) return;
@@ -197,7 +203,6 @@ function arrive(ack, came) {
     const text = came ? `Live again. ${many(came, "change")}.` : "Live again. Nothing was missed.";
     if (came) toast(text);
     else announce(text);
-    lookForNewer();
   }
   changed();
 }
@@ -278,5 +283,7 @@ export function resubscribe() {
 
 addEventListener("online", reconnect);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) reconnect();
+  if (document.hidden) return;
+  reconnect();
+  lookForNewer();
 });

@@ -200,17 +200,32 @@ export async function a_link_keeps_its_place_over_a_login(browser, server) {
   await browser.close(page);
 }
 
+/** By the debugger, not as part of the page: the policy stays as it is. */
+async function nothing_serious(page, where) {
+  const found = await page.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })`);
+  const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
+  assert.deepEqual(serious.map((one) => `${where}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
+  // Who only hears the buttons can tell them apart; a turn in a calendar is the same one on each of its days.
+  const names = await page.getByRole("button").evaluateAll((buttons) => buttons.filter((button) => !button.matches(".turn") && (!document.querySelector("dialog") || button.closest("dialog"))).map((button) => (button.ariaLabel ?? button.innerText).trim()));
+  assert.deepEqual(names.filter((name, at) => name && name !== "Copy" && names.indexOf(name) !== at), [], where);
+}
+
 export async function nothing_serious_stands_in_anybodys_way(browser, server) {
   const id = await server.alert({ title: "Seen by axe", severity: "critical", labels: { instance: "db-3" } });
+  // Two of each, and a contact that is not proved.
+  const gone = [["contact", "remove", "unproved"]];
+  server.cli(["contact", "add", "unproved", "--channel", "webhook", "--address", `${server.farUrl}/unproved`]);
+  for (const name of ["one", "two"]) {
+    server.cli(["channel", "add", name, "--team", "payments", "--channel", "webhook", "--address", `${server.farUrl}/${name}`]);
+    server.cli(["heartbeat", "add", name, "--service", "checkout", "--every", "1h"]);
+    const hook = JSON.parse(server.cli(["webhook", "add", `${server.farUrl}/hook-${name}`, "--team", "payments", "-o", "json"])).id;
+    const silence = server.cli(["silence", "add", "--team", "payments", `host=${name}`, "--reason", "axe"]).trim();
+    gone.push(["channel", "remove", name], ["heartbeat", "remove", name], ["webhook", "remove", String(hook)], ["silence", "end", silence]);
+  }
   for (const colorScheme of ["light", "dark"]) {
     const root = await browser.window(server, "root", "/", { colorScheme });
-    const check = async (where) => {
-      // By the debugger, not as part of the page: the policy stays as it is.
-      const found = await root.evaluate(`${AXE}; axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })`);
-      const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
-      assert.deepEqual(serious.map((one) => `${where} ${colorScheme}: ${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" ")}`), []);
-    };
-    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/on-call", "/services", "/services/checkout", "/teams", "/teams/payments", "/teams/payments/policies", "/teams/payments/channels", "/teams/payments/heartbeats", "/teams/payments/webhooks", "/users", "/health", "/tokens", "/profile"] : [])];
+    const check = (where) => nothing_serious(root, `${where} ${colorScheme}`);
+    const pages = ["/", `/incidents/${id}`, ...(colorScheme === "light" ? ["/on-call", "/services", "/services/checkout", "/teams", "/teams/payments", "/teams/payments/policies", "/teams/payments/channels", "/teams/payments/heartbeats", "/teams/payments/webhooks", "/silences", "/users", "/health", "/tokens", "/profile"] : [])];
     for (const path of pages) {
       await root.goto(path);
       await isLive(root);
@@ -218,9 +233,17 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
       await check(path);
     }
     await root.goto("/on-call");
-    for (const form of ["Stand in", "Swap", "Change turns"]) await root.getByRole("button", { name: form, exact: true }).click();
+    for (const form of [/^Stand in for/, /^Swap in/, /^Change turns of/]) await root.getByRole("button", { name: form }).click();
     await root.locator(".rota .preview").first().waitFor();
+    await root.getByLabel("Only at certain hours").check();
     await check("forms of on-call");
+    await root.goto("/silences");
+    await root.getByRole("button", { name: "Silence something" }).click();
+    for (const kind of ["until", "weekly", "rule"]) {
+      await root.getByLabel("When", { exact: true }).selectOption(kind);
+      await root.getByLabel("By the clocks of").waitFor();
+      await check(`form of a silence, ${kind}`);
+    }
     for (const [part, form] of [["policies", "Add policy"], ["channels", "Add channel"], ["heartbeats", "Add heartbeat"], ["webhooks", "Add webhook"]]) {
       await root.goto(`/teams/payments/${part}`);
       await root.getByRole("button", { name: form }).click();
@@ -238,6 +261,7 @@ export async function nothing_serious_stands_in_anybodys_way(browser, server) {
     }
     await browser.close(root);
   }
+  for (const command of gone) server.cli(command);
   server.cli(["resolve", String(id)]);
 }
 
@@ -281,6 +305,9 @@ export async function from_set_up_to_the_first_incident(browser) {
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByRole("heading", { name: "Be told" }).waitFor();
     await page.getByText("Nothing reaches you yet:").waitFor();
+    await page.getByRole("button", { name: "Add a contact" }).click();
+    await nothing_serious(page, "step 4");
+    await page.getByRole("button", { name: "Close" }).click();
     await proves_a_contact(page, server, "first");
     await page.getByRole("link", { name: "To the incidents" }).click();
     await page.getByRole("link", { name: /Test alert/ }).first().click();
@@ -396,15 +423,55 @@ export async function people_settle_who_is_on_call(browser, server) {
   await browser.close(alice);
 }
 
+/** As behind a proxy that knows no upgrade. */
+function without_websockets() {
+  window.WebSocket = class {
+    constructor() { setTimeout(() => this.onerror?.(new Event("error"))); }
+    send() {}
+    close() {}
+  };
+}
+
+export async function plain_http_in_a_home_network_is_enough(browser, server) {
+  for (const before of [() => undefined, without_websockets]) {
+    const bob = await browser.window(server, null, "/", { baseURL: server.lan, before });
+    await bob.getByLabel("Username").fill("bob");
+    await bob.getByLabel("Password").fill(PASSWORD);
+    await bob.getByRole("button", { name: "Log in" }).click();
+    await isLive(bob);
+    const id = await server.alert({ title: `Heard at home ${before.name}`, severity: "critical" });
+    await row(bob, id).getByRole("button", { name: /^Ack/ }).click();
+    await row(bob, id).locator(".badge", { hasText: "Acked" }).waitFor();
+    server.cli(["resolve", String(id)]);
+    await row(bob, id).locator(".badge", { hasText: "Resolved" }).waitFor();
+    // What a browser forbids there is named, with its reason.
+    await bob.goto("/profile");
+    await bob.getByText("Ringing in this browser takes https").waitFor();
+    await browser.close(bob);
+  }
+}
+
+export async function a_newer_version_is_offered_to_who_comes_back_to_the_page(browser, server) {
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  const offer = alice.getByRole("button", { name: "New version: reload" });
+  await alice.evaluate(() => { window.same = true; });
+  // The server was renewed and nothing was lost on the way: a proxy kept the line, or the page slept.
+  await alice.route("**/", (route) => (route.request().method() === "HEAD" ? route.fulfill({ headers: { etag: '"newer"' } }) : route.continue()));
+  assert.equal(await offer.count(), 0);
+  await alice.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await offer.waitFor();
+  assert.equal(await alice.evaluate(() => window.same), true, "never by itself");
+  await alice.unroute("**/");
+  await offer.click();
+  await isLive(alice);
+  assert.equal(await alice.evaluate(() => window.same), undefined);
+  assert.equal(await offer.count(), 0);
+  await browser.close(alice);
+}
+
 export async function polling_is_enough_where_websockets_are_blocked(browser, server) {
-  const alice = await browser.window(server, "alice", "/", { before: () => {
-    // As behind a proxy that knows no upgrade.
-    window.WebSocket = class {
-      constructor() { setTimeout(() => this.onerror?.(new Event("error"))); }
-      send() {}
-      close() {}
-    };
-  } });
+  const alice = await browser.window(server, "alice", "/", { before: without_websockets });
   await isLive(alice);
   const id = await server.alert({ title: "Heard by polling", severity: "critical" });
   await row(alice, id).waitFor();

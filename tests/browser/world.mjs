@@ -10,6 +10,8 @@ const BINARY = process.env.INCIDENTD_BIN;
 const KEY = "0123456789abcdef0123456789abcdef";
 export const FOREIGN = "fedcba9876543210fedcba9876543210";
 export const PASSWORD = "correct horse battery";
+/** A name that browsers do not trust as they trust this host: plain http in a home network. */
+const LAN = "incidentd.lan";
 /** Machines that compile meanwhile are slow. */
 export const PATIENCE = 20_000;
 
@@ -107,10 +109,15 @@ export class Server {
     return server;
   }
 
+  /** Its address in the home network. */
+  get lan() {
+    return this.url.replace("127.0.0.1", LAN);
+  }
+
   /** The environment of the tests says nothing to it. */
   get env() {
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("INCIDENTD_")));
-    return { ...clean, INCIDENTD_URL: this.url, INCIDENTD_OUTGOING_ALLOW_PRIVATE: "127.0.0.0/8", ...(this.token ? { INCIDENTD_TOKEN: this.token } : {}) };
+    return { ...clean, INCIDENTD_URL: this.url, INCIDENTD_OUTGOING_ALLOW_PRIVATE: "127.0.0.0/8", INCIDENTD_ALLOWED_ORIGINS: this.lan, ...(this.token ? { INCIDENTD_TOKEN: this.token } : {}) };
   }
 
   start() {
@@ -180,7 +187,7 @@ export class Browser {
     const browser = new Browser();
     browser.chromium = await chromium.launch({
       executablePath: "/usr/bin/chromium",
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", `--host-resolver-rules=MAP ${LAN} 127.0.0.1`],
     });
     browser.faults = [];
     return browser;
@@ -188,8 +195,8 @@ export class Browser {
 
   /** A window of its own, with its own cookies. `who` is logged in; null is nobody. `before` runs in
    * it before the page does. */
-  async window(server, who, path, { before, ...more } = {}) {
-    const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, baseURL: server.url, ...more });
+  async window(server, who, path, { before, baseURL = server.url, ...more } = {}) {
+    const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, baseURL, ...more });
     context.setDefaultTimeout(PATIENCE);
     if (who) {
       const answer = await context.request.post("/api/v1/sessions", { data: { username: who, password: PASSWORD }, headers: { origin: server.url } });
@@ -207,7 +214,7 @@ export class Browser {
       if (/Content Security Policy|TrustedHTML|TrustedScript/.test(message.text())) this.faults.push(`${path}: ${message.text()}`);
     });
     page.on("request", (request) => {
-      if (!request.url().startsWith(server.url) && !request.url().startsWith(server.url.replace("http", "ws"))) this.faults.push(`${path}: asked ${request.url()}`);
+      if (!request.url().startsWith(baseURL) && !request.url().startsWith(baseURL.replace("http", "ws"))) this.faults.push(`${path}: asked ${request.url()}`);
     });
     await page.goto(path);
     return page;

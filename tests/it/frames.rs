@@ -396,6 +396,8 @@ async fn a_cookie_counts_only_from_an_allowed_page() {
         ("sec-fetch-site", "same-site", false),
         ("sec-fetch-site", "same-origin", true),
         ("origin", own.as_str(), true),
+        // All that a poll over plain http says.
+        ("x-incidentd-page", "same-origin", true),
     ] {
         let headers = [("cookie", cookie.as_str()), (name, value)];
         let mut page = websocket(&server.url, WEBSOCKET, &headers).await.expect("opened");
@@ -404,6 +406,16 @@ async fn a_cookie_counts_only_from_an_allowed_page() {
         let answer = packet(&mut page).await.expect("an answer");
         assert_eq!(answer.starts_with("40"), lets_in, "{name}: {value}: {answer}");
     }
+    // Pages of others cannot send that: their browser asks first.
+    let polls = format!("{}/socket.io/?EIO=4&transport=polling", server.url);
+    let preflight = server.http().request(reqwest::Method::OPTIONS, polls);
+    let preflight = preflight
+        .header("origin", "http://127.0.0.1:1")
+        .header("access-control-request-headers", "x-incidentd-page");
+    let refused = preflight.send().await.expect("an answer");
+    assert_eq!(refused.status(), 403);
+    assert!(!refused.headers().contains_key("access-control-allow-headers"));
+
     let headers = [("cookie", cookie.as_str()), ("origin", own.as_str())];
     let mut page = websocket(&server.url, WEBSOCKET, &headers).await.expect("opened");
     packet(&mut page).await.expect("open");
