@@ -106,8 +106,8 @@ function channel(s, one, policies, kinds, may) {
       <p>${named.length ? html`Told by ${named.map((policy, at) => html`${at ? ", " : ""}<a href="/teams/${policy.team.slug}/policies">${policy.slug}</a>`)}.`
         : html`No policy tells it yet. <a href="/teams/${one.team.slug}/policies">Escalation</a>`}</p>
       ${tried ? html`<p class=${tried.wrong ? "wrong" : ""} role="status">${tried.text}</p>` : nothing}
-      ${may ? html`<div class="actions"><button ?disabled=${tried?.busy} @click=${() => test(one)}>Send a test</button>${opener(change, "Change")}
-        ${named.length ? nothing : html`<button @click=${remove}>Remove</button>`}</div>` : nothing}
+      ${may ? html`<div class="actions"><button ?disabled=${tried?.busy} aria-label="Send a test to ${one.slug}" @click=${() => test(one)}>Send a test</button>${opener(change, "Change", {}, one.slug)}
+        ${named.length ? nothing : html`<button aria-label="Remove ${one.slug}" @click=${remove}>Remove</button>`}</div>` : nothing}
       ${may && s.page[change]?.open ? html`<form class="form narrow" @submit=${save}>
         ${field("slug", "Short name", { key: change, required: true, value: one.slug })}
         ${field("address", "New address", { key: change, hint: `Left out: it stays. ${kinds.find((kind) => kind.channel === one.channel)?.address ?? ""}` })}

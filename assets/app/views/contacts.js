@@ -155,6 +155,6 @@ function ruleForm(contacts, rules) {
         ${field("to", "until", { type: "time", value: rules.quiet?.to ?? "", key: "rules" })}
       </div>
       <label class="check"><input type="checkbox" name="allClear" ?checked=${rules.allClear}> Tell me, quietly, when it is over or somebody else has it</label>
-      ${send("rules", "Save")}
+      ${send("rules", "Save what rings")}
     </form>`;
 }

@@ -140,8 +140,8 @@ export function opened(key, word, form) {
     ${is ? html`<div class="card panel"><h2>${word}</h2>${form}</div>` : nothing}`;
 }
 
-/** @param {string} key @param {string} word @param {object} [more] what the form begins with */
-export function opener(key, word, more = {}) {
+/** @param {string} key @param {string} word @param {object} [more] what the form begins with @param {string} [of] what it belongs to, where there are several */
+export function opener(key, word, more = {}, of = "") {
   const is = Boolean(state.page[key]?.open);
-  return html`<button aria-expanded=${is ? "true" : "false"} @click=${() => setPage(key, { open: !is, ...more })}>${is ? "Close" : word}</button>`;
+  return html`<button aria-expanded=${is ? "true" : "false"} aria-label=${of ? `${is ? "Close: " : ""}${word} ${of}` : nothing} @click=${() => setPage(key, { open: !is, ...more })}>${is ? "Close" : word}</button>`;
 }

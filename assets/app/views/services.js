@@ -154,7 +154,7 @@ function integration(s, one, may, fetch) {
       <details class="payload"><summary><span>Configuration to paste</span></summary>
         <p class="meta">${HIDDEN} stands for its key, which was shown when it was made.</p>${paste(one.name, addressOf(HIDDEN), HIDDEN)}</details>
       ${may ? payloads(s, one) : nothing}
-      ${may ? html`<div class="actions"><button @click=${test}>Send a test alert</button><button @click=${rotate}>New key</button><button @click=${remove}>Remove</button></div>` : nothing}
+      ${may ? html`<div class="actions"><button aria-label="Send a test alert from ${one.name}" @click=${test}>Send a test alert</button><button aria-label="New key for ${one.name}" @click=${rotate}>New key</button><button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>` : nothing}
     </section>`;
 }
 

@@ -101,7 +101,7 @@ function webhook(one, may) {
       ${one.lastError ? html`<p class="wrong">${one.lastError}</p>` : nothing}
       <p class="meta">${missing ? `${many(missing, "incident")} changed since event ${one.seq}, the last that it took.` : `It has taken all, up to event ${one.seq}.`}</p>
       ${may ? html`<div class="actions">
-        ${one.disabledAt ? html`<button @click=${enable(false)}>Go on where it stopped</button><button @click=${enable(true)}>Begin from now</button>` : html`<button @click=${disable}>Disable</button>`}
-        <button @click=${rotate}>New secret</button><button @click=${remove}>Remove</button></div>` : nothing}
+        ${one.disabledAt ? html`<button aria-label="Go on where it stopped: ${one.url}" @click=${enable(false)}>Go on where it stopped</button><button aria-label="Begin from now: ${one.url}" @click=${enable(true)}>Begin from now</button>` : html`<button aria-label="Disable ${one.url}" @click=${disable}>Disable</button>`}
+        <button aria-label="New secret for ${one.url}" @click=${rotate}>New secret</button><button aria-label="Remove ${one.url}" @click=${remove}>Remove</button></div>` : nothing}
     </section>`;
 }
