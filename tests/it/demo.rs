@@ -3,6 +3,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
+use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -83,6 +84,24 @@ async fn it_tells_a_seed_s_story_again_and_leaves_nothing() {
     let open = open["items"].as_array().expect("a list");
     let with = |status: &str| open.iter().filter(|one| one["status"] == status).count();
     assert_eq!((with("triggered"), with("acknowledged")), (5, 3), "{open:?}");
+    // Each page has something in it, and nothing of it is an incident.
+    let hearts = first.get("/heartbeats").await;
+    let hearts: Vec<_> = hearts["items"].as_array().expect("a list").iter().collect();
+    let overdue = |one: &Value| {
+        let last: Timestamp = one["lastAt"].as_str().expect("beaten").parse().expect("a moment");
+        assert_eq!((&one["every"], &one["status"]), (&json!("1d"), &json!("beating")), "{one}");
+        Timestamp::now().duration_since(last) > SignedDuration::from_hours(24)
+    };
+    let late = hearts.iter().filter(|one| overdue(one)).count();
+    assert_eq!((hearts.len(), late), (2, 1), "one is well, one late");
+    let quiet = first.get("/silences").await;
+    assert_eq!(quiet["items"][0]["windows"]["rrule"], "FREQ=WEEKLY;BYDAY=SU", "{quiet}");
+    let mine = first.get("/users/me/contacts").await;
+    let proved = |at: usize| !mine["items"][at]["verifiedAt"].is_null();
+    assert_eq!((proved(0), proved(1)), (true, false), "{mine}");
+    for path in ["/channels", "/webhooks"] {
+        assert_eq!(first.get(path).await["items"].as_array().map(Vec::len), Some(1), "{path}");
+    }
     assert!(!is_empty(dir.path()));
     // Nobody can tidy up after that, and still somebody does.
     assert_eq!(first.end(Signal::KILL), None);

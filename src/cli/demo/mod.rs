@@ -24,7 +24,7 @@ use crate::tui;
 use folder::Folder;
 use kinds::Sender;
 use players::{Players, YOU};
-use story::{BEFORE, Story};
+use story::{BEFORE, PULSES, Story};
 
 /// How often it is looked whether the first server's folder is free for the second.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -141,10 +141,20 @@ async fn prepare(config: &Config, seed: u64) -> Result<(Server, Players)> {
     let past = Config { listen, ..config.clone() };
     let server = Server::start(past, Clock::Manual(clock.clone())).await?;
     let mut players = Players::found(&server.app, &phones::lie_there().await?).await?;
-    for beat in story::before(seed) {
+    let until = async |at: Duration| {
         let passed = server.app.now().duration_since(began);
         let passed = Duration::try_from(passed).unwrap_or_default();
-        server.pass(&clock, beat.at.saturating_sub(passed)).await?;
+        server.pass(&clock, at.saturating_sub(passed)).await
+    };
+    let pulses =
+        PULSES.iter().map(|(ago, slug)| (BEFORE.saturating_sub(Duration::from_hours(*ago)), *slug));
+    let mut pulses = pulses.peekable();
+    for beat in story::before(seed) {
+        while let Some((at, slug)) = pulses.next_if(|(at, _)| *at <= beat.at) {
+            until(at).await?;
+            players.beat(slug).await?;
+        }
+        until(beat.at).await?;
         overtaken(players.play(&beat).await)?;
     }
     let left = Clock::System.now().duration_since(server.app.now());

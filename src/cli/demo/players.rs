@@ -11,6 +11,7 @@ use super::phones::NTFY;
 use super::story::{Beat, Case, Deed, Who};
 use crate::api::Nothing;
 use crate::api::configuration::Document;
+use crate::api::contacts::{CREATE_CONTACT, NewContact};
 use crate::api::incidents::{ACT, LIST, ListQuery};
 use crate::api::schedules::{ON_CALL, OnCallQuery};
 use crate::api::tokens::NewToken;
@@ -59,6 +60,14 @@ impl Players {
             let token = app.create_token(&host, new).await?.token;
             tokens.insert(user.username, Secret::new(token));
         }
+        // Bought yesterday, and its code lies unread.
+        let tablet = NewContact {
+            name: "tablet".into(),
+            channel: "ntfy".into(),
+            address: Some(format!("{ntfy}/you-tablet-m4c1")),
+        };
+        let you = Client::new(app.public_url(), tokens.get(YOU).cloned(), PATIENCE)?;
+        you.call_once(&CREATE_CONTACT, "me".to_owned(), &tablet).await?;
         let members = |team: crate::api::configuration::Team| {
             let people = team.members.unwrap_or_default().into_keys();
             (team.slug, people.filter(|name| name != YOU).collect())
@@ -140,6 +149,16 @@ impl Players {
             Who::OnCall => (on_call, colleague),
             Who::Colleague => (colleague, on_call),
         })
+    }
+
+    /// A job has done its work.
+    ///
+    /// # Errors
+    /// None is expected.
+    pub async fn beat(&self, slug: &str) -> Result<()> {
+        let absent = || Error::internal(format!("{slug} has no key"));
+        let key = self.keys.get(slug).ok_or_else(absent)?;
+        Client::new(&self.url, None, PATIENCE)?.beat(key, None).await
     }
 
     async fn send(&mut self, case: Case, fires: bool) -> Result<()> {

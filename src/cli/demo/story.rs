@@ -131,6 +131,11 @@ const OPEN: &[Opened] = &[
     (kinds::DISK_FILLS, "db-1", 83, &[(74, Snooze(OnCall))]),
 ];
 
+/// Which heartbeats beat before somebody first looks, so many hours ago, in their order: one is
+/// well, one has been late for an hour.
+pub const PULSES: &[(u64, &str)] =
+    &[(31, "nightly-backup"), (25, "ledger-export"), (7, "nightly-backup")];
+
 /// How that ends, in seconds after the first look; the rest stays.
 const THEN: &[(&str, &str, u64, Deed)] = &[
     (kinds::CERTIFICATE, "api.example.com", 48, Ack(OnCall)),
