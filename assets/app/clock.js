@@ -47,7 +47,8 @@ export function ago(at) {
   if (secs < 60) return `${secs} s ago`;
   if (secs < 3600) return `${Math.floor(secs / 60)} min ago`;
   if (secs < 86400) return `${Math.floor(secs / 3600)} h ago`;
-  return `${Math.floor(secs / 86400)} days ago`;
+  const days = Math.floor(secs / 86400);
+  return days === 1 ? "a day ago" : `${days} days ago`;
 }
 
 const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -3,6 +3,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
+use incidentd::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -90,7 +91,7 @@ async fn it_tells_a_seed_s_story_again_and_leaves_nothing() {
     let overdue = |one: &Value| {
         let last: Timestamp = one["lastAt"].as_str().expect("beaten").parse().expect("a moment");
         assert_eq!((&one["every"], &one["status"]), (&json!("1d"), &json!("beating")), "{one}");
-        Timestamp::now().duration_since(last) > SignedDuration::from_hours(24)
+        Clock::System.now().duration_since(last) > SignedDuration::from_hours(24)
     };
     let late = hearts.iter().filter(|one| overdue(one)).count();
     assert_eq!((hearts.len(), late), (2, 1), "one is well, one late");

@@ -65,7 +65,7 @@ export function form(s, teams, done) {
   return html`
     <form class="form" @submit=${make} @change=${change} @input=${() => s.page.seen && setPage("seen", null)}>
       <div class="two">
-        ${choice("team", "Whose alerts", teams)}
+        ${choice("team", "Whose alerts", teams, teams[0][0])}
         ${field("matchers", "Which", { key: "add", placeholder: "@service=checkout host=~db-.*", hint: "Labels as sent, or @service, @team, @severity; with =, !=, =~ or !~. All must hold." })}
         ${field("reason", "Why", { key: "add", required: true, placeholder: "deploy" })}
         ${choice("kind", "When", KINDS, page.kind)}
