@@ -32,7 +32,7 @@ pub struct Apply {
     #[arg(long)]
     prune: bool,
     /// Print the JSON Schema of the file, for editors
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "check", "prune"])]
     schema: bool,
 }
 
