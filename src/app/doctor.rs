@@ -1,19 +1,19 @@
 //! `doctor`: will somebody be told? One small judgement for each thing that may stand in the way,
 //! each with its remedy.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::reach::without_contact;
 use super::rota::{AHEAD, rules};
 use super::vitals::is_short;
 use super::{App, Caller};
 use crate::api::doctor::Gravity::{Problem, Warning};
 use crate::api::doctor::{Diagnosis, Finding};
 use crate::domain::heartbeat::Pulse;
-use crate::domain::{Role, UserId};
 use crate::error::Result;
-use crate::store::{Contact, Read, User};
+use crate::store::{Contact, Read};
 
 /// A gap that begins sooner than this is a problem.
 const SOON: SignedDuration = SignedDuration::from_hours(48);
@@ -287,48 +287,6 @@ fn people(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> 
         let said = format!("on call, and cannot be reached: {}", named(&mute.on_call));
         Finding::new(Problem, "contacts", said, remedy)
     })
-}
-
-/// People who may be paged and have no contact that works, by name.
-#[derive(Default)]
-pub(super) struct Mute {
-    /// On call now.
-    pub on_call: Vec<String>,
-    /// Those who answer for a team.
-    pub others: Vec<String>,
-}
-
-/// `channels`: those that are set up.
-pub(super) fn without_contact(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Mute> {
-    let mut people: BTreeMap<UserId, bool> = BTreeMap::new();
-    for team in r.teams()?.into_iter().filter(|team| team.archived_at.is_none()) {
-        let answers =
-            |(user, role): &(User, Role)| user.disabled_at.is_none() && *role >= Role::Responder;
-        people.extend(
-            r.team_members(team.id)?
-                .iter()
-                .filter(|one| answers(one))
-                .map(|(user, _)| (user.id, false)),
-        );
-    }
-    for row in r.schedules()? {
-        let on_call = rules(r, &row, now, now)?.on_call_at(now);
-        people.extend(on_call.into_iter().map(|user| (user, true)));
-    }
-    let mut mute = Mute::default();
-    for (id, on_call) in people {
-        if is_reached(r, channels, id)? {
-            continue;
-        }
-        let Some(user) = r.find_user(id)? else { continue };
-        if on_call { &mut mute.on_call } else { &mut mute.others }.push(user.username);
-    }
-    Ok(mute)
-}
-
-/// Does this person have a contact that works, on a channel that is set up?
-pub(super) fn is_reached(r: &Read<'_>, channels: &[String], id: UserId) -> Result<bool> {
-    Ok(r.channels_of(id)?.iter().any(|name| channels.contains(name)))
 }
 
 fn schedules(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {

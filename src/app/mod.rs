@@ -32,6 +32,7 @@ mod passwords;
 mod policies;
 mod push;
 mod quiet;
+mod reach;
 mod retention;
 mod rota;
 mod schedules;

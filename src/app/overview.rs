@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::doctor::is_reached;
+use super::reach::is_reached;
 use super::rota::{AHEAD, People, on_call_in, rules};
 use super::schedules::seen_schedules;
 use super::teams::seen_team;

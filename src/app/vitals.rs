@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::App;
-use super::doctor::without_contact;
+use super::reach::without_contact;
 use crate::domain::heartbeat::Pulse;
 use crate::error::Result;
 use crate::store::Figures;

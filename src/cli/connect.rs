@@ -1,7 +1,6 @@
 //! Reaching a server: by address and token, or on its host by its data directory. Where no server
 //! runs, a command that may opens the directory itself, under the same lock.
 use super::Common;
-use super::login::not_logged_in;
 use super::logins::Logins;
 use crate::client::Client;
 use crate::config::Config;
@@ -96,4 +95,11 @@ pub async fn connect_configured(common: &Common, config: Config) -> Result<Conne
         None => connect(common)?,
     };
     Ok(Connection { client, own })
+}
+
+/// Not logged in, with what to do.
+fn not_logged_in(server: &str) -> Error {
+    Error::new(Kind::Unauthenticated, format!("You are not logged in to {server}.")).hint(format!(
+        "Log in: incidentd login {server}; scripts put a token into INCIDENTD_TOKEN."
+    ))
 }

@@ -8,7 +8,7 @@ use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::sessions::{self, Credential, Me};
 use crate::client::Client;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::secret::Secret;
 
 /// Keeps a session or a token for a server, for this user of this host alone. The last log-in is
@@ -152,11 +152,4 @@ impl Whoami {
         output::table(&["", ""], &rows);
         Ok(())
     }
-}
-
-/// Not logged in, with what to do.
-pub fn not_logged_in(server: &str) -> Error {
-    Error::new(Kind::Unauthenticated, format!("You are not logged in to {server}.")).hint(format!(
-        "Log in: incidentd login {server}; scripts put a token into INCIDENTD_TOKEN."
-    ))
 }
