@@ -350,11 +350,21 @@ pub struct MadeKey {
     /// As it is named in the list of changes.
     pub name: String,
     pub key: String,
+    /// The whole address, to paste where it sends; of an integration its source's name follows.
+    #[serde(default)]
+    pub url: String,
 }
 
 impl MadeKey {
     #[must_use]
     pub fn new(kind: &str, name: &str, key: &Secret) -> Self {
-        Self { kind: kind.into(), name: name.into(), key: key.expose().into() }
+        let (kind, name, key) = (kind.into(), name.into(), key.expose().into());
+        Self { kind, name, key, url: String::new() }
+    }
+
+    /// As it is reached at `base`.
+    pub fn place(&mut self, base: &str) {
+        let room = if self.kind == "heartbeat" { "heartbeat" } else { "integrations" };
+        self.url = format!("{base}/{room}/{}", self.key);
     }
 }

@@ -223,8 +223,8 @@ fn show(common: &Common, applied: &Applied, how: ApplyQuery) -> Result<()> {
         output::say("Nothing was changed.");
     }
     for made in &applied.keys {
-        output::say(&format!("Key of {} {}, shown this once:", made.kind, made.name));
-        output::line(&made.key);
+        output::say(&format!("The address of {}, with its key, shown this once:", made.name));
+        output::line(if made.url.is_empty() { &made.key } else { &made.url });
     }
     for made in &applied.secrets {
         output::say(&format!(

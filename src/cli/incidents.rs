@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::chosen::{Chosen, Ids, One, Picked, parse_id, read_stdin};
 use super::connect::connect;
+use super::schedules::moment;
 use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
@@ -88,11 +89,12 @@ impl Resolve {
 pub struct Snooze {
     #[command(flatten)]
     ids: Ids,
-    #[arg(long = "for", value_name = "DURATION", required_unless_present = "until")]
+    /// So long, from now on
+    #[arg(long = "for", value_name = "DURATION")]
     span: Option<Span>,
-    /// A time of day here (`08:00`), or a moment (RFC 3339)
-    #[arg(long, value_name = "TIME", conflicts_with = "span")]
-    until: Option<String>,
+    /// RFC 3339, `2026-12-01T09:00` here, or the next `09:00` here
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "span")]
+    until: Option<Timestamp>,
 }
 
 impl Snooze {
@@ -102,26 +104,15 @@ impl Snooze {
     }
 
     fn action(&self) -> Result<Action> {
-        let until = self.until.as_deref().map(parse_moment).transpose()?;
-        Ok(Action::Snooze { span: self.span, until })
+        if self.span.is_none() && self.until.is_none() {
+            return Err(Error::usage("Until when?").hint("Say --for 2h or --until 08:00."));
+        }
+        Ok(Action::Snooze { span: self.span, until: self.until })
     }
 
     pub fn meant(self) -> Result<Meant> {
         Ok((self.ids.named()?, self.action()?))
     }
-}
-
-/// The next time that the clock on the wall shows this, or a moment as it stands.
-fn parse_moment(text: &str) -> Result<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let wrong = || Error::usage(format!("--until: `{text}` is neither 08:00 nor a moment."));
-    let time: jiff::civil::Time = text.parse().map_err(|_| wrong())?;
-    let now = super::now().to_zoned(jiff::tz::TimeZone::system());
-    let today = now.with().time(time).build().map_err(|_| wrong())?;
-    let next = if today > now { today } else { today.tomorrow().map_err(|_| wrong())? };
-    Ok(next.timestamp())
 }
 
 #[derive(Args)]
@@ -252,7 +243,8 @@ pub struct Page {
     to: String,
     /// What is wrong, in one line
     text: String,
-    /// Whose incident it is; left out: a team that you share with them
+    /// Whose incident it is; left out: a team that you share with them, else the built-in
+    /// `incidentd`, whose members are the platform's admins
     #[arg(long, value_name = "SLUG")]
     team: Option<String>,
     /// How loud it is: low wakes nobody
@@ -324,17 +316,4 @@ async fn act(client: &Client, common: &Common, picked: Picked, action: &Action) 
         }
     }
     output::failures(failures, common.output == Format::Json)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_of_day_is_the_next_one() {
-        let at = parse_moment("08:00").expect("a time");
-        let ahead = at.duration_since(super::super::now());
-        assert!(ahead.is_positive() && ahead.as_hours() <= 25);
-        assert!(parse_moment("soon").is_err());
-    }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod feeds;
 mod first_run;
+mod flags;
 mod heartbeats;
 mod incidents;
 mod integrations;

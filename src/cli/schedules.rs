@@ -117,7 +117,7 @@ pub enum Schedule {
 }
 
 /// A moment; without a zone by the clock here.
-fn moment(text: &str) -> std::result::Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> std::result::Result<Timestamp, String> {
     moment_in(text, &TimeZone::system())
 }
 
@@ -391,6 +391,13 @@ fn calendar(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_day_is_the_next_one() {
+        let ahead = moment("08:00").expect("a time").duration_since(super::super::now());
+        assert!(ahead.is_positive() && ahead.as_hours() <= 25);
+        assert!(moment("soon").is_err());
+    }
 
     #[test]
     fn a_calendar_has_a_row_for_each_week_and_shows_handoffs_and_gaps() {

@@ -105,12 +105,15 @@ impl What {
         let mut new = NewSilence { team, matchers, reason, force, ..NewSilence::default() };
         let zone_of = |name: &String| {
             jiff::tz::TimeZone::get(name)
-                .map_err(|_| Error::usage(format!("`{name}` is not a zone such as Europe/Paris.")))
+                .map_err(|_| Error::usage(format!("--zone: `{name}` is not such as Europe/Paris.")))
         };
         let clocks = zone.as_ref().map_or_else(|| Ok(jiff::tz::TimeZone::system()), zone_of)?;
-        let read = |text: String| moment_in(&text, &clocks).map_err(Error::usage);
-        let (starts, until) = (starts.map(read).transpose()?, until.map(read).transpose()?);
-        new.starts_at = starts;
+        let read = |flag: &str, text: Option<String>| {
+            let at = text.map(|text| moment_in(&text, &clocks)).transpose();
+            at.map_err(|why| Error::usage(format!("{flag}: {why}.")))
+        };
+        new.starts_at = read("--starts", starts)?;
+        let until = read("--until", until)?;
         match every.zip(zone) {
             Some((rrule, time_zone)) => {
                 let duration = span.unwrap_or(DEFAULT);

@@ -116,7 +116,8 @@ mod tests {
             (&["frobnicate"], "frobnicate"),
             (&["ack", "--mine"], "Name"),
             (&["ack", "-"], "stdin"),
-            (&["snooze", "7", "--until", "soon"], "08:00"),
+            (&["snooze", "7", "--until", "soon"], "09:00"),
+            (&["snooze", "7"], "--for 2h"),
         ] {
             let Err(error) = typed(line, &[]) else { panic!("{line:?} is understood") };
             assert!(error.to_string().contains(says), "{line:?}: {error}");

@@ -45,7 +45,9 @@ impl App {
             run.all(&document, &spare, how.prune)
         };
         if !how.dry_run {
-            return self.write_as(asking, work).await;
+            let mut applied = self.write_as(asking, work).await?;
+            applied.keys.iter_mut().for_each(|made| made.place(&self.0.public_url));
+            return Ok(applied);
         }
         let mut applied = self.write_as(asking, move |w| w.rehearse(&work)).await?;
         // They were made for the rehearsal alone.
