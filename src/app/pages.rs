@@ -2,6 +2,7 @@
 use super::incidents::{assignable, knows, named, person};
 use super::intake::take_one;
 use super::members::Origin;
+use super::own::own_team;
 use super::paging::who;
 use super::schedules::seen_schedule;
 use super::services::live_service;
@@ -11,7 +12,7 @@ use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::domain::policy::{Target, TargetName};
 use crate::domain::user::{TeamRef, UserRef};
 use crate::domain::{Actor, Alert, Change, Incident, Update, UpdateReason, Urgency};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{self, Write};
 
 /// An incident that a person opens.
@@ -75,7 +76,7 @@ fn trigger(
     Ok(outcome)
 }
 
-/// For somebody, of no service: theirs, or the team's that they share with the caller.
+/// For somebody, of no service.
 fn page(w: &mut Write<'_>, caller: &Caller, new: &NewIncident, url: &str) -> Result<Outcome> {
     let to = new.to.as_deref().ok_or_else(|| {
         Error::invalid("service", "is missing; name a service, or somebody by `to`")
@@ -142,9 +143,10 @@ fn on_duty(w: &Write<'_>, caller: &Caller, target: &TargetName) -> Result<(TeamR
     Ok((team, people.iter().map(store::User::reference).collect()))
 }
 
-/// A person, and whose incident it is if he is paged.
+/// A person, and whose incident it is if he is paged: the team's that was named, one's that they
+/// share, else the appliance's own. Who shares one and may only look there pages nobody.
 fn person_of(
-    w: &Write<'_>,
+    w: &mut Write<'_>,
     caller: &Caller,
     new: &NewIncident,
     name: &str,
@@ -160,12 +162,22 @@ fn person_of(
     if let Some(team) = &new.team {
         return Ok((live_team(w, caller, Need::Respond, team)?.reference(), people));
     }
+    caller.must_have(Need::Respond)?;
+    let mut looks_on = None;
     for member in w.memberships(user.id)? {
-        let id = member.team.to_string();
-        if let Ok(team) = live_team(w, caller, Need::Respond, &id) {
-            return Ok((team.reference(), people));
+        match live_team(w, caller, Need::Respond, &member.team.to_string()) {
+            Ok(team) => return Ok((team.reference(), people)),
+            Err(error) if error.kind == Kind::Forbidden => looks_on = Some(error),
+            // A stranger's, or archived.
+            Err(_) => {}
         }
     }
-    Err(Error::invalid("team", format!("is missing: you share none with {name}"))
-        .hint("Say whose incident it is: --team SLUG"))
+    match looks_on {
+        Some(error) => Err(error),
+        None if caller.team.is_some() => {
+            Err(Error::invalid("team", format!("is missing: {name} is not in this token's"))
+                .hint("Log in, or use a token without --team."))
+        }
+        None => Ok((own_team(w)?.reference(), people)),
+    }
 }
