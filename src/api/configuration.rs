@@ -220,23 +220,25 @@ impl Document {
 }
 
 impl Document {
-    /// All addresses that are given, with where they stand and their channels.
+    /// Where messages go, with the places in the document and the channels: an address may be left
+    /// out.
     #[must_use]
-    pub fn addresses<'a>(&'a self) -> Vec<(String, &'a str, &'a str)> {
+    pub fn addresses<'a>(&'a self) -> Vec<(String, &'a str, Option<&'a str>)> {
         let text = |address: &'a Option<SecretText>| address.as_ref().and_then(SecretText::text);
         let mut found = Vec::new();
         for (n, user) in self.users.iter().enumerate() {
             for (m, of) in user.contacts.iter().flatten().enumerate() {
                 let at = format!("users[{n}].contacts[{m}].address");
-                found.extend(text(&of.address).map(|text| (at, of.channel.as_str(), text)));
+                found.push((at, of.channel.as_str(), text(&of.address)));
             }
         }
         for (n, of) in self.channels.iter().enumerate() {
             let at = format!("channels[{n}].address");
-            found.extend(text(&of.address).map(|text| (at, of.channel.as_str(), text)));
+            found.push((at, of.channel.as_str(), text(&of.address)));
         }
-        let to =
-            |(n, of): (usize, &'a Webhook)| (format!("webhooks[{n}].url"), "webhook", &*of.url);
+        let to = |(n, of): (usize, &'a Webhook)| {
+            (format!("webhooks[{n}].url"), "webhook", Some(of.url.as_str()))
+        };
         found.extend(self.webhooks.iter().enumerate().map(to));
         found
     }

@@ -1,10 +1,13 @@
 //! Operations on who is told, when and by what.
+use std::collections::BTreeMap;
+
 use super::Shared;
 use super::mount::Mounted;
 use crate::api::configuration::Document;
 use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
 use crate::error::{Error, FieldError, Kind, Result};
+use crate::notify::Notifier;
 
 /// The typed operations.
 #[must_use]
@@ -116,26 +119,49 @@ fn of_webhooks(mounted: Mounted) -> Mounted {
         })
 }
 
-/// What this server's channels say of the addresses in a document: a wrong one is refused; that a
-/// channel is not set up is a warning, as a configuration grows step by step.
+/// What this server's channels say of the addresses in a document: a wrong one is refused, and a
+/// channel that no server has; that one is not set up yet is a warning, as a configuration grows
+/// step by step.
 ///
 /// # Errors
-/// `Invalid`, naming each address that is wrong.
+/// `Invalid`, naming each channel and address that is wrong.
 pub fn check_addresses(shared: &Shared, document: &Document) -> Result<Vec<String>> {
-    let (mut wrong, mut warnings) = (Vec::new(), Vec::new());
+    let notifier = &shared.notifier;
+    let (mut wrong, mut unready) = (Vec::new(), BTreeMap::<&str, (String, usize)>::new());
     for (at, channel, address) in document.addresses() {
-        let Err(error) = shared.notifier.check_address(channel, address) else { continue };
-        let field = error.fields.first().map_or("", |field| field.field.as_str());
-        if field == "channel" {
-            warnings.push(format!("{at}: {}", error.detail.trim_start_matches("channel: ")));
-        } else {
-            let message = error.fields.first().map(|field| field.message.clone());
-            wrong.push(FieldError { field: at, message: message.unwrap_or(error.detail) });
+        let place = at.strip_suffix("address").map(|entry| format!("{entry}channel"));
+        if let Err(error) = notifier.check_channel(channel) {
+            let (why, hint) = said(error);
+            let at = place.unwrap_or(at);
+            if Notifier::is_kind(channel) {
+                let warning = format!(
+                    "{at}: `{channel}` is not set up on this server: nothing is sent by it, other \
+                     contacts ring instead. {hint}"
+                );
+                unready.entry(channel).or_insert((warning, 0)).1 += 1;
+            } else {
+                wrong.push(FieldError { field: at, message: format!("{why}. {hint}") });
+            }
+        } else if let Some(Err(error)) = address.map(|to| notifier.check_address(channel, to)) {
+            wrong.push(FieldError { field: at, message: said(error).0 });
         }
     }
-    let Some(first) = wrong.first() else { return Ok(warnings) };
+    let Some(first) = wrong.first() else {
+        let counted = unready.into_values().map(|(warning, count)| match count {
+            1 => warning,
+            2 => format!("{warning} So it is at one other place."),
+            _ => format!("{warning} So it is at {} other places.", count - 1),
+        });
+        return Ok(counted.collect());
+    };
     let mut error = Error::new(Kind::Invalid, format!("{}: {}", first.field, first.message))
         .hint("Nothing was changed.");
     error.fields = wrong;
     Err(error)
+}
+
+/// What is wrong with the field that an error names, and its hint.
+fn said(mut error: Error) -> (String, String) {
+    let hint = error.hint.take().unwrap_or_default();
+    (error.fields.pop().map_or(error.detail, |field| field.message), hint)
 }

@@ -84,6 +84,11 @@ pub fn ready(out: &Outgoing, texts: &Texts) -> Result<Vec<(&'static str, Gateway
     Ok(ready)
 }
 
+/// Is there a recipe of this name?
+pub fn is_recipe(name: &str) -> bool {
+    RECIPES.iter().any(|(known, _)| *known == name)
+}
+
 fn recipe(name: &str) -> Result<Config> {
     let found = RECIPES.iter().find(|(known, _)| *known == name);
     let Some((_, text)) = found else {

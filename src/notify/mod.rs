@@ -196,6 +196,11 @@ fn check_name(section: &str, name: &str) -> Result<()> {
     check_slug(name).map_err(|why| Error::invalid(&field, why))
 }
 
+/// Is it a channel that every server may have, set up or not?
+fn is_kind(name: &str) -> bool {
+    BUILT_IN.contains(&name) || gateway::is_recipe(name)
+}
+
 /// Everything that one configuration makes possible.
 struct Set {
     channels: BTreeMap<String, Box<dyn Channel>>,
@@ -244,10 +249,19 @@ impl Set {
     fn channel(&self, name: &str) -> Result<&dyn Channel> {
         self.channels.get(name).map(AsRef::as_ref).ok_or_else(|| {
             let names: Vec<&str> = self.channels.keys().map(String::as_str).collect();
-            let (why, hint) = if name == "email" {
-                ("e-mail is not set up on this server", "Its operator sets smtp.url and smtp.from.")
-            } else {
-                ("is no channel of this server", "Choose another, or ask its operator to add it.")
+            let (why, hint) = match name {
+                _ if !is_kind(name) => (
+                    "is no channel of this server",
+                    "Choose another, or ask its operator to add it.".to_owned(),
+                ),
+                "email" => (
+                    "is not set up on this server",
+                    "Its operator sets smtp.url and smtp.from.".to_owned(),
+                ),
+                _ => (
+                    "is not set up on this server",
+                    format!("Its operator adds [gateways.{name}] with recipe = \"{name}\"."),
+                ),
             };
             Error::invalid("channel", format!("`{name}` {why}; there are {}", names.join(", ")))
                 .hint(hint)
@@ -325,6 +339,20 @@ impl Notifier {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.set().channels.keys().cloned().collect()
+    }
+
+    /// Of `channel`, which cannot be used here: could it, once it is set up?
+    #[must_use]
+    pub fn is_kind(channel: &str) -> bool {
+        is_kind(channel)
+    }
+
+    /// Can `channel` be used?
+    ///
+    /// # Errors
+    /// `Invalid`, naming `channel`.
+    pub fn check_channel(&self, channel: &str) -> Result<()> {
+        self.set().channel(channel).map(|_| ())
     }
 
     /// Can `channel` be used, and is `address` one of its?
