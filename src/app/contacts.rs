@@ -41,10 +41,10 @@ impl App {
         check: impl Fn(&str, &str) -> Result<()> + Send + 'static,
     ) -> Result<api::Contact> {
         check_slug(&new.name).map_err(|why| Error::invalid("name", why))?;
-        let (app, by, code) = (self.clone(), caller.clone(), Code::new()?);
+        self.one_more_to(caller, Need::Manage, &username).await?;
+        let (by, code) = (caller.clone(), Code::new()?);
         let made = self.write_once(caller, move |w| {
             let (user, own) = whose(w, &by, Need::Manage, &username)?;
-            app.one_more(&by)?;
             if w.contacts(user.id)?.len() >= MAX_CONTACTS {
                 return Err(Error::refused(format!("There are {MAX_CONTACTS} contacts already."))
                     .hint("Remove one first: incidentd contact remove NAME"));
@@ -86,12 +86,12 @@ impl App {
     ) -> Result<api::Contact> {
         let name = change.name.as_deref();
         name.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("name", why))?;
-        let (app, caller, code) = (self.clone(), caller.clone(), Code::new()?);
+        if change.address.is_some() {
+            self.one_more_to(caller, Need::Manage, &username).await?;
+        }
+        let (caller, code) = (caller.clone(), Code::new()?);
         let made = self.write_as(caller.clone(), move |w| {
             let (user, own) = whose(w, &caller, Need::Manage, &username)?;
-            if change.address.is_some() {
-                app.one_more(&caller)?;
-            }
             let old = contact_of(w, &user, &contact)?;
             let mut new = old.clone();
             new.name = change.name.clone().unwrap_or(new.name);

@@ -166,6 +166,10 @@ pub(super) fn settle(w: &mut Write<'_>, url: &str) {
         due.dedup();
         for timer in due {
             if let Err(error) = w.apart(|w| handle(w, timer, url)) {
+                if w.is_spoilt() {
+                    // It is all done once more, with room for what fails.
+                    return;
+                }
                 tracing::error!(?timer, %error, "what is due at once is left to its timer");
             }
         }

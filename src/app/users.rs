@@ -191,7 +191,10 @@ impl App {
         let email = change.email.as_ref().and_then(Option::as_deref);
         check_profile(change.name.as_deref(), email)?;
         check_time_zone(change.time_zone.as_ref().and_then(Option::as_deref))?;
-        let (app, caller, code) = (self.clone(), caller.clone(), Code::new()?);
+        if change.email.is_some() && self.has_mail(caller, &username).await? {
+            self.one_more_to(caller, Need::Manage, &username).await?;
+        }
+        let (caller, code) = (caller.clone(), Code::new()?);
         let changed = self.write_as(caller.clone(), move |w| {
             let mut user = seen(w, &caller, &username)?;
             if change.admin.is_some() || caller.themself().map(|me| me.id).ok() != Some(user.id) {
@@ -210,7 +213,6 @@ impl App {
                 w.record(&Record::Access { change }, &caller.actor())?;
             }
             for contact in email_changed(w, &before, &user, &caller.actor())? {
-                app.one_more(&caller)?;
                 send_code(w, &user, &contact, &code)?;
             }
             Ok(shown(user))
@@ -218,6 +220,16 @@ impl App {
         let changed = changed.await?;
         self.knock();
         Ok(changed)
+    }
+
+    /// Has somebody a contact on the account's e-mail, which goes where that goes?
+    async fn has_mail(&self, caller: &Caller, username: &str) -> Result<bool> {
+        let (caller, username) = (caller.clone(), username.to_owned());
+        let own = move |r: &Read<'_>| {
+            let user = seen(r, &caller, &username)?;
+            Ok(r.contacts(user.id)?.iter().any(|contact| !contact.own))
+        };
+        self.0.store.read(own).await
     }
 
     /// Sets somebody's password; his sessions and links end.

@@ -65,11 +65,11 @@ impl App {
         username: String,
         contact: String,
     ) -> Result<api::Contact> {
-        let (app, by, code) = (self.clone(), caller.clone(), Code::new()?);
+        self.one_more_to(caller, Need::Manage, &username).await?;
+        let (by, code) = (caller.clone(), Code::new()?);
         let sent = self
             .write_once(caller, move |w| {
                 let (user, _) = whose(w, &by, Need::Manage, &username)?;
-                app.one_more(&by)?;
                 let contact = contact_of(w, &user, &contact)?;
                 if contact.verified_at.is_some() {
                     return Ok(view(contact));
@@ -138,11 +138,11 @@ impl App {
         username: String,
         test: api::Test,
     ) -> Result<Vec<DeliveryView>> {
-        let (app, by) = (self.clone(), caller.clone());
+        self.one_more_to(caller, Need::Respond, &username).await?;
+        let by = caller.clone();
         let sent = self
             .write_once(caller, move |w| {
                 let (user, _) = whose(w, &by, Need::Respond, &username)?;
-                app.one_more(&by)?;
                 let places = match &test.contact {
                     Some(name) => {
                         let contact = contact_of(w, &user, name)?;
@@ -171,11 +171,13 @@ impl App {
     /// # Errors
     /// `NotFound` for strangers, `Forbidden` for who does not manage the team.
     pub async fn test_channel(&self, caller: &Caller, channel: String) -> Result<DeliveryView> {
-        let (app, by) = (self.clone(), caller.clone());
+        let (by, name) = (caller.clone(), channel.clone());
+        self.0.store.read(move |r| seen_channel(r, &by, Need::Manage, &name)).await?;
+        self.one_more(caller)?;
+        let by = caller.clone();
         let sent = self
             .write_once(caller, move |w| {
                 let row = seen_channel(w, &by, Need::Manage, &channel)?;
-                app.one_more(&by)?;
                 test_to(w, queue::to_channel(&row))
             })
             .await?;
@@ -213,7 +215,20 @@ impl App {
             .await
     }
 
-    /// A few messages of one's own are enough to see whether they arrive.
+    /// As `one_more`, of what is sent to somebody, if the caller may that.
+    pub(super) async fn one_more_to(
+        &self,
+        caller: &Caller,
+        need: Need,
+        username: &str,
+    ) -> Result<()> {
+        let (by, username) = (caller.clone(), username.to_owned());
+        self.0.store.read(move |r| whose(r, &by, need, &username).map(drop)).await?;
+        self.one_more(caller)
+    }
+
+    /// A few messages of one's own are enough to see whether they arrive. Asked before a write,
+    /// which may be done twice.
     pub(super) fn one_more(&self, caller: &Caller) -> Result<()> {
         let name = caller.user().map_or("host", |user| user.username.as_str());
         self.0.attempts.asked(name, self.0.clock.since_boot())

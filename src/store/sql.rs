@@ -136,6 +136,12 @@ impl<'c> Write<'c> {
         done
     }
 
+    /// Did a part fail that could not be taken back by itself? Then all is taken back and done anew.
+    #[must_use]
+    pub const fn is_spoilt(&self) -> bool {
+        self.spoilt
+    }
+
     /// The moment of this write.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
