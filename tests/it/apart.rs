@@ -2,7 +2,8 @@
 use incidentd::domain::Status;
 use serde_json::json;
 
-use crate::harness::{TestServer, mins};
+use crate::harness::{KEY, TestServer, WORLD, answer, http, mins};
+use crate::process::{Serving, on_host};
 
 #[tokio::test]
 async fn a_policy_that_cannot_be_read_refuses_no_alert() {
@@ -46,4 +47,20 @@ async fn a_policy_that_cannot_be_read_refuses_no_alert() {
             "the first step has its time"
         );
     }
+}
+
+#[tokio::test]
+async fn the_log_says_once_what_was_left_to_its_timer() {
+    let dir = tempfile::tempdir().expect("a folder");
+    on_host(dir.path(), &["user", "add", "root", "--admin"], "");
+    let mut server = Serving::start(dir.path());
+    on_host(dir.path(), &["apply", "-f", "-"], WORLD);
+    let database = rusqlite::Connection::open(dir.path().join("incidentd.db")).expect("opened");
+    database.execute("update policies set steps = 'nonsense'", []).expect("changed");
+    let url = format!("{}/integrations/{KEY}/generic", server.url);
+    assert_eq!(answer(http().post(url).body("disk full")).await.0, 202);
+    server.terminate();
+    let said = server.rest();
+    let left = said.iter().filter(|line| line.contains("is left to its timer")).count();
+    assert_eq!(left, 1, "{said:#?}");
 }

@@ -67,4 +67,5 @@ mod waiting;
 mod walkthrough;
 mod webhooks;
 mod wire;
+mod words;
 mod writer;

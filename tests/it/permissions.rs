@@ -119,6 +119,15 @@ fn incidents() -> Vec<Row> {
             json!({"service": "checkout", "title": "by hand"}),
             to::RESPONDERS,
         ),
+        (Post, "/incidents", "", json!({"to": "bob", "title": "look"}), to::RESPONDERS),
+        (
+            Post,
+            "/incidents",
+            "",
+            json!({"to": "dave", "title": "look"}),
+            // Of no team: there for platform admins alone, whose own team has it.
+            [404, 404, 404, 404, 200, 403, 404, 404, 404],
+        ),
         (Get, "/incidents/{id}", "", none.clone(), to::READERS),
         (Get, "/incidents/{id}/timeline", "", none.clone(), to::READERS),
         (Get, "/incidents/{id}/alerts", "", none.clone(), to::READERS),

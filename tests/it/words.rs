@@ -1,0 +1,152 @@
+//! The command line's words: errors name what was typed, and the next step can be copied.
+use incidentd::app::Caller;
+use serde_json::{Value, json};
+
+use crate::commands::{Ran, command};
+use crate::far::{Far, this_machine};
+use crate::harness::TestServer;
+use crate::process::{incidentd, run};
+
+const FILE: &str = r#"
+[[services]]
+slug = "web"
+team = "payments"
+[[integrations]]
+service = "web"
+name = "cron"
+[[heartbeats]]
+slug = "nightly"
+service = "web"
+every = "24h"
+"#;
+
+async fn apply(server: &TestServer, text: &'static str, more: &[&str]) -> Ran {
+    command(server, "root", &[&["apply", "-f", "-"], more].concat(), text).await
+}
+
+#[tokio::test]
+async fn a_key_that_apply_made_is_shown_as_the_address_to_paste() {
+    let server = TestServer::start().await;
+    let ran = apply(&server, FILE, &[]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    assert!(ran.said.contains("The address of web/cron, with its key, shown this once:"));
+    let [cron, nightly] = ran.out.lines().collect::<Vec<_>>()[..] else { panic!("{}", ran.out) };
+    assert!(cron.starts_with(&format!("{}/integrations/", server.url)), "{cron}");
+    assert!(nightly.starts_with(&format!("{}/heartbeat/", server.url)), "{nightly}");
+    let posted = server.http().post(format!("{cron}/generic")).body("disk full");
+    assert_eq!(crate::harness::answer(posted).await.0, 202);
+    let beaten = crate::harness::answer(server.http().get(nightly)).await;
+    assert_eq!(beaten.0, 200, "{}", beaten.1);
+}
+
+#[tokio::test]
+async fn an_error_names_the_flag_that_was_typed_and_the_next_step() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let past = "2001-01-01T00:00:00Z";
+    let cases: &[(&[&str], &str)] = &[
+        (&["snooze", "1"], "Until when? Say --for 2h or --until 08:00."),
+        (&["snooze", "1", "--until", "soon"], "'--until <TIME>': `soon` is no moment; write"),
+        (&["snooze", "1", "--until", past], "--until: lies in the past"),
+        (&["ack", "1", "--for", "3000d"], "--for: is more than a year"),
+        (&["resolve", "1", "--hold", "3000d"], "--hold: is more than a year"),
+        (&["note", "1", ""], "TEXT: is empty"),
+        (&["page", "team:payments", ""], "TEXT: is empty"),
+        (&["merge", "1", "--into", "1"], "--into: is the same incident"),
+        (
+            &["silence", "add", "a=b", "--team", "payments", "--reason", "r", "--until", past],
+            "--until: lies in the past",
+        ),
+        (
+            &["silence", "add", "a=b", "--team", "payments", "--reason", "r", "--starts", "soon"],
+            "--starts: `soon` is no moment",
+        ),
+        (&["silence", "add", "a~b", "--team", "payments", "--reason", "r"], "MATCHER: `a~b`"),
+    ];
+    for (arguments, says) in cases {
+        let ran = command(&server, "bob", arguments, "").await;
+        assert_ne!(ran.code, Some(0), "{arguments:?}");
+        assert!(ran.said.contains(says), "{arguments:?}: {}", ran.said);
+    }
+    let asked = ["snooze", "1", "4711", "--until", past];
+    let ran = command(&server, "bob", &asked, "").await;
+    assert_eq!(ran.said.matches("--until: lies in the past").count(), 2, "{}", ran.said);
+    let asked = ["ack", "1", "--for", "3000d", "-o", "json"];
+    let said: Value = serde_json::from_str(&command(&server, "bob", &asked, "").await.said)
+        .expect("JSON on stderr");
+    assert_eq!(said["error"]["message"], "--for: is more than a year");
+    // Nothing is asked of a server that nobody runs.
+    let ran: Ran = run(incidentd().args(["snooze", "1"]), "").into();
+    assert_eq!((ran.code, ran.said.contains("--until 08:00")), (Some(2), true), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn a_channel_that_no_server_has_is_an_error_and_one_that_is_not_set_up_a_warning() {
+    let server = TestServer::start().await;
+    let nowhere = r#"
+        [[users]]
+        username = "alice"
+        email = "alice@example.com"
+        contacts = [ { name = "bird", channel = "pigeon", address = "coo" },
+                     { name = "sms", channel = "twilio", address = "+4915112345678" } ]"#;
+    let ran = apply(&server, nowhere, &[]).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.said);
+    let says = "users[0].contacts[0].channel: `pigeon` is no channel of this server; there are ";
+    assert!(ran.said.contains(says), "{}", ran.said);
+    assert!(ran.said.contains("ntfy") && ran.said.contains("Nothing was changed"), "{}", ran.said);
+
+    let growing = r#"
+        [[users]]
+        username = "alice"
+        email = "alice@example.com"
+        contacts = [ { name = "mail", channel = "email" },
+                     { name = "sms", channel = "twilio", address = "+4915112345678" } ]
+        [[users]]
+        username = "bob"
+        email = "bob@example.com"
+        contacts = [ { name = "mail", channel = "email" } ]"#;
+    let ran = apply(&server, growing, &[]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    for says in [
+        "warning: users[0].contacts[0].channel: `email` is not set up on this server",
+        "Its operator sets smtp.url and smtp.from. So it is at one other place.",
+        "warning: users[0].contacts[1].channel: `twilio` is not set up on this server",
+        "Its operator adds [gateways.twilio] with recipe = \"twilio\".",
+    ] {
+        assert!(ran.said.contains(says), "{says}: {}", ran.said);
+    }
+}
+
+/// dave is of no team.
+const APART: &str = r#"
+[[users]]
+username = "dave"
+contacts = [{ name = "phone", channel = "webhook", address = "FAR/dave" }]
+"#;
+
+#[tokio::test]
+async fn who_shares_no_team_is_paged_by_the_platforms_admins_in_their_own() {
+    let mut far = Far::start().await;
+    let server = TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    let text = APART.replace("FAR", far.url("").trim_end_matches('/'));
+    let document = toml::from_str(&text).expect("a document");
+    server.server().app.apply(&Caller::host(), document).await.expect("applied");
+
+    let ran = command(&server, "root", &["page", "dave", "please look"], "").await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "1\n"), "{}", ran.said);
+    assert!(ran.said.contains("Telling dave."), "{}", ran.said);
+    let heard = far.next().await;
+    assert_eq!((heard.path.as_str(), &heard.json()["kind"]), ("/dave", &json!("page")));
+    let incident = server.incident(1).await;
+    assert_eq!((incident.team.slug.as_str(), incident.service.is_none()), ("incidentd", true));
+    assert_eq!(incident.assignees[0].username, "dave");
+
+    // Whom one does not know does not exist, and who only looks on pages nobody.
+    let ran = command(&server, "bob", &["page", "dave", "x"], "").await;
+    assert_eq!(ran.code, Some(3), "{}", ran.said);
+    let ran = command(&server, "carol", &["page", "bob", "x"], "").await;
+    assert_eq!(ran.code, Some(5), "{}", ran.said);
+    let ran = command(&server, "bob", &["page", "alice", "x"], "").await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "2\n"), "{}", ran.said);
+    assert_eq!(server.incident(2).await.team.slug, "payments", "the team that they share");
+}
