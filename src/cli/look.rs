@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use super::chosen::{One, list};
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
+use crate::api::deliveries::{DELIVERIES, DeliveryView};
+use crate::api::incidents::{
+    self as api, AfterQuery, ListQuery, LogEntry, PageQuery, StatusFilter,
+};
 use crate::api::{MAX_PAGE, Nothing};
-use crate::domain::escalation::Told;
+use crate::client;
+use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::words::Standing;
 use crate::domain::{Event, Incident, Matcher, Span};
 use crate::error::Result;
@@ -113,7 +117,14 @@ impl One {
         if common.output == Format::Json {
             return output::json(&incident);
         }
+        let sent = client::all(|cursor| {
+            let query = PageQuery { limit: Some(MAX_PAGE), cursor };
+            let client = &client;
+            async move { client.call(&DELIVERIES, id, &query, &Nothing {}).await }
+        })
+        .await?;
         output::facts(&facts(&incident));
+        told(sent);
         Ok(())
     }
 
@@ -137,12 +148,56 @@ impl One {
             .iter()
             .filter_map(|event| serde_json::from_str::<Event>(event.0.get()).ok())
             .map(|event| {
-                vec![output::clock(event.at), event.actor.name.clone(), event.change.words()]
+                let what = event.change.words_with(&output::clock);
+                vec![output::clock(event.at), event.actor.name.clone(), what]
             })
             .collect::<Vec<_>>();
         output::prose(&["AT", "WHO", "WHAT"], &rows);
         Ok(())
     }
+}
+
+/// Who was told by what and when, and what became of it; what still waits comes last. In a pipe
+/// each row begins with what it is, as the facts before it do.
+fn told(mut sent: Vec<DeliveryView>) {
+    if sent.is_empty() {
+        return;
+    }
+    sent.sort_by_key(|of| (of.ended_at.is_none(), of.ended_at.unwrap_or(of.due_at)));
+    let mut rows: Vec<Vec<String>> = sent.iter().map(one_told).collect();
+    if std::io::stdout().is_terminal() {
+        output::data("\n");
+    } else {
+        rows.iter_mut().for_each(|row| row.insert(0, "Told".into()));
+    }
+    output::prose(&["TOLD", "BY", "WHEN", "OUTCOME"], &rows);
+}
+
+fn one_told(of: &DeliveryView) -> Vec<String> {
+    let who = of.user.as_ref().map_or("the team", |user| user.username.as_str());
+    let by = if of.contact == of.channel {
+        of.channel.clone()
+    } else {
+        format!("{} ({})", of.contact, of.channel)
+    };
+    let what = match of.kind {
+        DeliveryKind::Page => "",
+        DeliveryKind::AllClear => "all clear ",
+        DeliveryKind::Update => "update ",
+        DeliveryKind::Notice => "notice ",
+        DeliveryKind::Test => "test ",
+    };
+    let state = match of.state {
+        DeliveryState::Sent => "sent",
+        DeliveryState::Failed => "failed",
+        DeliveryState::Dropped => "not sent",
+        DeliveryState::Queued if of.attempts > 0 => "tried again then",
+        DeliveryState::Queued => "waits until then",
+    };
+    let why = of.outcome.as_ref().filter(|_| of.state != DeliveryState::Sent);
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let when = output::clock(of.ended_at.unwrap_or(of.due_at));
+    vec![who.to_owned(), by, when, format!("{what}{state}{why}")]
 }
 
 fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
@@ -178,10 +233,6 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     );
     let paging = &incident.escalation;
     add("Told", incident.untold.then(|| "nobody could be told".to_owned()));
-    for told in &paging.told {
-        let Told { user, channel, at, outcome } = told;
-        add("Told", Some(format!("{user} by {channel} {}, {outcome}", output::clock(*at))));
-    }
     add(
         "Next",
         paging.next_at.map(|at| {
