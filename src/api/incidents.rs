@@ -284,6 +284,15 @@ pub struct Acted {
     pub message: String,
 }
 
+impl Acted {
+    /// The message, with its moments by the clocks of whoever reads it.
+    #[must_use]
+    pub fn said(&self, action: &Action, when: &dyn Fn(Timestamp) -> String) -> String {
+        let done = self.changed.then(|| action.done(&self.incident, when)).flatten();
+        done.unwrap_or_else(|| self.message.clone())
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BulkAction {
     pub ids: Vec<IncidentId>,

@@ -10,6 +10,7 @@ use super::{App, Caller, Need, paging};
 use crate::api::incidents::Acted;
 use crate::domain::action::Circumstances;
 use crate::domain::service::UrgencyRule;
+use crate::domain::words::moment;
 use crate::domain::{Action, Actor, Change, Incident, IncidentId, Span, Status};
 use crate::error::{Error, Result};
 use crate::store::{User, Write};
@@ -102,7 +103,8 @@ pub(super) fn act(
         }
         (None, _) => {}
     }
-    let message = message(&incident, action, changed, w.now(), &actor.name);
+    let when = clock_of(w, caller)?;
+    let message = message(&incident, action, changed, w.now(), &actor.name, &when);
     Ok(Acted { incident, changed, message })
 }
 
@@ -110,6 +112,7 @@ pub(super) fn act(
 fn escalate(w: &mut Write<'_>, caller: &Caller, incident: Incident) -> Result<Acted> {
     incident.check_open("escalated")?;
     if let Some(until) = incident.silenced_until {
+        let until = clock_of(w, caller)?(until);
         let why = format!("{} is silenced until {until}: nobody would be told.", incident.id);
         return Err(Error::refused(why).hint("End the silence first, or reassign the incident."));
     }
@@ -147,9 +150,13 @@ fn merge(
     quiet::follow(w, &mut into, actor)
 }
 
-fn names(incident: &Incident) -> String {
-    let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
-    names.join(", ")
+/// Moments in words, by the clocks of the caller's zone if he has said it.
+fn clock_of(w: &Write<'_>, caller: &Caller) -> Result<impl Fn(Timestamp) -> String + use<>> {
+    let zone = match caller.user() {
+        Some(me) => w.username(&me.username)?.time_zone,
+        None => None,
+    };
+    Ok(move |at| moment(at, zone.as_deref()))
 }
 
 /// One line for a person: what happened, or who did it when.
@@ -159,6 +166,7 @@ fn message(
     changed: bool,
     now: Timestamp,
     me: &str,
+    when: &dyn Fn(Timestamp) -> String,
 ) -> String {
     let id = incident.id;
     let ago = |at: Option<Timestamp>| {
@@ -196,35 +204,10 @@ fn message(
                 ago(incident.acknowledged_at)
             ),
             Status::Triggered if matches!(action, Action::Reassign { .. }) => {
-                format!("{} already has {id}.", names(incident))
+                format!("{} already has {id}.", incident.assigned())
             }
             Status::Triggered => format!("{id} is triggered already."),
         };
     }
-    match action {
-        Action::Acknowledge { .. } => format!("Acknowledged {id}."),
-        Action::Resolve { .. } => match incident.held_until {
-            Some(until) => {
-                let (n, verb) = (
-                    incident.firing_count,
-                    if incident.firing_count == 1 { "fires" } else { "fire" },
-                );
-                format!("Resolved {id}. {n} still {verb}; back at {until} unless it ends.")
-            }
-            None => format!("Resolved {id}."),
-        },
-        Action::Unacknowledge {} => format!("{id} is triggered again."),
-        Action::Reopen {} => format!("Reopened {id}."),
-        Action::Reassign { .. } => {
-            format!("Reassigned {id} to {}.", names(incident))
-        }
-        Action::AddNote { .. } => format!("Added a note to {id}."),
-        Action::Snooze { .. } => match incident.snoozed_until {
-            Some(until) => format!("Snoozed {id} until {until}."),
-            None => format!("Snoozed {id}."),
-        },
-        Action::Escalate {} => format!("Escalated {id}."),
-        Action::Merge { into } => format!("Merged {id} into {into}."),
-        Action::Urgency { to } => format!("{id} is now of {} urgency.", to.word()),
-    }
+    action.done(incident, when).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ use super::{App, Caller};
 use crate::api::doctor::Gravity::{Problem, Warning};
 use crate::api::doctor::{Diagnosis, Finding};
 use crate::domain::heartbeat::Pulse;
+use crate::domain::words::moment;
 use crate::error::Result;
 use crate::store::{Contact, Read};
 
@@ -296,14 +297,19 @@ fn schedules(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {
         let gaps = rules(r, &row, now, until)?.gaps(now, until).items;
         let Some(first) = gaps.first() else { continue };
         let soon = first.start.duration_since(now) < SOON;
-        let start = if first.start > now { first.start.to_string() } else { "now".into() };
-        let said = format!("{}: nobody is on call from {start} until {}", row.slug, first.end);
+        let when = |at: Timestamp| moment(at, Some(&row.time_zone));
+        let start = if first.start > now { when(first.start) } else { "now".into() };
+        let end = when(first.end);
+        let said = format!("{}: nobody is on call from {start} until {end}", row.slug);
         let more = if gaps.len() > 1 {
             format!(", and {} times more", gaps.len() - 1)
         } else {
             String::new()
         };
-        let remedy = format!("Close it: incidentd schedule override {}", row.slug);
+        let remedy = format!(
+            "Close it: incidentd schedule override {} --user USER --from TIME --until TIME",
+            row.slug
+        );
         let gravity = if soon { Problem } else { Warning };
         findings.push(Finding::new(gravity, "schedule", said + &more, remedy));
     }

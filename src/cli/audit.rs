@@ -41,7 +41,7 @@ impl Audit {
             } else if !page.items.is_empty() {
                 let row = |entry: crate::api::audit::Entry| {
                     vec![
-                        entry.at.to_string(),
+                        output::clock(entry.at),
                         entry.actor.name,
                         entry.team.unwrap_or_default(),
                         entry.what,

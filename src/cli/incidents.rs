@@ -301,7 +301,7 @@ async fn act(client: &Client, common: &Common, picked: Picked, action: &Action) 
                 if common.quiet {
                     output::ids([id]);
                 } else if common.output == Format::Text {
-                    output::line(&one.message);
+                    output::line(&one.said(action, &output::clock));
                 }
                 acted.push(one);
             }

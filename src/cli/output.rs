@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::domain::IncidentId;
@@ -123,7 +125,7 @@ pub fn bytes(bytes: u64) -> String {
 
 /// How long ago, as people say it.
 #[must_use]
-pub fn age(at: jiff::Timestamp) -> String {
+pub fn age(at: Timestamp) -> String {
     let secs = super::now().duration_since(at).as_secs().max(0);
     match secs {
         0..60 => format!("{secs}s"),
@@ -135,17 +137,23 @@ pub fn age(at: jiff::Timestamp) -> String {
 
 /// RFC 3339 in a pipe, the age on a terminal.
 #[must_use]
-pub fn when(at: jiff::Timestamp) -> String {
+pub fn when(at: Timestamp) -> String {
     if std::io::stdout().is_terminal() { age(at) } else { at.to_string() }
 }
 
-/// RFC 3339 in a pipe; on a terminal what the clock here shows.
+/// RFC 3339 in a pipe; on a terminal what the clock here shows, and which that is.
 #[must_use]
-pub fn clock(at: jiff::Timestamp) -> String {
+pub fn clock(at: Timestamp) -> String {
+    clock_in(at, &TimeZone::system())
+}
+
+/// The same by the clocks of `zone`.
+#[must_use]
+pub fn clock_in(at: Timestamp, zone: &TimeZone) -> String {
     if !std::io::stdout().is_terminal() {
         return at.to_string();
     }
-    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 #[cfg(test)]

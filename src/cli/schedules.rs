@@ -316,14 +316,15 @@ async fn show(
         output::table(&days, &calendar(&shifts, &zone));
         output::data("\n");
     }
+    let clock = |at: Timestamp| output::clock_in(at, &zone);
     let rows = in_order(&shifts, &zone);
     output::table(&["FROM", "UNTIL", "HOURS", "WHO", "WHY"], &rows);
     if let Some(gap) = shifts.gaps.first() {
-        let (from, until) = (output::clock(gap.start), output::clock(gap.end));
+        let (from, until) = (clock(gap.start), clock(gap.end));
         output::say(&format!("Nobody is on call from {from} until {until}, to begin with."));
     }
     if shifts.until < until {
-        output::say(&format!("There is more after {}: --from.", output::clock(shifts.until)));
+        output::say(&format!("There is more after {}: --from.", clock(shifts.until)));
     }
     Ok(())
 }

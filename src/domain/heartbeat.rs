@@ -10,6 +10,7 @@ use super::id::HeartbeatId;
 use super::matcher::{Matcher, Subject};
 use super::service::Service;
 use super::span::Span;
+use super::words::moment;
 use crate::clock::shift;
 
 /// Shortest and longest time between two beats, and the longest grace.
@@ -143,7 +144,8 @@ impl Heartbeat {
     #[must_use]
     pub fn missing(&self, at: Timestamp) -> Alert {
         let [fingerprint, _] = self.fingerprints();
-        let last = self.last_at.map_or_else(|| "never".into(), minute);
+        // Nobody's zone is known here.
+        let last = self.last_at.map_or_else(|| "never".into(), |at| moment(at, None));
         let title = format!("{} is missing: last heard {last}", self.slug);
         let description = format!(
             "Its sign of life is expected every {} and may be {} late. The next one resolves this.",
@@ -182,11 +184,6 @@ impl Heartbeat {
             lifetime: Lifetime::Endless,
         }
     }
-}
-
-/// A moment to the minute: nobody's zone is known here.
-fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]

@@ -1,8 +1,17 @@
 //! Incidents and rows of the log in words for people: lists, timelines and the audit.
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::event::{About, Access, Change, Climb, Record, ResolveReason, UpdateReason};
-use super::{Incident, Status, Urgency};
+use super::{Action, Incident, Status, Urgency};
+
+/// A moment for a person, by the clocks of his zone (an IANA name), which it names; of nobody in
+/// particular, UTC.
+#[must_use]
+pub fn moment(at: Timestamp, zone: Option<&str>) -> String {
+    let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
 
 /// Does it need me? In the order in which people want to see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +48,45 @@ impl Standing {
             Self::Snoozed => "SNOOZE",
             Self::Resolved => "RESOLVED",
         }
+    }
+}
+
+impl Action {
+    /// What was done to an incident, as it is now; none where only who did it knows more.
+    #[must_use]
+    pub fn done(&self, to: &Incident, when: &dyn Fn(Timestamp) -> String) -> Option<String> {
+        let id = to.id;
+        Some(match self {
+            Self::Acknowledge { .. } => format!("Acknowledged {id}."),
+            Self::Resolve { .. } => match to.held_until {
+                Some(until) => {
+                    let verb = if to.firing_count == 1 { "fires" } else { "fire" };
+                    let (n, until) = (to.firing_count, when(until));
+                    format!("Resolved {id}. {n} still {verb}; back at {until} unless it ends.")
+                }
+                None => format!("Resolved {id}."),
+            },
+            Self::Unacknowledge {} => format!("{id} is triggered again."),
+            Self::Reopen {} => format!("Reopened {id}."),
+            Self::Reassign { .. } => format!("Reassigned {id} to {}.", to.assigned()),
+            Self::AddNote { .. } => format!("Added a note to {id}."),
+            Self::Snooze { .. } => match to.snoozed_until {
+                Some(until) => format!("Snoozed {id} until {}.", when(until)),
+                None => format!("Snoozed {id}."),
+            },
+            Self::Merge { into } => format!("Merged {id} into {into}."),
+            Self::Urgency { to: urgency } => format!("{id} is now of {} urgency.", urgency.word()),
+            Self::Escalate {} => return None,
+        })
+    }
+}
+
+impl Incident {
+    /// Who has it, in words.
+    #[must_use]
+    pub fn assigned(&self) -> String {
+        let names: Vec<&str> = self.assignees.iter().map(|user| user.username.as_str()).collect();
+        names.join(", ")
     }
 }
 
@@ -103,7 +151,11 @@ impl Change {
                     UpdateReason::Delivered => "told after all",
                     UpdateReason::Unknown => "changed in a way that this version does not know",
                 };
-                format!("{what}{}", about.unwrap_or_default())
+                let until = update.until.filter(|_| {
+                    matches!(update.reason, UpdateReason::Snoozed | UpdateReason::Silenced)
+                });
+                let until = until.map_or_else(String::new, |at| format!(" until {}", when(at)));
+                format!("{what}{until}{}", about.unwrap_or_default())
             }
             Self::Unknown => "something that this version does not know".into(),
         }

@@ -2,6 +2,7 @@
 use super::effect::{Asked, Effect};
 use super::prompt::Prompt;
 use super::state::{State, Tone};
+use super::view::text::moment;
 use crate::api::incidents::Acted;
 use crate::domain::{Action, Actor, Incident, IncidentId, Status};
 use crate::error::{Error, Kind, Result};
@@ -122,6 +123,7 @@ impl State {
     /// What came of it, in words, after the commit.
     pub(super) fn acted(&mut self, asked: &Asked, results: Vec<(IncidentId, Result<Acted>)>) {
         self.board.set_pending(&asked.ids, false);
+        let (now, zone) = (self.now(), self.settings.zone.clone());
         let mut undo = Undo::new();
         let mut failures: Vec<(IncidentId, Error)> = Vec::new();
         let (mut done, mut words) = (0, String::new());
@@ -129,7 +131,10 @@ impl State {
             match result {
                 Ok(acted) => {
                     done += 1;
-                    words = acted.message;
+                    words = match asked.actions.as_slice() {
+                        [action] => acted.said(action, &|at| moment(at, now, &zone, false)),
+                        _ => acted.message,
+                    };
                     let back = self.way_back(asked, &acted.incident, acted.changed);
                     undo.extend(back);
                     self.board.marked.remove(&id);

@@ -358,7 +358,7 @@ async fn a_file_makes_schedules_and_prunes_only_what_nobody_agreed_on() {
     let world = crate::harness::WORLD;
     let applied = configure(format!("{world}{FILE}"), true).await.expect("applied");
     assert_eq!(applied.changes[0].kind, "schedule");
-    let hole = "Schedule primary has nobody on call from now until 2026-11-23T08:00:00Z \
+    let hole = "Schedule primary has nobody on call from now until 2026-11-23 09:00 CET \
                 and 20 times more within four weeks.";
     assert!(applied.warnings.contains(&hole.to_owned()), "{:?}", applied.warnings);
     let again = configure(format!("{world}{FILE}"), true).await.expect("so already");

@@ -323,3 +323,20 @@ async fn o_opens_the_incident_in_the_browser() {
     let link = format!("{}/incidents/1", world.url);
     terminal.until("the page", |_| std::fs::read_to_string(&opened).is_ok_and(|it| it == link));
 }
+
+#[tokio::test]
+async fn moments_are_those_of_the_clock_here_and_say_so() {
+    let world = World::begin();
+    world.alert("Disk full on db-3").await;
+    let terminal = world.terminal(80, 40, &[("TZ", "Asia/Kathmandu")]);
+    let binary = env!("CARGO_BIN_EXE_incidentd");
+    let line = format!(
+        "i() {{ {binary} \"$@\"; }}; i snooze 1 --until 09:00 && i show 1 && i timeline 1; echo left $?"
+    );
+    terminal.keys(&[&line, "Enter"]);
+    let screen = terminal.until("the end", |screen| screen.contains("left 0"));
+    assert!(screen.contains("Snoozed 1 until 20"), "{screen}");
+    // Said, shown, and told in the timeline: beside when it was opened, and snoozed.
+    assert_eq!(screen.matches("09:00:00 +0545").count(), 3, "{screen}");
+    assert_eq!(screen.matches("+0545").count(), 7, "{screen}");
+}

@@ -1,10 +1,14 @@
 //! The command line's words: errors name what was typed, and the next step can be copied.
+use incidentd::api::Nothing;
+use incidentd::api::users::{CHANGE_USER, ChangeUser};
 use incidentd::app::Caller;
+use incidentd::domain::{Action, Span};
 use serde_json::{Value, json};
 
 use crate::commands::{Ran, command};
 use crate::far::{Far, this_machine};
-use crate::harness::TestServer;
+use crate::harness::{TestServer, mins};
+use crate::paging::{LADDER, Night};
 use crate::process::{incidentd, run};
 
 const FILE: &str = r#"
@@ -55,7 +59,7 @@ async fn an_error_names_the_flag_that_was_typed_and_the_next_step() {
         (&["merge", "1", "--into", "1"], "--into: is the same incident"),
         (
             &["silence", "add", "a=b", "--team", "payments", "--reason", "r", "--until", past],
-            "--until: lies in the past",
+            "--until: is over already",
         ),
         (
             &["silence", "add", "a=b", "--team", "payments", "--reason", "r", "--starts", "soon"],
@@ -68,7 +72,7 @@ async fn an_error_names_the_flag_that_was_typed_and_the_next_step() {
         assert_ne!(ran.code, Some(0), "{arguments:?}");
         assert!(ran.said.contains(says), "{arguments:?}: {}", ran.said);
     }
-    let asked = ["snooze", "1", "4711", "--until", past];
+    let asked = ["snooze", "1", "#1", "--until", past];
     let ran = command(&server, "bob", &asked, "").await;
     assert_eq!(ran.said.matches("--until: lies in the past").count(), 2, "{}", ran.said);
     let asked = ["ack", "1", "--for", "3000d", "-o", "json"];
@@ -149,4 +153,60 @@ async fn who_shares_no_team_is_paged_by_the_platforms_admins_in_their_own() {
     let ran = command(&server, "bob", &["page", "alice", "x"], "").await;
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "2\n"), "{}", ran.said);
     assert_eq!(server.incident(2).await.team.slug, "payments", "the team that they share");
+}
+
+#[tokio::test]
+async fn show_says_who_was_told_by_what_when_and_what_became_of_it() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full", "severity": "critical"})).await;
+    night.expect_page("alice").await;
+    night.server.advance(mins(5)).await;
+    night.expect_page("bob").await;
+    let ran = command(&night.server, "bob", &["ack", "1"], "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    night.settled().await;
+    let told = async |server: &TestServer| -> Vec<String> {
+        let ran = command(server, "bob", &["show", "1"], "").await;
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        ran.out.lines().filter(|line| line.starts_with("Told")).map(str::to_owned).collect()
+    };
+    assert_eq!(
+        told(&night.server).await,
+        [
+            "Told\talice\tphone (webhook)\t2026-11-23T03:00:00Z\tsent",
+            "Told\tbob\tphone (webhook)\t2026-11-23T03:05:00Z\tsent",
+            "Told\talice\tphone (webhook)\t2026-11-23T03:05:00Z\tall clear sent",
+        ]
+    );
+    // A night of many pages is shown whole.
+    let file = night.server.dir().join("incidentd.db");
+    let database = rusqlite::Connection::open(file).expect("opened");
+    let copies = "create temp table copy as select * from deliveries where kind = 'page';
+                  update copy set id = null";
+    database.execute_batch(copies).expect("copied");
+    for _ in 0..120 {
+        database.execute("insert into deliveries select * from copy", []).expect("more");
+    }
+    assert_eq!(told(&night.server).await.len(), 3 + 240);
+}
+
+#[tokio::test]
+async fn words_of_the_server_say_moments_by_the_clocks_of_who_reads_them() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let snooze = || Action::Snooze { span: Some(Span::secs(3_600)), until: None };
+    let acted = server.act("bob", 1, snooze()).await.expect("snoozed");
+    assert_eq!(acted.message, "Snoozed 1 until 2026-11-23 04:00 UTC.", "bob has said no zone");
+    let zone = ChangeUser { time_zone: Some(Some("Asia/Kathmandu".into())), ..Default::default() };
+    let path = "me".to_owned();
+    server.call("bob", &CHANGE_USER, path, &Nothing {}, &zone).await.expect("changed");
+    let resolve = Action::Resolve { note: None, hold: None };
+    let acted = server.act("bob", 1, resolve).await.expect("resolved");
+    let says = "Resolved 1. 1 still fires; back at 2026-11-23 09:45 +0545 unless it ends.";
+    assert_eq!(acted.message, says);
+    // A script reads what it reads everywhere.
+    server.alert(json!({"title": "load"})).await;
+    let ran =
+        command(&server, "bob", &["snooze", "2", "--until", "2027-01-01T00:00:00Z"], "").await;
+    assert_eq!(ran.out, "Snoozed 2 until 2027-01-01T00:00:00Z.\n", "{}", ran.said);
 }

@@ -8,6 +8,7 @@ use crate::api::configuration::Document;
 use crate::app::rota::{AHEAD, rules};
 use crate::domain::Role;
 use crate::domain::policy::TargetName;
+use crate::domain::words::moment;
 use crate::error::Result;
 use crate::store::{Contact, User, Write};
 
@@ -53,11 +54,10 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
             1 => String::new(),
             n => format!(" and {} times more within four weeks", n - 1),
         };
-        let start = if first.start > w.now() { first.start.to_string() } else { "now".to_owned() };
-        holes.push(format!(
-            "Schedule {} has nobody on call from {start} until {}{more}.",
-            entry.slug, first.end
-        ));
+        let when = |at: Timestamp| moment(at, Some(&row.time_zone));
+        let start = if first.start > w.now() { when(first.start) } else { "now".to_owned() };
+        let (slug, end) = (&entry.slug, when(first.end));
+        holes.push(format!("Schedule {slug} has nobody on call from {start} until {end}{more}."));
     }
     Ok(holes)
 }
