@@ -3030,6 +3030,11 @@ export interface components {
             kind: string;
             /** @description As it is named in the list of changes. */
             name: string;
+            /**
+             * @description The whole address, to paste where it sends; of an integration its source's name follows.
+             * @default
+             */
+            url: string;
         };
         MadeSecret: {
             secret: string;
