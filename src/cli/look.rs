@@ -168,7 +168,9 @@ fn told(mut sent: Vec<DeliveryView>) {
     if std::io::stdout().is_terminal() {
         output::data("\n");
     } else {
-        rows.iter_mut().for_each(|row| row.insert(0, "Told".into()));
+        for row in &mut rows {
+            row.insert(0, "Told".into());
+        }
     }
     output::prose(&["TOLD", "BY", "WHEN", "OUTCOME"], &rows);
 }

@@ -46,7 +46,9 @@ impl App {
         };
         if !how.dry_run {
             let mut applied = self.write_as(asking, work).await?;
-            applied.keys.iter_mut().for_each(|made| made.place(&self.0.public_url));
+            for made in &mut applied.keys {
+                made.place(&self.0.public_url);
+            }
             return Ok(applied);
         }
         let mut applied = self.write_as(asking, move |w| w.rehearse(&work)).await?;
