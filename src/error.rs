@@ -15,6 +15,7 @@ pub enum Kind {
     TooLarge,
     Unsupported,
     NotFound,
+    Method,
     Refused,
     Unauthenticated,
     Forbidden,
@@ -34,6 +35,7 @@ impl Kind {
             Self::TooLarge => (413, "too_large", 1),
             Self::Unsupported => (415, "unsupported", 1),
             Self::NotFound => (404, "not_found", 3),
+            Self::Method => (405, "method_not_allowed", 1),
             Self::Refused => (409, "refused", 5),
             Self::Unauthenticated => (401, "unauthenticated", 4),
             Self::Forbidden => (403, "forbidden", 5),
@@ -62,13 +64,14 @@ impl Kind {
         self.row().2
     }
 
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Malformed,
         Self::Invalid,
         Self::Usage,
         Self::TooLarge,
         Self::Unsupported,
         Self::NotFound,
+        Self::Method,
         Self::Refused,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -82,7 +85,7 @@ impl Kind {
     #[must_use]
     pub const fn next_step(self) -> &'static str {
         match self {
-            Self::Malformed | Self::Unsupported => {
+            Self::Malformed | Self::Method | Self::Unsupported => {
                 "Check the address, and that client and server are of like versions."
             }
             Self::Invalid => "Correct it and try again; --help says what is allowed.",

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deliveries::DeliveryView;
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Route};
 use crate::domain::ContactId;
 use crate::domain::contact::Rules;
 
-pub const CONTACTS: Route<String, Nothing, Nothing, Page<Contact>> = Route::new(
+pub const CONTACTS: Route<String, PageQuery, Nothing, Page<Contact>> = Route::new(
     Method::Get,
     "/users/{user}/contacts",
     Access::Read,

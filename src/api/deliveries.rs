@@ -3,8 +3,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::incidents::PageQuery;
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Route};
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::user::UserRef;
 use crate::domain::{DeliveryId, IncidentId, Seq};

@@ -3,11 +3,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Route};
 use crate::domain::FeedId;
 use crate::domain::user::UserRef;
 
-pub const FEEDS: Route<Nothing, Nothing, Nothing, Page<Feed>> = Route::new(
+pub const FEEDS: Route<Nothing, PageQuery, Nothing, Page<Feed>> = Route::new(
     Method::Get,
     "/feeds",
     Access::Manage,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use super::PageQuery;
 use super::{Access, Method, Nothing, Page, Problem, Route};
 use crate::domain::alert::{self, Labels, Lifetime, Link};
 use crate::domain::incident::Status;
@@ -113,15 +114,6 @@ pub enum Order {
     Need,
     /// Newest first.
     New,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PageQuery {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

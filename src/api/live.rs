@@ -81,7 +81,7 @@ impl std::fmt::Display for TeamName {
 
 /// `subscribe:incidents` and `unsubscribe:incidents`; no team: all that I may see.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Subscribe {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team_id: Option<TeamName>,

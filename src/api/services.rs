@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incidents::Outcome;
-use super::{Access, Method, Nothing, Page, Route, given};
+use super::{Access, Method, Nothing, Page, PageQuery, Route, given};
 use crate::domain::policy::PolicyRef;
 use crate::domain::service::{Rules, ServiceRef, UrgencyRule};
 use crate::domain::user::TeamRef;
@@ -51,7 +51,7 @@ pub const ROTATE_KEY: Route<IntegrationId, Nothing, Nothing, IssuedIntegration> 
     "Make a new key, shown once; the old one is dead at once",
 );
 
-pub const PAYLOADS: Route<IntegrationId, Nothing, Nothing, Page<Payload>> = Route::new(
+pub const PAYLOADS: Route<IntegrationId, PageQuery, Nothing, Page<Payload>> = Route::new(
     Method::Get,
     "/integrations/{id}/payloads",
     Access::Manage,

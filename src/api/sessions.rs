@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Open, Page, Route};
+use super::{Access, Method, Nothing, Open, Page, PageQuery, Route};
 use crate::domain::user::{TeamRef, UserRef};
 use crate::domain::{Role, Scope, Seq, SessionId};
 
@@ -19,13 +19,13 @@ pub const CHANGE_PASSWORD: Route<Nothing, Nothing, ChangePassword, Nothing> = Ro
     "Change my password; my other sessions end",
 );
 
-pub const SESSIONS: Route<Nothing, Nothing, Nothing, Page<SessionView>> =
+pub const SESSIONS: Route<Nothing, PageQuery, Nothing, Page<SessionView>> =
     Route::new(Method::Get, "/sessions", Access::Manage, "List my sessions");
 pub const END_SESSION: Route<SessionId, Nothing, Nothing, Nothing> =
     Route::new(Method::Delete, "/sessions/{id}", Access::Manage, "End a session");
 pub const END_OTHER_SESSIONS: Route<Nothing, Nothing, Nothing, Ended> =
     Route::new(Method::Delete, "/sessions", Access::Manage, "End all my sessions but this one");
-pub const SESSIONS_OF: Route<String, Nothing, Nothing, Page<SessionView>> =
+pub const SESSIONS_OF: Route<String, PageQuery, Nothing, Page<SessionView>> =
     Route::new(Method::Get, "/users/{user}/sessions", Access::Platform, "List somebody's sessions");
 pub const END_SESSIONS_OF: Route<String, Nothing, Nothing, Ended> = Route::new(
     Method::Delete,

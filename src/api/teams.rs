@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Route};
 use crate::domain::user::UserRef;
 use crate::domain::{Role, TeamId};
 
@@ -25,7 +25,7 @@ pub const ARCHIVE_TEAM: Route<String, Nothing, Nothing, Nothing> = Route::new(
     Access::Platform,
     "Archive a team without services; its history stays",
 );
-pub const MEMBERS: Route<String, Nothing, Nothing, Page<Member>> =
+pub const MEMBERS: Route<String, PageQuery, Nothing, Page<Member>> =
     Route::new(Method::Get, "/teams/{team}/members", Access::Read, "Who belongs to a team");
 pub const SET_MEMBER: Route<(String, String), Nothing, MemberRole, Nothing> = Route::new(
     Method::Put,

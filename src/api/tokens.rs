@@ -3,10 +3,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Route};
 use crate::domain::{Scope, Span, TokenId};
 
-pub const TOKENS: Route<Nothing, Nothing, Nothing, Page<Token>> =
+pub const TOKENS: Route<Nothing, PageQuery, Nothing, Page<Token>> =
     Route::new(Method::Get, "/tokens", Access::Manage, "List API tokens");
 pub const CREATE_TOKEN: Route<Nothing, Nothing, NewToken, IssuedToken> =
     Route::new(Method::Post, "/tokens", Access::Manage, "Make an API token, shown once");

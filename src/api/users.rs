@@ -3,10 +3,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Method, Nothing, Page, Route, given};
+use super::{Access, Method, Nothing, Page, PageQuery, Route, given};
 use crate::domain::{Role, UserId};
 
-pub const USERS: Route<Nothing, Nothing, Nothing, Page<User>> =
+pub const USERS: Route<Nothing, PageQuery, Nothing, Page<User>> =
     Route::new(Method::Get, "/users", Access::Read, "List the people that I may see");
 pub const CREATE_USER: Route<Nothing, Nothing, NewUser, User> =
     Route::new(Method::Post, "/users", Access::Platform, "Add a person");

@@ -160,8 +160,10 @@ impl App {
                     caller.may(r, Need::Read, team.id, &what)?;
                     sight = crate::store::Interest { teams: vec![team.id], ..Default::default() };
                 }
-                let reset = after.0 > 0 && after < r.floor()?;
-                Ok((r.page_of_events(&sight, after, limit)?, r.head()?, reset))
+                let head = r.head()?;
+                // Swept away, or of a log that was restored to before.
+                let reset = after.0 > 0 && after < r.floor()? || after > head;
+                Ok((r.page_of_events(&sight, after, limit)?, head, reset))
             })
             .await
     }

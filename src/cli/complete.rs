@@ -20,7 +20,7 @@ use crate::api::schedules::SCHEDULES;
 use crate::api::services::{SERVICES, ServicesQuery};
 use crate::api::teams::{TEAMS, TeamsQuery};
 use crate::api::users::USERS;
-use crate::api::{MAX_PAGE, Nothing, OfTeam};
+use crate::api::{MAX_PAGE, Nothing, OfTeam, PageQuery};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::domain::text::shown;
@@ -186,7 +186,7 @@ fn channels() -> Vec<CompletionCandidate> {
 
 fn people() -> Vec<CompletionCandidate> {
     asked(async |client| {
-        let page = client.call(&USERS, Nothing {}, &Nothing {}, &Nothing {}).await?;
+        let page = client.call(&USERS, Nothing {}, &PageQuery::default(), &Nothing {}).await?;
         Ok(page.items.iter().map(|user| candidate(&user.username, &user.name)).collect())
     })
 }

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use super::connect::connect;
 use super::prompt::Stdin;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::contacts::{self as api, Contact as Found, ContactChange, NewContact, Verify};
+use crate::api::{Nothing, PageQuery};
 use crate::client::Client;
 use crate::domain::contact::{Quiet, Rule, Rules};
 use crate::error::{Error, Result};
@@ -179,7 +179,7 @@ fn done(common: &Common, what: &str, contact: &Found) -> Result<()> {
 }
 
 async fn list(common: &Common, client: &Client, user: String) -> Result<()> {
-    let page = client.call(&api::CONTACTS, user, &Nothing {}, &Nothing {}).await?;
+    let page = client.call(&api::CONTACTS, user, &PageQuery::default(), &Nothing {}).await?;
     if common.output == Format::Json {
         return output::json(&page.items);
     }

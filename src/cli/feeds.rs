@@ -3,8 +3,8 @@ use clap::Subcommand;
 
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::feeds::{self as api, NewFeed};
+use crate::api::{Nothing, PageQuery};
 use crate::domain::FeedId;
 use crate::error::Result;
 
@@ -44,7 +44,8 @@ impl Feed {
                 Ok(())
             }
             Self::List => {
-                let found = client.call(&api::FEEDS, nothing, &nothing, &nothing).await?.items;
+                let found =
+                    client.call(&api::FEEDS, nothing, &PageQuery::default(), &nothing).await?.items;
                 if common.output == Format::Json {
                     return output::json(&found);
                 }

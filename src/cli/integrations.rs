@@ -5,12 +5,12 @@ use clap::{Subcommand, ValueEnum};
 
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::api::services::{
     self, Integration as Listed, IntegrationChange, IntegrationsQuery, IssuedIntegration,
     NewIntegration, Payload, TestAlert,
 };
+use crate::api::{Nothing, PageQuery};
 use crate::client::{self, Client};
 use crate::domain::{IntegrationId, Severity};
 use crate::error::{Error, Result};
@@ -250,7 +250,7 @@ async fn list(
 
 async fn payloads(common: &Common, client: &Client, integration: &str) -> Result<()> {
     let id = find(client, integration).await?;
-    let page = client.call(&services::PAYLOADS, id, &Nothing {}, &Nothing {}).await?;
+    let page = client.call(&services::PAYLOADS, id, &PageQuery::default(), &Nothing {}).await?;
     if common.output == Format::Json {
         return output::json(&page.items);
     }

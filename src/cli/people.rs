@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::connect::connect_for_setup;
 use super::prompt::{self, Stdin};
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::sessions::{CHANGE_PASSWORD, CREATE_LINK, ChangePassword, Link};
 use crate::api::users::{self, ChangeUser, NewMembership, NewUser, Password};
+use crate::api::{Nothing, PageQuery};
 use crate::client::Client;
 use crate::domain::Role;
 use crate::error::{Error, Result};
@@ -158,7 +158,8 @@ impl User {
         match self {
             Self::Add(add) => add.call(common, client, passwords.pop()).await,
             Self::List => {
-                let page = client.call(&users::USERS, nothing, &nothing, &nothing).await?;
+                let page =
+                    client.call(&users::USERS, nothing, &PageQuery::default(), &nothing).await?;
                 list(common, page.items)
             }
             Self::Show { username } => {

@@ -3,8 +3,8 @@ use clap::Subcommand;
 
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::sessions::{self, SessionView};
+use crate::api::{Nothing, PageQuery};
 use crate::domain::SessionId;
 use crate::error::{Error, Result};
 
@@ -35,11 +35,10 @@ impl Session {
         let nothing = Nothing {};
         let ended = match self {
             Self::List { user } => {
+                let all = PageQuery::default();
                 let page = match user {
-                    Some(user) => {
-                        client.call(&sessions::SESSIONS_OF, user, &nothing, &nothing).await?
-                    }
-                    None => client.call(&sessions::SESSIONS, nothing, &nothing, &nothing).await?,
+                    Some(user) => client.call(&sessions::SESSIONS_OF, user, &all, &nothing).await?,
+                    None => client.call(&sessions::SESSIONS, nothing, &all, &nothing).await?,
                 };
                 return show(common, page.items);
             }

@@ -3,8 +3,8 @@ use clap::Subcommand;
 
 use super::connect::connect;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::teams::{self, MemberRole, NewTeam, TeamChange, TeamsQuery};
+use crate::api::{Nothing, PageQuery};
 use crate::client::{self, Client};
 use crate::domain::Role;
 use crate::error::Result;
@@ -123,7 +123,8 @@ impl Member {
                 Ok(())
             }
             Self::List { team } => {
-                let page = client.call(&teams::MEMBERS, team, &Nothing {}, &Nothing {}).await?;
+                let page =
+                    client.call(&teams::MEMBERS, team, &PageQuery::default(), &Nothing {}).await?;
                 if common.output == Format::Json {
                     return output::json(&page.items);
                 }

@@ -3,8 +3,8 @@ use clap::Subcommand;
 
 use super::connect::connect_for_setup;
 use super::{Common, Format, output};
-use crate::api::Nothing;
 use crate::api::tokens::{self, NewToken};
+use crate::api::{Nothing, PageQuery};
 use crate::domain::{Scope, Span, TokenId};
 use crate::error::{Error, Result};
 
@@ -57,8 +57,9 @@ impl Token {
                 Ok(())
             }
             Self::List => {
-                let page =
-                    client.call(&tokens::TOKENS, Nothing {}, &Nothing {}, &Nothing {}).await?;
+                let page = client
+                    .call(&tokens::TOKENS, Nothing {}, &PageQuery::default(), &Nothing {})
+                    .await?;
                 if common.output == Format::Json {
                     return output::json(&page.items);
                 }

@@ -1,8 +1,9 @@
 //! Operations on what is watched and who belongs to it, one by one and as a whole.
 use super::mount::Mounted;
+use super::reply::part;
 use super::{body, paging};
 use crate::api::services::{Integration, TestAlert};
-use crate::api::{Nothing, Page, configuration, services, teams};
+use crate::api::{Nothing, configuration, services, teams};
 use crate::domain::{Alert, Severity};
 use crate::error::{Error, Result};
 use crate::ingest::generic;
@@ -38,7 +39,7 @@ fn of_teams(mounted: Mounted) -> Mounted {
             s.app.archive_team(&c.caller, c.path).await.map(done)
         })
         .mount(&teams::MEMBERS, |s, c| async move {
-            s.app.team_members(&c.caller, c.path).await.map(Page::whole)
+            part(s.app.team_members(&c.caller, c.path).await?, &c.query)
         })
         .mount(&teams::SET_MEMBER, move |s, c| async move {
             let (team, user) = c.path;
@@ -80,7 +81,7 @@ fn integrations(mounted: Mounted) -> Mounted {
             |s, c| async move { s.app.integration(&c.caller, c.path).await },
         )
         .mount(&services::PAYLOADS, |s, c| async move {
-            s.app.payloads(&c.caller, c.path).await.map(Page::whole)
+            part(s.app.payloads(&c.caller, c.path).await?, &c.query)
         })
         .mount(&services::TEST_INTEGRATION, |s, c| async move {
             let integration = s.app.integration(&c.caller, c.path).await?;

@@ -6,6 +6,7 @@ use icalendar::{Calendar as Document, Component, Event, Property};
 use jiff::Timestamp;
 
 use super::mount::Mounted;
+use super::reply::part;
 use super::{Shared, reply};
 use crate::api::Nothing;
 use crate::api::feeds as api;
@@ -17,7 +18,7 @@ use crate::secret::Secret;
 #[must_use]
 pub fn operations(mounted: Mounted) -> Mounted {
     mounted
-        .mount(&api::FEEDS, |s, c| async move { s.app.feeds(&c.caller).await })
+        .mount(&api::FEEDS, |s, c| async move { part(s.app.feeds(&c.caller).await?, &c.query) })
         .mount(&api::CREATE_FEED, |s, c| async move { s.app.create_feed(&c.caller, c.body).await })
         .mount(&api::DELETE_FEED, |s, c| async move {
             s.app.delete_feed(&c.caller, c.path).await.map(|()| Nothing {})

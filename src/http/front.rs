@@ -108,7 +108,7 @@ async fn answer(shared: Shared, request: Request, next: Next) -> Response {
 #[expect(clippy::result_large_err, reason = "it is the answer, once")]
 fn admit(shared: &Shared, request: &Request) -> Result<(), Response> {
     if *request.method() == Method::TRACE {
-        return Err(StatusCode::METHOD_NOT_ALLOWED.into_response());
+        return Err(super::routes::wrong_method().into_response());
     }
     let conn = request.extensions().get::<Conn>();
     if conn.is_some_and(Conn::is_control) {

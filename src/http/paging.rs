@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use super::mount::Mounted;
+use super::reply::part;
 use crate::api::configuration::Document;
 use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
@@ -41,7 +42,7 @@ fn of_people(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
     mounted
         .mount(&contacts::CONTACTS, |s, c| async move {
-            s.app.contacts(&c.caller, c.path).await.map(Page::whole)
+            part(s.app.contacts(&c.caller, c.path).await?, &c.query)
         })
         .mount(&contacts::CREATE_CONTACT, |s, c| async move {
             let check = checker(&s);

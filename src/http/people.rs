@@ -1,7 +1,8 @@
 //! Operations on people: sessions, links, users, tokens.
 use super::mount::{Answer, Mounted};
+use super::reply::part;
 use super::{Shared, auth};
-use crate::api::{Nothing, Page, sessions, tokens, users};
+use crate::api::{Nothing, sessions, tokens, users};
 use crate::app::Opened;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -12,7 +13,7 @@ pub fn operations(mounted: Mounted) -> Mounted {
     let done = |()| Nothing {};
     sessions_and_links(mounted)
         .mount(&sessions::ME, |s, c| async move { s.app.me(&c.caller).await })
-        .mount(&users::USERS, |s, c| async move { s.app.users(&c.caller).await.map(Page::whole) })
+        .mount(&users::USERS, |s, c| async move { part(s.app.users(&c.caller).await?, &c.query) })
         .mount(
             &users::CREATE_USER,
             |s, c| async move { s.app.create_user(&c.caller, c.body).await },
@@ -34,7 +35,7 @@ pub fn operations(mounted: Mounted) -> Mounted {
         )
         .mount(
             &tokens::TOKENS,
-            |s, c| async move { s.app.tokens(&c.caller).await.map(Page::whole) },
+            |s, c| async move { part(s.app.tokens(&c.caller).await?, &c.query) },
         )
         .mount(
             &tokens::CREATE_TOKEN,
@@ -65,10 +66,10 @@ fn sessions_and_links(mounted: Mounted) -> Mounted {
             s.app.change_password(&c.caller, &c.visitor, current, new).await.map(done)
         })
         .mount(&sessions::SESSIONS, |s, c| async move {
-            s.app.sessions(&c.caller, None).await.map(Page::whole)
+            part(s.app.sessions(&c.caller, None).await?, &c.query)
         })
         .mount(&sessions::SESSIONS_OF, |s, c| async move {
-            s.app.sessions(&c.caller, Some(c.path)).await.map(Page::whole)
+            part(s.app.sessions(&c.caller, Some(c.path)).await?, &c.query)
         })
         .mount(&sessions::END_SESSION, move |s, c| async move {
             s.app.end_session(&c.caller, c.path).await.map(done)

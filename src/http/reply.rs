@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::front::request_id;
-use crate::api::Problem;
-use crate::error::Error;
+use crate::api::{Page, PageQuery, Problem};
+use crate::app::page_size;
+use crate::error::{Error, Result};
 
 /// JSON with a status.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -26,6 +27,24 @@ pub fn with_type(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What `asked` names of a list that is never long: all of it, or so many entries; the cursor is
+/// how many came before.
+///
+/// # Errors
+/// `Invalid` for a limit or a cursor that is none.
+pub fn part<T>(mut items: Vec<T>, asked: &PageQuery) -> Result<Page<T>> {
+    let strange = |_| Error::invalid("cursor", "is not one that a list gave");
+    let from = asked.cursor.as_deref().map_or(Ok(0), |cursor| cursor.parse().map_err(strange))?;
+    let mut rest = items.split_off(items.len().min(from));
+    let limit = match asked.limit {
+        Some(_) => page_size(asked.limit)? as usize,
+        None => rest.len(),
+    };
+    let next_cursor = (rest.len() > limit).then(|| (from + limit).to_string());
+    rest.truncate(limit);
+    Ok(Page { items: rest, next_cursor })
 }
 
 impl IntoResponse for Error {

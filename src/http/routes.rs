@@ -17,7 +17,7 @@ use crate::api::route::TEST_ROUTE;
 use crate::api::{MAX_BULK, Page, Problem};
 use crate::app::{LogRow, NewIncident, page_size};
 use crate::domain::{DeliveryId, Seq};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Everything but sockets.
 pub fn router(shared: &Shared) -> Router {
@@ -38,7 +38,14 @@ pub fn router(shared: &Shared) -> Router {
         .merge(answers::router())
         .merge(assets::router())
         .fallback(any(|| async { Error::not_found("This address").into_response() }))
+        .method_not_allowed_fallback(|| async { wrong_method().into_response() })
         .with_state(shared.clone())
+}
+
+/// The answer's `Allow` names the methods.
+pub fn wrong_method() -> Error {
+    Error::new(Kind::Method, "This address takes no such method.")
+        .hint("The header Allow names those that it takes; /openapi.json has them all.")
 }
 
 /// The typed operations.

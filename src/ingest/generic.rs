@@ -8,7 +8,7 @@ use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_LINKS, MAX_TITLE, send
 use crate::domain::{Alert, Key, Link, Severity, Signal, text};
 
 /// # Errors
-/// `Malformed` for broken JSON, `Invalid` without a title or with an unknown status.
+/// `Malformed` for broken JSON, `Invalid` without a title.
 pub fn parse(body: &[u8], content_type: &str) -> Result<Parsed, Unusable> {
     let start = body.trim_ascii_start().first();
     let fields = if content_type.contains("json") || matches!(start, Some(b'{' | b'[')) {
@@ -51,20 +51,12 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
     let get = |name: &str| fields.get(name).and_then(json::text);
     let either = |a: &str, b: &str| get(a).or_else(|| get(b));
     let signal = match get("status").map(|status| status.trim().to_ascii_lowercase()).as_deref() {
-        None
-        | Some("firing" | "triggered" | "trigger" | "alerting" | "problem" | "down" | "open") => {
-            Signal::Firing
-        }
         Some(
             "resolved" | "resolve" | "ok" | "recovery" | "recovered" | "up" | "closed" | "close",
         ) => Signal::Resolved,
         Some("acknowledged" | "acknowledge") => Signal::Acknowledged,
-        Some(other) => {
-            return Err(Unusable::Invalid {
-                field: "status",
-                message: format!("`{}` is neither firing nor resolved", text::line(other, 64)),
-            });
-        }
+        // Whoever says it in a word that nobody knows is heard all the same.
+        _ => Signal::Firing,
     };
     let dedup_key = either("dedupKey", "dedup_key");
     let title = match (get("title"), &dedup_key) {
@@ -154,8 +146,8 @@ mod tests {
         assert_eq!(parse(b"   ", "text/plain").expect_err("no text"), Unusable::missing("title"));
         let resolve = one(r#"{"status":"resolved","dedupKey":"k"}"#, "application/json");
         assert_eq!(resolve.fingerprint, Key::new("k"));
-        let odd = parse(br#"{"title":"x","status":"purple"}"#, "").expect_err("unknown status");
-        assert!(matches!(odd, Unusable::Invalid { field: "status", .. }));
+        let odd = one(r#"{"title":"x","status":"purple"}"#, "");
+        assert_eq!(odd.signal, Signal::Firing, "better told than lost");
         assert!(matches!(parse(b"[1]", ""), Err(Unusable::Malformed(_))));
     }
 

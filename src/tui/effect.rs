@@ -8,7 +8,7 @@ use crate::api::overview::{OVERVIEW, OverviewQuery};
 use crate::api::services::{INTEGRATIONS, IntegrationsQuery};
 use crate::api::sessions::ME;
 use crate::api::teams::MEMBERS;
-use crate::api::{MAX_BULK, MAX_PAGE, Nothing};
+use crate::api::{MAX_BULK, MAX_PAGE, Nothing, PageQuery};
 use crate::client::Client;
 use crate::domain::member::MemberView;
 use crate::domain::{Action, Event, Incident, IncidentId, Role};
@@ -172,8 +172,8 @@ async fn alerts(client: &Client, id: IncidentId) -> Result<Vec<MemberView>> {
     }
 }
 
-fn incidents_page() -> crate::api::incidents::PageQuery {
-    crate::api::incidents::PageQuery { limit: Some(MAX_PAGE), cursor: None }
+fn incidents_page() -> PageQuery {
+    PageQuery { limit: Some(MAX_PAGE), cursor: None }
 }
 
 async fn hearing(client: &Client) -> Result<Hearing> {
@@ -198,7 +198,7 @@ async fn around(client: &Client) -> Result<Found> {
 }
 
 async fn people(client: &Client, team: String) -> Result<Vec<String>> {
-    let page = client.call(&MEMBERS, team, &Nothing {}, &Nothing {}).await?;
+    let page = client.call(&MEMBERS, team, &PageQuery::default(), &Nothing {}).await?;
     let members = page.items.into_iter().filter(|member| member.role != Role::Observer);
     Ok(members.map(|member| member.user.username).collect())
 }

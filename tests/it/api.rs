@@ -3,7 +3,8 @@ use incidentd::api::incidents::{
     ACT_ON_ALL, AfterQuery, BulkAction, EVENTS, EventsQuery, LIST, ListQuery, Order, StatusFilter,
     TIMELINE, TRIGGER, Trigger,
 };
-use incidentd::api::{Nothing, Page, sessions};
+use incidentd::api::users::USERS;
+use incidentd::api::{Nothing, Page, PageQuery, sessions};
 use incidentd::domain::{Action, Incident, IncidentId, Seq, Severity, Span};
 use serde_json::{Value, json};
 
@@ -199,4 +200,45 @@ async fn me_and_my_teams() {
         crate::harness::answer(server.http().get(format!("{}/api/v1/incidents", server.url))).await;
     assert_eq!((status, problem["code"].as_str()), (401, Some("unauthenticated")));
     assert!(problem["hint"].is_string(), "what to do next");
+}
+
+#[tokio::test]
+async fn lists_that_are_never_long_come_in_parts_too() {
+    let server = TestServer::start().await;
+    let part = async |limit, cursor: Option<&str>| {
+        let asked = PageQuery { limit, cursor: cursor.map(str::to_owned) };
+        server.call("root", &USERS, Nothing {}, &asked, &Nothing {}).await
+    };
+    let whole = part(None, None).await.expect("all of them");
+    assert!(whole.items.len() > 3 && whole.next_cursor.is_none());
+    let (mut names, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = part(Some(2), cursor.as_deref()).await.expect("a part");
+        assert!((1..=2).contains(&page.items.len()));
+        names.extend(page.items.into_iter().map(|user| user.username));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let all: Vec<String> = whole.items.into_iter().map(|user| user.username).collect();
+    assert_eq!(names, all);
+    for (limit, cursor, field) in [(Some(0), None, "limit"), (None, Some("x"), "cursor")] {
+        let error = part(limit, cursor).await.expect_err("none");
+        assert_eq!(error.fields[0].field, field);
+    }
+    assert!(part(None, Some("99")).await.expect("past the end").items.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_ahead_of_the_log_begins_anew() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "one"})).await;
+    let events = async |after| {
+        let asked = EventsQuery { after: Seq(after), ..EventsQuery::default() };
+        server.call("bob", &EVENTS, Nothing {}, &asked, &Nothing {}).await.expect("a page")
+    };
+    let head = events(0).await.head;
+    assert!(!events(head.0).await.reset);
+    assert!(events(head.0 + 1).await.reset, "a restored log has less");
 }

@@ -381,7 +381,8 @@ async fn sessions_are_listed_and_ended_and_last_from_their_last_use() {
     let client = incidentd::client::Client::new(&server.url, Some(Secret::new(&*mine)), PATIENCE);
     let client = client.expect("a client");
     let nothing = incidentd::api::Nothing {};
-    let list = async || client.call(&SESSIONS, nothing, &nothing, &nothing).await.expect("listed");
+    let all = incidentd::api::PageQuery::default();
+    let list = async || client.call(&SESSIONS, nothing, &all, &nothing).await.expect("listed");
     let listed = list().await.items;
     assert_eq!(listed.len(), 2);
     let theirs = listed.iter().find(|session| !session.current).expect("the browser's");

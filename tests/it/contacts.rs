@@ -1,12 +1,11 @@
 //! How people are told: their contacts, and which of them rings when.
-use incidentd::api::Nothing;
 use incidentd::api::contacts::{
     CHANGE_CONTACT, CONTACTS, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES,
     SEND_CODE, SET_RULES, TEST, Test, VERIFY_CONTACT, Verify,
 };
 use incidentd::api::deliveries::{DELIVERIES, DELIVERY};
-use incidentd::api::incidents::PageQuery;
 use incidentd::api::users::{CHANGE_USER, ChangeUser};
+use incidentd::api::{Nothing, PageQuery};
 use incidentd::domain::IncidentId;
 use incidentd::domain::contact::Rules;
 use incidentd::domain::delivery::DeliveryState;
@@ -224,7 +223,10 @@ async fn a_new_address_of_the_account_is_verified_anew_and_the_old_one_is_used_n
     assert_eq!(became, [(DeliveryState::Dropped, gone)], "what waited for the old address");
 
     let verified = async || {
-        let all = server.call("alice", &CONTACTS, "me".into(), NONE, NONE).await.expect("a list");
+        let all = server
+            .call("alice", &CONTACTS, "me".into(), &PageQuery::default(), NONE)
+            .await
+            .expect("a list");
         let mail = all.items.into_iter().find(|it| it.name == "mail").expect("there");
         (mail.address, mail.verified_at.is_some())
     };

@@ -4,11 +4,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use incidentd::api::Nothing;
 use incidentd::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
 use incidentd::api::teams::{
     ARCHIVE_TEAM, CHANGE_TEAM, MEMBERS, MemberRole, SET_MEMBER, TeamChange,
 };
+use incidentd::api::{Nothing, PageQuery};
 use incidentd::app::Caller;
 use incidentd::domain::{Action, Role, Status};
 use incidentd::engine::watchdog;
@@ -121,7 +121,8 @@ async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
     let first = watchdog::turn(&app, &[], fault()).await;
     assert_eq!(first.len(), 1);
     let none = Nothing {};
-    let missing = server.call("root", &MEMBERS, "incidentd".into(), &none, &none).await;
+    let missing =
+        server.call("root", &MEMBERS, "incidentd".into(), &PageQuery::default(), &none).await;
     assert_eq!(missing.expect_err("once is not told").kind, Kind::NotFound);
 
     let again = watchdog::turn(&app, &first, fault()).await;
@@ -129,10 +130,12 @@ async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
     let incident = server.incident(1).await;
     assert_eq!(incident.title, "incidentd is not ready: emitter: no sign of life");
     assert_eq!((incident.team.slug.as_str(), incident.service), ("incidentd", None));
-    let members = server.call("root", &MEMBERS, "incidentd".into(), &none, &none).await;
+    let members =
+        server.call("root", &MEMBERS, "incidentd".into(), &PageQuery::default(), &none).await;
     let members = members.expect("shown").items;
     assert_eq!((members[0].user.username.as_str(), members[0].role), ("root", Role::Admin));
-    let stranger = server.call("alice", &MEMBERS, "incidentd".into(), &none, &none).await;
+    let stranger =
+        server.call("alice", &MEMBERS, "incidentd".into(), &PageQuery::default(), &none).await;
     assert_eq!(stranger.expect_err("hidden").kind, Kind::NotFound);
 
     let resolve = Action::Resolve { note: None, hold: None };

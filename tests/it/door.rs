@@ -44,6 +44,13 @@ async fn every_answer_tells_browsers_what_holds() {
         ] {
             assert_eq!(header(&said, name), Some(value), "{request}: {}", said.head);
         }
+        if status >= 400 && !request.contains("socket.io") {
+            assert_eq!(
+                header(&said, "content-type"),
+                Some("application/problem+json"),
+                "{request}"
+            );
+        }
         let policy = header(&said, "content-security-policy").expect("a policy");
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
         assert!(header(&said, "permissions-policy").is_some() && !said.head.contains("\nserver:"));

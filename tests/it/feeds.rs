@@ -2,7 +2,7 @@
 use incidentd::api::audit::{AUDIT, AuditQuery};
 use incidentd::api::feeds::{CREATE_FEED, DELETE_FEED, FEEDS, IssuedFeed, NewFeed};
 use incidentd::api::schedules::{CREATE_SCHEDULE, NewSchedule};
-use incidentd::api::{Nothing, configuration::Document};
+use incidentd::api::{Nothing, PageQuery, configuration::Document};
 use incidentd::app::Caller;
 use serde_json::json;
 
@@ -91,7 +91,12 @@ async fn an_address_ends_with_its_removal_and_with_its_maker_s_sight() {
     let left = add(&server, "carol", Some("primary")).await;
     let disabled = add(&server, "bob", None).await;
     let list = async |who| {
-        server.call(who, &FEEDS, Nothing {}, NONE, NONE).await.expect("a page").items.len()
+        server
+            .call(who, &FEEDS, Nothing {}, &PageQuery::default(), NONE)
+            .await
+            .expect("a page")
+            .items
+            .len()
     };
     assert_eq!((list("alice").await, list("carol").await, list("mallory").await), (2, 1, 0));
     assert_eq!(list("root").await, 3);

@@ -1,5 +1,4 @@
 //! Teams, services and integrations, one by one: who may what is in `permissions`.
-use incidentd::api::Nothing;
 use incidentd::api::services::{
     ARCHIVE_SERVICE, CHANGE_SERVICE, CREATE_INTEGRATION, CREATE_SERVICE, INTEGRATIONS,
     IntegrationsQuery, IssuedIntegration, NewIntegration, NewService, PAYLOADS, Payload,
@@ -10,6 +9,7 @@ use incidentd::api::teams::{
     ARCHIVE_TEAM, CHANGE_TEAM, CREATE_TEAM, MEMBERS, MemberRole, NewTeam, SET_MEMBER, TEAMS,
     TeamChange, TeamsQuery,
 };
+use incidentd::api::{Nothing, PageQuery};
 use incidentd::domain::service::UrgencyRule;
 use incidentd::domain::{Action, IntegrationId, Role, Seq, Span, Status};
 use incidentd::error::{Error, Kind};
@@ -223,8 +223,10 @@ async fn a_team_ends_only_when_nothing_depends_on_it() {
 
     let back = team(&server, "payments").await.expect("back");
     assert_eq!((back.id.0, back.archived_at), (1, None));
-    let members =
-        server.call("bob", &MEMBERS, "payments".into(), NONE, NONE).await.expect("members");
+    let members = server
+        .call("bob", &MEMBERS, "payments".into(), &PageQuery::default(), NONE)
+        .await
+        .expect("members");
     assert_eq!(members.items.len(), 3);
     assert_eq!(team(&server, "payments").await.expect_err("there").kind, Kind::Refused);
 }
@@ -302,7 +304,7 @@ async fn wrong_fields_are_named() {
 
 async fn payloads(server: &TestServer, id: i64) -> Vec<Payload> {
     let id = IntegrationId(id);
-    server.call("alice", &PAYLOADS, id, NONE, NONE).await.expect("payloads").items
+    server.call("alice", &PAYLOADS, id, &PageQuery::default(), NONE).await.expect("payloads").items
 }
 
 #[tokio::test]
@@ -342,7 +344,8 @@ async fn the_last_requests_are_kept_for_whoever_connects_a_sender() {
         server.alert(json!({"title": "disk full"})).await;
     }
     assert_eq!(payloads(&server, 1).await.len(), 10);
-    let nobody_elses = server.call("carol", &PAYLOADS, IntegrationId(1), NONE, NONE).await;
+    let nobody_elses =
+        server.call("carol", &PAYLOADS, IntegrationId(1), &PageQuery::default(), NONE).await;
     assert_eq!(nobody_elses.expect_err("an observer").kind, Kind::Forbidden);
 }
 

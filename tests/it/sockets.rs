@@ -219,6 +219,8 @@ async fn malformed_messages_harm_nobody() {
         json!(true),
         json!({"teamId": {"a": 1}}),
         json!({"teamIds": "payments"}),
+        // A slip of the pen is no wish for all.
+        json!({"team": "payments"}),
         json!({"after": "x"}),
         json!({"teamIds": vec![1; 10_000]}),
     ] {
