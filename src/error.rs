@@ -196,7 +196,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)?;
         // Words that the wire fixes end without one.
-        let stop = if self.detail.ends_with(char::is_alphanumeric) { "." } else { "" };
+        let stop = if self.detail.ends_with(['.', '!', '?', '…']) { "" } else { "." };
         match &self.hint {
             Some(hint) => write!(f, "{stop} {hint}"),
             None => Ok(()),

@@ -22,8 +22,10 @@ pub enum Channel {
     },
     /// Add a place that a team reads, for its policies to name as channel:SLUG
     Add {
+        /// How policies name it
         #[arg(value_name = "SLUG")]
         slug: String,
+        /// Whose it is
         #[arg(long, value_name = "SLUG")]
         team: String,
         /// slack, ntfy, webhook, … as this server has them
@@ -35,6 +37,7 @@ pub enum Channel {
     },
     /// Change a channel's address or slug
     Set {
+        /// The channel's slug
         #[arg(value_name = "NAME")]
         channel: String,
         /// A new slug
@@ -46,11 +49,13 @@ pub enum Channel {
     },
     /// Send a test there, and say what became of it
     Test {
+        /// The channel's slug
         #[arg(value_name = "NAME")]
         channel: String,
     },
     /// Remove a channel that no policy names
     Remove {
+        /// The channel's slug
         #[arg(value_name = "NAME")]
         channel: String,
     },
@@ -123,8 +128,10 @@ pub enum Webhook {
     },
     /// Send a team's incident events from now on to an address; prints the secret, this once
     Add {
+        /// Where they go: https://…
         #[arg(value_name = "URL")]
         url: String,
+        /// Whose it is
         #[arg(long, value_name = "SLUG")]
         team: String,
         /// Read the secret from stdin instead of making one
@@ -133,6 +140,7 @@ pub enum Webhook {
     },
     /// Let a webhook go on where it stopped
     Enable {
+        /// As `incidentd webhook list` shows it
         #[arg(value_name = "ID")]
         webhook: WebhookId,
         /// Leave out what happened meanwhile
@@ -141,16 +149,19 @@ pub enum Webhook {
     },
     /// Stop a webhook; what happens meanwhile it gets when it is enabled
     Disable {
+        /// As `incidentd webhook list` shows it
         #[arg(value_name = "ID")]
         webhook: WebhookId,
     },
     /// Make a new secret; prints it, this once
     Rotate {
+        /// As `incidentd webhook list` shows it
         #[arg(value_name = "ID")]
         webhook: WebhookId,
     },
     /// Remove a webhook
     Remove {
+        /// As `incidentd webhook list` shows it
         #[arg(value_name = "ID")]
         webhook: WebhookId,
     },

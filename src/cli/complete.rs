@@ -40,6 +40,7 @@ bash    source <(incidentd completions bash)                in ~/.bashrc
 zsh     source <(incidentd completions zsh)                 in ~/.zshrc, after compinit
 fish    incidentd completions fish | source                 in ~/.config/fish/config.fish")]
 pub struct Completions {
+    /// Whose
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -33,6 +33,7 @@ pub enum Contact {
     },
     /// Rename a contact, with the rules that name it, or give it another address
     Set {
+        /// As `incidentd contact list` shows it
         #[arg(value_name = "NAME")]
         contact: String,
         /// A new name
@@ -46,8 +47,10 @@ pub enum Contact {
     },
     /// Verify a contact by the code that was sent there
     Verify {
+        /// As `incidentd contact list` shows it
         #[arg(value_name = "NAME")]
         contact: String,
+        /// As it was sent there
         #[arg(value_name = "CODE")]
         code: String,
         #[command(flatten)]
@@ -55,6 +58,7 @@ pub enum Contact {
     },
     /// Send another code to a contact that is not verified
     Code {
+        /// As `incidentd contact list` shows it
         #[arg(value_name = "NAME")]
         contact: String,
         #[command(flatten)]
@@ -62,6 +66,7 @@ pub enum Contact {
     },
     /// Remove a contact, and the rules that name it
     Remove {
+        /// As `incidentd contact list` shows it
         #[arg(value_name = "NAME")]
         contact: String,
         #[command(flatten)]

@@ -15,6 +15,7 @@ pub enum Feed {
     /// Calendar programs subscribe to it (iCalendar). Whoever has the address can read it; it is
     /// good as long as you may see what it shows.
     Add {
+        /// The schedule's slug; left out: my own shifts
         #[arg(value_name = "NAME")]
         schedule: Option<String>,
     },
@@ -22,6 +23,7 @@ pub enum Feed {
     List,
     /// End an address
     Remove {
+        /// As `incidentd schedule feed list` shows it
         #[arg(value_name = "ID")]
         id: FeedId,
     },

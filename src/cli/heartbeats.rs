@@ -19,6 +19,7 @@ pub enum Heartbeat {
     /// Until it first beats nothing is missing. From then on its absence opens an incident of the
     /// service, and the next beat resolves it.
     Add {
+        /// How commands name it
         #[arg(value_name = "SLUG")]
         slug: String,
         /// The service whose incident its absence is
@@ -37,20 +38,25 @@ pub enum Heartbeat {
     },
     /// List heartbeats: how each stands and when it was heard; keys are not shown
     List {
+        /// Of one team
         #[arg(long, value_name = "SLUG")]
         team: Option<String>,
+        /// Of one service
         #[arg(long, value_name = "SLUG")]
         service: Option<String>,
     },
     /// Change a heartbeat; its key stays
     Set {
+        /// The heartbeat's slug
         #[arg(value_name = "SLUG")]
         heartbeat: String,
         /// A new slug
         #[arg(long, value_name = "SLUG")]
         slug: Option<String>,
+        /// How often it is expected
         #[arg(long, value_name = "DURATION")]
         every: Option<Span>,
+        /// How much later it may come
         #[arg(long, value_name = "DURATION")]
         grace: Option<Span>,
         /// In place of those that it has
@@ -62,11 +68,13 @@ pub enum Heartbeat {
     },
     /// Make a new key, printed this once; the old one is dead at once
     Rotate {
+        /// The heartbeat's slug
         #[arg(value_name = "SLUG")]
         heartbeat: String,
     },
     /// Remove a heartbeat; its key is dead, and what it says is wrong is over
     Remove {
+        /// The heartbeat's slug
         #[arg(value_name = "SLUG")]
         heartbeat: String,
     },

@@ -32,6 +32,7 @@ pub struct Ack {
     /// Triggered again after this time
     #[arg(long = "for", value_name = "DURATION")]
     span: Option<Span>,
+    /// What others should know
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// Also if somebody else has it
@@ -61,6 +62,7 @@ impl Ack {
 pub struct Resolve {
     #[command(flatten)]
     chosen: Chosen,
+    /// What others should know
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// How long alerts that still fire stay quiet (default 1h)
@@ -122,6 +124,7 @@ pub struct Reassign {
     /// A username, or `me`
     #[arg(long, value_name = "USER")]
     to: String,
+    /// What others should know
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 pub enum Integration {
     /// Add an integration; prints its address with the key, this once
     Add {
+        /// The service's slug
         #[arg(value_name = "SERVICE")]
         service: String,
         /// What sends here, such as prometheus
@@ -30,20 +31,25 @@ pub enum Integration {
     },
     /// List integrations: when each was last heard, and what was refused; keys are not shown
     List {
+        /// Of one team
         #[arg(long, value_name = "SLUG")]
         team: Option<String>,
+        /// The service's slug
         #[arg(long, value_name = "SLUG")]
         service: Option<String>,
     },
     /// Rename an integration; its key stays
     Set {
+        /// Which, or its id
         #[arg(value_name = "SERVICE/NAME")]
         integration: String,
+        /// A new name
         #[arg(long)]
         name: String,
     },
     /// Make a new key, printed this once; the old one is dead at once
     Rotate {
+        /// Which, or its id
         #[arg(value_name = "SERVICE/NAME")]
         integration: String,
         /// For whom to print what to paste
@@ -52,11 +58,13 @@ pub enum Integration {
     },
     /// Show its last requests, taken and refused, newest first; secrets are replaced
     Payloads {
+        /// Which, or its id
         #[arg(value_name = "SERVICE/NAME")]
         integration: String,
     },
     /// Send a test alert as if it had; prints the incident's id
     Test {
+        /// Which, or its id
         #[arg(value_name = "SERVICE/NAME")]
         integration: String,
         /// Say that the last test is over
@@ -68,6 +76,7 @@ pub enum Integration {
     },
     /// Remove an integration; its key is dead, what it sent stays
     Remove {
+        /// Which, or its id
         #[arg(value_name = "SERVICE/NAME")]
         integration: String,
     },

@@ -14,6 +14,7 @@ use crate::api::incidents::{
 use crate::api::{MAX_PAGE, Nothing};
 use crate::client;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
+use crate::domain::escalation::EscalationState;
 use crate::domain::words::Standing;
 use crate::domain::{Event, Incident, Matcher, Span};
 use crate::error::Result;
@@ -239,7 +240,11 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
         "Next",
         paging.next_at.map(|at| {
             let who = paging.next_targets.join(", ");
-            let who = if who.is_empty() { "the next step" } else { &who };
+            let who = match (who.as_str(), paging.state) {
+                ("", EscalationState::Exhausted) => "the last resort again",
+                ("", _) => "the next step",
+                (who, _) => who,
+            };
             format!("{who} {}", output::clock(at))
         }),
     );

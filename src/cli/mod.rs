@@ -61,23 +61,26 @@ pub struct Cli {
     command: Option<Command>,
 }
 
+/// Under what `--help` shows what is not the command's own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Args)]
 struct Common {
     /// The server's address; left out: that of the last log-in, else http://127.0.0.1:8080
-    #[arg(long, global = true, value_name = "URL", env = "INCIDENTD_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "INCIDENTD_URL", help_heading = EVERYWHERE)]
     server: Option<String>,
     /// On the server's host: speak to the server that holds this folder, as platform admin
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     data_dir: Option<PathBuf>,
     /// How long to keep trying
-    #[arg(long, global = true, value_name = "DURATION", default_value = "10s")]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10s", help_heading = EVERYWHERE)]
     timeout: Span,
     /// Output: a table on a terminal, tab-separated lines in a pipe, or JSON
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, help_heading = EVERYWHERE)]
     output: Format,
     /// Print ids only, nothing else
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
 }
 
@@ -239,6 +242,8 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
+    // A variable that is set to nothing is not set.
+    cli.common.server = cli.common.server.filter(|server| !server.is_empty());
     let Some(command) = cli.command else {
         output::data(OVERVIEW);
         return ExitCode::SUCCESS;
@@ -380,4 +385,21 @@ fn json_was_asked() -> bool {
 /// Now, for commands.
 fn now() -> jiff::Timestamp {
     Clock::System.now()
+}
+
+#[cfg(test)]
+mod tests {
+    fn silent(command: &clap::Command, way: &str, found: &mut Vec<String>) {
+        let way = format!("{way} {}", command.get_name());
+        let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+        found.extend(arguments.map(|argument| format!("{way}: {}", argument.get_id())));
+        command.get_subcommands().for_each(|inner| silent(inner, &way, found));
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        let mut found = Vec::new();
+        silent(&super::command(), "", &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+    }
 }

@@ -20,6 +20,7 @@ pub enum User {
     List,
     /// Show a person; `me` is who asks
     Show {
+        /// A username
         #[arg(value_name = "NAME", default_value = "me")]
         username: String,
     },
@@ -27,21 +28,25 @@ pub enum User {
     Edit(EditUser),
     /// Make a link by which somebody sets a password; voids the older
     Link {
+        /// A username
         #[arg(value_name = "NAME")]
         username: String,
     },
     /// Disable a person: sessions and tokens end, history stays
     Disable {
+        /// A username
         #[arg(value_name = "NAME")]
         username: String,
     },
     /// Let a disabled person in again
     Enable {
+        /// A username
         #[arg(value_name = "NAME")]
         username: String,
     },
     /// Set a password: somebody's, or without a NAME mine; other sessions end
     SetPassword {
+        /// A username
         #[arg(value_name = "NAME")]
         username: Option<String>,
         /// Read it from stdin; of mine the current one first, a line each
@@ -52,6 +57,7 @@ pub enum User {
 
 #[derive(Args)]
 pub struct EditUser {
+    /// A username
     #[arg(value_name = "NAME", default_value = "me")]
     username: String,
     /// Full name
@@ -91,6 +97,7 @@ impl EditUser {
 
 #[derive(Args)]
 pub struct AddUser {
+    /// A username
     #[arg(value_name = "NAME")]
     username: String,
     /// Full name
@@ -99,6 +106,7 @@ pub struct AddUser {
     /// Platform admin
     #[arg(long)]
     admin: bool,
+    /// Where links are sent to, and pages where nothing else is set
     #[arg(long)]
     email: Option<String>,
     /// A team, with a role if not responder; may repeat

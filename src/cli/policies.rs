@@ -19,6 +19,7 @@ pub enum Policy {
     },
     /// Show who is told when
     Show {
+        /// The policy's slug
         #[arg(value_name = "NAME")]
         policy: String,
     },
@@ -27,8 +28,10 @@ pub enum Policy {
     /// incidentd policy add payments-default --team payments --step 0m=schedule:primary --step
     /// 5m=user:alice,channel:chat
     Add {
+        /// How services name it
         #[arg(value_name = "SLUG")]
         slug: String,
+        /// Whose it is
         #[arg(long, value_name = "SLUG")]
         team: String,
         #[command(flatten)]
@@ -36,6 +39,7 @@ pub enum Policy {
     },
     /// Change a policy; ladders that are climbed go on by it from their next step
     Set {
+        /// The policy's slug
         #[arg(value_name = "NAME")]
         policy: String,
         /// A new slug
@@ -46,6 +50,7 @@ pub enum Policy {
     },
     /// Remove a policy that no service names
     Remove {
+        /// The policy's slug
         #[arg(value_name = "NAME")]
         policy: String,
     },

@@ -42,6 +42,7 @@ pub enum Schedule {
     },
     /// Show who is on call when, and when nobody is, by the clocks of the schedule's zone
     Show {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
         /// How far
@@ -56,6 +57,7 @@ pub enum Schedule {
     /// Of several the one made last counts. Responders settle what concerns themselves, a team's
     /// admins all.
     Override {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
         /// Who stands in: a username, or `me`
@@ -64,6 +66,7 @@ pub enum Schedule {
         /// RFC 3339, `2026-12-01T09:00` here, or the next `09:00` here; left out: now
         #[arg(long, value_name = "TIME", value_parser = moment)]
         from: Option<Timestamp>,
+        /// Until when, as --from
         #[arg(long, value_name = "TIME", value_parser = moment)]
         until: Timestamp,
         /// Whom; left out: all
@@ -72,6 +75,7 @@ pub enum Schedule {
     },
     /// Let two people stand in for each other, both or neither
     Swap {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
         /// Who gives: a username, or `me`
@@ -83,16 +87,19 @@ pub enum Schedule {
         /// When `--user` is stood in for
         #[arg(long, value_name = "TIME", value_parser = moment)]
         from: Timestamp,
+        /// Until when, as --from
         #[arg(long, value_name = "TIME", value_parser = moment)]
         until: Timestamp,
         /// When `--with` is; left out: at the same time, for people of two rotations
         #[arg(long, value_name = "TIME", value_parser = moment, requires = "back_until")]
         back_from: Option<Timestamp>,
+        /// Until when, as --back-from
         #[arg(long, value_name = "TIME", value_parser = moment, requires = "back_from")]
         back_until: Option<Timestamp>,
     },
     /// Be on call from now on, alone
     Take {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
         /// Left out: until somebody else's turn, a day at most
@@ -101,8 +108,10 @@ pub enum Schedule {
     },
     /// End a standing in (its id stands in `schedule show`): what was stays
     End {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
+        /// As `incidentd schedule show` has it
         #[arg(value_name = "ID")]
         id: OverrideId,
     },
@@ -111,6 +120,7 @@ pub enum Schedule {
     Feed(Feed),
     /// Remove a schedule in which nobody stands in from now on
     Remove {
+        /// The schedule's slug
         #[arg(value_name = "NAME")]
         schedule: String,
     },

@@ -14,6 +14,7 @@ use crate::error::Result;
 pub enum Service {
     /// Add a service, or bring an archived one of the same team back
     Add {
+        /// How commands name it
         #[arg(value_name = "SLUG")]
         slug: String,
         /// The team that answers for it
@@ -33,6 +34,7 @@ pub enum Service {
     },
     /// Change a service's rules, name or slug; its history and ids stay
     Set {
+        /// The service's slug
         #[arg(value_name = "SLUG")]
         service: String,
         /// A new slug
@@ -43,6 +45,7 @@ pub enum Service {
     },
     /// Archive a service without open incidents: its keys are dead, its history stays
     Remove {
+        /// The service's slug
         #[arg(value_name = "SLUG")]
         service: String,
     },

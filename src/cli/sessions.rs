@@ -18,6 +18,7 @@ pub enum Session {
     },
     /// End sessions; sockets that they opened close
     End {
+        /// As `incidentd session list` shows them
         #[arg(value_name = "ID", required_unless_present_any = ["others", "user"])]
         ids: Vec<String>,
         /// All of mine but the one that asks
@@ -71,6 +72,9 @@ fn session_id(text: &str) -> Result<SessionId> {
 fn show(common: &Common, items: Vec<SessionView>) -> Result<()> {
     if common.output == Format::Json {
         return output::json(&items);
+    }
+    if items.is_empty() {
+        output::say("There is none; a token is no session.");
     }
     let row = |session: SessionView| {
         vec![

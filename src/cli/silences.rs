@@ -54,6 +54,7 @@ pub enum Silence {
     /// End silences: what still fires and nobody has does page
     #[command(visible_alias = "expire")]
     End {
+        /// As `incidentd silence list` shows them
         #[arg(value_name = "ID", required = true)]
         ids: Vec<SilenceId>,
     },

@@ -13,6 +13,7 @@ use crate::error::Result;
 pub enum Team {
     /// Add a team, or bring an archived one back with its members
     Add {
+        /// How commands name it
         #[arg(value_name = "SLUG")]
         slug: String,
         /// The name that people read; left out: the slug
@@ -27,8 +28,10 @@ pub enum Team {
     },
     /// Change a team's name or slug; its history and ids stay
     Set {
+        /// The team's slug
         #[arg(value_name = "SLUG")]
         team: String,
+        /// The name that people read
         #[arg(long)]
         name: Option<String>,
         /// A new slug (platform admins)
@@ -37,6 +40,7 @@ pub enum Team {
     },
     /// Archive a team that has no services left; its history stays
     Remove {
+        /// The team's slug
         #[arg(value_name = "SLUG")]
         team: String,
     },
@@ -49,15 +53,26 @@ pub enum Team {
 pub enum Member {
     /// Add somebody to a team, or change his role
     Add {
+        /// The team's slug
         team: String,
+        /// A username
         user: String,
+        /// What he may do there
         #[arg(long, value_enum, default_value_t = Role::Responder)]
         role: Role,
     },
     /// Who belongs to a team
-    List { team: String },
+    List {
+        /// The team's slug
+        team: String,
+    },
     /// Remove somebody from a team: what he holds there is triggered again
-    Remove { team: String, user: String },
+    Remove {
+        /// The team's slug
+        team: String,
+        /// A username
+        user: String,
+    },
 }
 
 impl Team {

@@ -32,6 +32,7 @@ pub enum Token {
     List,
     /// Revoke a token; open sockets close
     Revoke {
+        /// As `incidentd token list` shows it
         #[arg(value_name = "ID")]
         id: String,
     },

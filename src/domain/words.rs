@@ -188,7 +188,11 @@ impl Record {
     pub fn words(&self, about: &About) -> String {
         match self {
             Self::Access { change } => change.words(about),
-            Self::Config { what, name, change, .. } => format!("{change} {what} {name}"),
+            Self::Config { what, name, change, .. } => {
+                // `changed (slug: a → b)`: what changed stands behind its name.
+                let (done, fields) = change.split_at(change.find(" (").unwrap_or(change.len()));
+                format!("{done} {what} {name}{fields}")
+            }
             Self::Unknown => "something that this version does not know".into(),
         }
     }

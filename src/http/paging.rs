@@ -102,7 +102,7 @@ fn of_webhooks(mounted: Mounted) -> Mounted {
         .mount(&webhooks::WEBHOOKS, |s, c| async move { s.app.webhooks(&c.caller, c.query).await })
         .mount(&webhooks::CREATE_WEBHOOK, |s, c| async move {
             let checked = s.notifier.outgoing().check(&c.body.url);
-            checked.map_err(|why| Error::invalid("url", why))?;
+            checked.map_err(|why| Error::invalid("url", why.trim_start_matches("address ")))?;
             s.app.create_webhook(&c.caller, c.body).await
         })
         .mount(&webhooks::WEBHOOK, |s, c| async move { s.app.webhook(&c.caller, c.path).await })

@@ -237,6 +237,7 @@ pub(super) fn taken<T>(result: rusqlite::Result<T>, what: impl FnOnce() -> Error
 
 pub(super) fn exists(kind: &str, name: &str) -> Error {
     Error::new(Kind::Refused, format!("A {kind} named `{name}` exists already."))
+        .hint("Choose another name, or change that one.")
 }
 
 pub(super) fn ms(at: Timestamp) -> i64 {

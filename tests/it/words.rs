@@ -79,9 +79,14 @@ async fn an_error_names_the_flag_that_was_typed_and_the_next_step() {
     let said: Value = serde_json::from_str(&command(&server, "bob", &asked, "").await.said)
         .expect("JSON on stderr");
     assert_eq!(said["error"]["message"], "--for: is more than a year");
-    // Nothing is asked of a server that nobody runs.
+    let none = ["webhook", "add", "none", "--team", "payments"];
+    let ran = command(&server, "alice", &none, "").await;
+    assert!(ran.said.contains("URL: is none; write one as https://…"), "{}", ran.said);
+    // Nothing is asked of a server that nobody runs; a variable that is empty names none.
     let ran: Ran = run(incidentd().args(["snooze", "1"]), "").into();
     assert_eq!((ran.code, ran.said.contains("--until 08:00")), (Some(2), true), "{}", ran.said);
+    let ran: Ran = run(incidentd().arg("list").env("INCIDENTD_URL", ""), "").into();
+    assert_eq!((ran.code, ran.said.contains("http://127.0.0.1:8080")), (Some(4), true));
 }
 
 #[tokio::test]
