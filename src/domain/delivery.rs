@@ -162,6 +162,10 @@ impl Delivery {
                 Status::Triggered if self.high && it.urgency == Urgency::Low => {
                     Some("no longer urgent")
                 }
+                // Whom a step pages is among those who have it, until it is given to somebody else.
+                Status::Triggered if self.to.user.is_some() && !has_it(it) => {
+                    Some("given to another")
+                }
                 Status::Triggered => None,
             },
         }
@@ -194,7 +198,7 @@ mod tests {
     }
 
     fn high(status: Status) -> Incident {
-        Incident { status, urgency: Urgency::High, ..incident() }
+        Incident { status, urgency: Urgency::High, assignees: vec![alice()], ..incident() }
     }
 
     #[test]
@@ -206,6 +210,8 @@ mod tests {
         assert_eq!(wanted(&incident()), Some("no longer urgent"));
         let silenced = Incident { silenced_until: Some(at(9)), ..high(Status::Triggered) };
         assert_eq!(wanted(&silenced), Some("silenced"));
+        let given = Incident { assignees: Vec::new(), ..high(Status::Triggered) };
+        assert_eq!(wanted(&given), Some("given to another"));
         assert_eq!(page().unwanted(None, at(0)), Some("the incident is gone"));
     }
 
@@ -215,9 +221,9 @@ mod tests {
         let over = high(Status::Resolved);
         assert_eq!(clear.unwanted(Some(&over), at(1)), None);
         assert_eq!(clear.unwanted(Some(&over), at(2)), Some("too late to matter"));
-        let given = high(Status::Triggered);
+        let given = Incident { assignees: Vec::new(), ..high(Status::Triggered) };
         assert_eq!(clear.unwanted(Some(&given), at(0)), None, "another has it now");
-        let again = Incident { assignees: vec![alice()], ..given };
+        let again = high(Status::Triggered);
         assert_eq!(clear.unwanted(Some(&again), at(0)), Some("paged again"));
     }
 
@@ -225,9 +231,9 @@ mod tests {
     fn what_became_worse_is_told_to_who_has_it() {
         let update = Delivery { kind: DeliveryKind::Update, ..page() };
         let mut mine = high(Status::Acknowledged);
-        assert_eq!(update.unwanted(Some(&mine), at(0)), Some("no longer theirs"));
-        mine.assignees = vec![alice()];
         assert_eq!(update.unwanted(Some(&mine), at(0)), None);
+        mine.assignees = Vec::new();
+        assert_eq!(update.unwanted(Some(&mine), at(0)), Some("no longer theirs"));
     }
 
     #[test]

@@ -321,6 +321,20 @@ async fn who_gets_it_has_five_minutes_alone() {
 }
 
 #[tokio::test]
+async fn who_was_not_reached_before_it_was_given_to_another_is_left_in_peace() {
+    let mut night = Night::begin(LADDER).await;
+    night.far.answer(503, "retry-after", "20");
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let to = Action::Reassign { to: "bob".into(), reason: None };
+    night.server.act("alice", 1, to).await.expect("reassigned");
+    assert_eq!(night.settled().await, [page("bob")]);
+    assert_eq!(night.passes(secs(299)).await, []);
+    let row = &night.deliveries(1).await[0];
+    assert_eq!(row.outcome.as_deref(), Some("given to another"), "{row:?}");
+}
+
+#[tokio::test]
 async fn given_back_and_timed_out_ring_the_one_who_had_it_and_step_one() {
     let mut night = Night::begin(LADDER).await;
     night.server.alert(json!({"title": "disk full"})).await;
