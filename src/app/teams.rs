@@ -10,7 +10,9 @@ use crate::api::teams::{Member, NewTeam, Team, TeamChange, TeamsQuery};
 use crate::domain::event::{Access, Record};
 use crate::domain::policy::Target;
 use crate::domain::user::check_slug;
-use crate::domain::{Actor, Change, IncidentId, Role, TeamId, Update, UpdateReason, UserId};
+use crate::domain::{
+    Actor, Change, IncidentId, Role, Status, TeamId, Update, UpdateReason, UserId,
+};
 use crate::error::{Error, Result};
 use crate::store::{self, OWN_TEAM, Read, Write};
 
@@ -344,17 +346,24 @@ pub(super) fn remove_member(
     let_go(w, user, Some(team), actor)
 }
 
-/// Who is gone holds nothing: what he acknowledged is triggered again.
+/// Who is gone has nothing: what he acknowledged is triggered again.
 pub(super) fn let_go(
     w: &mut Write<'_>,
     user: UserId,
     team: Option<TeamId>,
     actor: &Actor,
 ) -> Result<()> {
-    for id in w.held_by(user, team)? {
+    for id in w.open_of(user, team)? {
         let mut incident = w.incident(id)?;
-        let change = Change::Updated(Update::triggered(UpdateReason::Unacknowledged));
-        w.append(&mut incident, change, actor)?;
+        let before = incident.clone();
+        // Else the next step told him again, and with that let him in again.
+        incident.assignees.retain(|one| one.id != user);
+        if incident.status == Status::Acknowledged {
+            let change = Change::Updated(Update::triggered(UpdateReason::Unacknowledged));
+            w.append(&mut incident, change, actor)?;
+        } else {
+            w.save_paging(&mut incident, &before)?;
+        }
     }
     w.drop_deliveries(user, team, "no longer theirs")?;
     w.forget_person(user, team)

@@ -168,11 +168,11 @@ impl Read<'_> {
         })
     }
 
-    /// Acknowledged or assigned incidents of `team` (of all teams if none) that `user` holds.
-    pub fn held_by(&self, user: UserId, team: Option<TeamId>) -> Result<Vec<IncidentId>> {
+    /// Open incidents of `team` (of all teams if none) that `user` is assigned to.
+    pub fn open_of(&self, user: UserId, team: Option<TeamId>) -> Result<Vec<IncidentId>> {
         self.all(
             "select i.id from incident_people p join incidents i on i.id = p.incident_id
-             where p.user_id = ?1 and p.assigned = 1 and i.status = 1
+             where p.user_id = ?1 and p.assigned = 1 and i.status < 2
              and (?2 is null or i.team_id = ?2)",
             (user, team),
             |row| row.get(0),
@@ -294,7 +294,7 @@ impl Write<'_> {
             })
             .map_err(super::sql::failed)?;
         if incident.assignees != assignees {
-            self.save_assignees(incident)?;
+            self.save_assignees(incident, &assignees)?;
         }
         self.sync_timers(incident, &timers)?;
         let people = self.people_of(incident.id)?;
@@ -372,9 +372,18 @@ impl Write<'_> {
         .map(|_| ())
     }
 
-    fn save_assignees(&self, incident: &Incident) -> Result<()> {
+    /// Whoever was let go of keeps no access by having been assigned `before`.
+    fn save_assignees(&self, incident: &Incident, before: &[UserRef]) -> Result<()> {
         self.run("update incident_people set assigned = 0 where incident_id = ?1", [incident.id])?;
         for UserRef { id, .. } in &incident.assignees {
+            if before.iter().any(|one| one.id == *id) {
+                self.run(
+                    "update incident_people set assigned = 1
+                     where user_id = ?1 and incident_id = ?2",
+                    (*id, incident.id),
+                )?;
+                continue;
+            }
             self.run(
                 "insert into incident_people (user_id, incident_id, assigned, since)
                  values (?1, ?2, 1, ?3)

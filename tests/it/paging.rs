@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use incidentd::api::configuration::Document;
 use incidentd::api::deliveries::{DELIVERIES, DeliveryView};
-use incidentd::api::incidents::PageQuery;
+use incidentd::api::incidents::{PageQuery, SHOW};
 use incidentd::api::{Nothing, Page};
 use incidentd::app::Caller;
 use incidentd::domain::delivery::{DeliveryKind, DeliveryState};
 use incidentd::domain::escalation::EscalationState;
 use incidentd::domain::{Action, IncidentId, Span, Status};
+use incidentd::error::Kind;
 use serde_json::{Value, json};
 
 use crate::far::{Far, this_machine};
@@ -497,6 +498,34 @@ async fn a_link_ends_with_its_person_s_access() {
     assert!(!shown.text().await.expect("text").contains("disk full"), "told nothing");
     assert_eq!(night.server.http().post(link).send().await.expect("an answer").status(), 404);
     assert_eq!(night.server.incident(1).await.status, Status::Triggered);
+}
+
+#[tokio::test]
+async fn who_is_gone_is_told_nothing_more_and_is_not_let_in_again() {
+    let mut night = Night::begin(&LADDER.replace("user:bob", "user:alice")).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.server.alert(json!({"title": "no space"})).await;
+    night.expect_page("alice").await;
+    night.settled().await;
+    // One he has acknowledged, one was given to him.
+    night.server.act("bob", 1, ack()).await.expect("acknowledged");
+    night
+        .server
+        .act("alice", 2, Action::Reassign { to: "bob".into(), reason: None })
+        .await
+        .expect("given");
+    night.settled().await;
+    night.apply("[[teams]]\nslug = \"payments\"\nmembers = { alice = \"admin\" }\n").await;
+    let mut rang = night.settled().await;
+    rang.extend(night.passes(mins(30)).await);
+    assert!(rang.contains(&page("alice")) && !rang.contains(&page("bob")), "{rang:?}");
+    for id in [1, 2] {
+        let incident = night.server.incident(id).await;
+        assert_eq!(incident.status, Status::Triggered);
+        assert!(incident.assignees.iter().all(|user| user.username != "bob"), "{id}");
+        let seen = night.server.call("bob", &SHOW, IncidentId(id), &Nothing {}, &Nothing {}).await;
+        assert_eq!(seen.expect_err("hidden").kind, Kind::NotFound, "{id}");
+    }
 }
 
 #[tokio::test]
