@@ -96,15 +96,17 @@ restrict = [ { days = ["mon", "tue", "wed", "thu", "fri"], from = "18:00", to = 
   const alice = await browser.window(server, "alice", "/on-call/evenings");
   await isLive(alice);
   const before = await restrict();
-  await alice.getByRole("button", { name: "Change turns of evenings" }).click();
+  // Open, the same button says Close.
+  const change = alice.getByRole("button", { name: "Change turns of evenings", exact: true });
   const form = alice.locator("form");
+  await change.click();
   await form.getByText("Mon to Fri, 18:00 until midnight").waitFor();
   await form.getByText("This changes nothing.").waitFor();
   // What is not touched stays as it was.
   await form.getByRole("button", { name: "Save" }).click();
-  await said(alice, "Saved.");
+  await change.waitFor();
   assert.deepEqual(await restrict(), before);
-  await alice.getByRole("button", { name: "Change turns of evenings" }).click();
+  await change.click();
   await form.getByLabel("Fri", { exact: true }).uncheck();
   await form.getByText("Mon to Thu, 18:00 until midnight").waitFor();
   await form.locator(".preview li", { hasText: /loses\s+Alice\s+Fri \d+ \w+ 18:00 until Sat \d+ \w+ 00:00/ }).first().waitFor();
@@ -115,13 +117,13 @@ restrict = [ { days = ["mon", "tue", "wed", "thu", "fri"], from = "18:00", to = 
   await form.locator(".preview li", { hasText: /gains\s+Alice\s+\w+ \d+ \w+ 09:00 until \w+ \d+ \w+ 17:00/ }).first().waitFor();
   await form.getByRole("button", { name: "Remove Mon to Thu, 18:00 until 06:00 on the next day" }).click();
   await form.getByRole("button", { name: "Save" }).click();
-  await alice.getByRole("button", { name: "Change turns of evenings" }).waitFor();
+  await change.waitFor();
   assert.deepEqual(await restrict(), [{ days: ["mon", "tue", "wed", "thu", "fri"], from: "09:00", to: "17:00" }]);
   // At all hours again.
-  await alice.getByRole("button", { name: "Change turns of evenings" }).click();
+  await change.click();
   await form.getByLabel("Only at certain hours").uncheck();
   await form.getByRole("button", { name: "Save" }).click();
-  await alice.getByRole("button", { name: "Change turns of evenings" }).waitFor();
+  await change.waitFor();
   assert.equal((await restrict())?.length ?? 0, 0);
   server.cli(["schedule", "remove", "evenings"]);
   await browser.close(alice);

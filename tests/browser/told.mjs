@@ -33,7 +33,8 @@ export async function proves_a_contact(page, server, name) {
   await line.getByRole("button", { name: "Verify" }).click();
   await line.getByText("Verified", { exact: true }).waitFor();
   await line.getByRole("button", { name: `Send a test to ${name}` }).click();
-  await page.getByText(`A test was sent to ${name}.`).waitFor();
+  // On a slow machine the page stops looking before the far end has it.
+  await page.getByText(new RegExp(`^A test (was sent|is on its way) to ${name}\\.$`)).first().waitFor();
   await arrived(server, name, /test/i);
 }
 
