@@ -7,6 +7,7 @@ use super::reply::part;
 use crate::api::configuration::Document;
 use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
+use crate::domain::user::check_slug;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::notify::Notifier;
 
@@ -140,9 +141,10 @@ pub fn check_addresses(shared: &Shared, document: &Document) -> Result<Vec<Strin
                      contacts ring instead. {hint}"
                 );
                 unready.entry(channel).or_insert((warning, 0)).1 += 1;
-            } else {
+            } else if check_slug(channel).is_ok() {
                 wrong.push(FieldError { field: at, message: format!("{why}. {hint}") });
             }
+            // What is not even a name is refused with all else that is wrong by itself.
         } else if let Some(Err(error)) = address.map(|to| notifier.check_address(channel, to)) {
             wrong.push(FieldError { field: at, message: said(error).0 });
         }
