@@ -31,6 +31,10 @@ pub fn named(error: Error, line: impl IntoIterator<Item = OsString>) -> Error {
     let whole = super::command();
     // What cannot be read has an error of its own, in clap's words.
     let Ok(matches) = whole.clone().try_get_matches_from(line) else { return error };
+    // These speak of the keys of a file.
+    if matches.subcommand_name().is_some_and(|name| ["serve", "config"].contains(&name)) {
+        return error;
+    }
     let (mut command, mut matches) = (&whole, &matches);
     while let Some((name, inner)) = matches.subcommand() {
         let Some(found) = command.find_subcommand(name) else { return error };
