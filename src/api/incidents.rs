@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use super::PageQuery;
-use super::{Access, Method, Nothing, Page, Problem, Route};
+use super::{Access, Method, Nothing, Page, PageQuery, Problem, Route};
 use crate::domain::alert::{self, Labels, Lifetime, Link};
 use crate::domain::incident::Status;
 use crate::domain::member::MemberView;

@@ -8,10 +8,8 @@ use super::chosen::{One, list};
 use super::connect::connect;
 use super::{Common, Format, output};
 use crate::api::deliveries::{DELIVERIES, DeliveryView};
-use crate::api::incidents::{
-    self as api, AfterQuery, ListQuery, LogEntry, PageQuery, StatusFilter,
-};
-use crate::api::{MAX_PAGE, Nothing};
+use crate::api::incidents::{self as api, AfterQuery, ListQuery, LogEntry, StatusFilter};
+use crate::api::{MAX_PAGE, Nothing, PageQuery};
 use crate::client;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::escalation::EscalationState;

@@ -294,7 +294,7 @@ impl Write<'_> {
             })
             .map_err(super::sql::failed)?;
         if incident.assignees != assignees {
-            self.save_assignees(incident, &assignees)?;
+            self.save_assignees(incident)?;
         }
         self.sync_timers(incident, &timers)?;
         let people = self.people_of(incident.id)?;
@@ -372,18 +372,9 @@ impl Write<'_> {
         .map(|_| ())
     }
 
-    /// Whoever was let go of keeps no access by having been assigned `before`.
-    fn save_assignees(&self, incident: &Incident, before: &[UserRef]) -> Result<()> {
+    fn save_assignees(&self, incident: &Incident) -> Result<()> {
         self.run("update incident_people set assigned = 0 where incident_id = ?1", [incident.id])?;
         for UserRef { id, .. } in &incident.assignees {
-            if before.iter().any(|one| one.id == *id) {
-                self.run(
-                    "update incident_people set assigned = 1
-                     where user_id = ?1 and incident_id = ?2",
-                    (*id, incident.id),
-                )?;
-                continue;
-            }
             self.run(
                 "insert into incident_people (user_id, incident_id, assigned, since)
                  values (?1, ?2, 1, ?3)

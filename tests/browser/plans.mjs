@@ -1,6 +1,6 @@
 // What is planned ahead: quiet that comes again, and the hours of a turn.
 import assert from "node:assert/strict";
-import { isLive } from "./world.mjs";
+import { isLive, schedule } from "./world.mjs";
 
 const said = (page, text) => page.getByText(text).first().waitFor();
 
@@ -80,18 +80,8 @@ export async function quiet_comes_again_by_the_clocks_of_a_zone(browser, server)
 }
 
 export async function the_hours_of_a_turn_are_seen_before_they_change(browser, server) {
-  server.cli(["apply", "-f", server.file("evenings.toml", `
-[[schedules]]
-slug = "evenings"
-team = "payments"
-time_zone = "Europe/Paris"
-[[schedules.rotations]]
-name = "weekly"
-every = "1w"
-handoff = "2026-01-05T09:00"
-participants = ["alice"]
-restrict = [ { days = ["mon", "tue", "wed", "thu", "fri"], from = "18:00", to = "24:00" } ]
-`)]);
+  const hours = 'restrict = [ { days = ["mon", "tue", "wed", "thu", "fri"], from = "18:00", to = "24:00" } ]';
+  server.cli(["apply", "-f", server.file("evenings.toml", schedule("evenings", ["alice"], hours))]);
   const restrict = async () => (await alice.evaluate(async () => (await fetch("/api/v1/schedules/evenings")).json())).rotations[0].restrict;
   const alice = await browser.window(server, "alice", "/on-call/evenings");
   await isLive(alice);

@@ -1,6 +1,6 @@
 // How somebody is told: a contact that is added, proved and tried, and what a browser forbids.
 import assert from "node:assert/strict";
-import { isLive } from "./world.mjs";
+import { isLive, schedule } from "./world.mjs";
 
 /** A message to `path` of the far end that was not there before. */
 async function arrived(server, path, wanted) {
@@ -59,17 +59,7 @@ export async function a_contact_is_proved_and_tried(browser, server) {
 }
 
 export async function who_is_on_call_and_cannot_be_reached_is_told_so(browser, server) {
-  server.cli(["apply", "-f", server.file("cover.toml", `
-[[schedules]]
-slug = "cover"
-team = "payments"
-time_zone = "Europe/Paris"
-[[schedules.rotations]]
-name = "weekly"
-every = "1w"
-handoff = "2026-01-05T09:00"
-participants = ["carol"]
-`)]);
+  server.cli(["apply", "-f", server.file("cover.toml", schedule("cover", ["carol"]))]);
   const carol = await browser.window(server, "carol", "/", { viewport: { width: 360, height: 740 } });
   await isLive(carol);
   const notice = carol.getByText("You are on call for cover, and nothing reaches you:");

@@ -15,6 +15,19 @@ const LAN = "incidentd.lan";
 /** Machines that compile meanwhile are slow. */
 export const PATIENCE = 20_000;
 
+/** A schedule of the payments team: a week each. */
+export const schedule = (slug, participants, more = "") => `
+[[schedules]]
+slug = "${slug}"
+team = "payments"
+time_zone = "Europe/Paris"
+[[schedules.rotations]]
+name = "weekly"
+every = "1w"
+handoff = "2026-01-05T09:00"
+participants = ${JSON.stringify(participants)}
+${more}`;
+
 /** People who are told at `far`. */
 const world = (far) => `
 [[users]]
@@ -59,15 +72,7 @@ key = "${KEY}"
 service = "index"
 name = "cron"
 key = "${FOREIGN}"
-[[schedules]]
-slug = "payments-primary"
-team = "payments"
-time_zone = "Europe/Paris"
-[[schedules.rotations]]
-name = "weekly"
-every = "1w"
-handoff = "2026-01-05T09:00"
-participants = ["alice", "bob"]
+${schedule("payments-primary", ["alice", "bob"])}
 `;
 
 const listening = (server) => new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server.address().port)));

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use incidentd::api::Nothing;
 use incidentd::api::deliveries::{DELIVERIES, DeliveryView};
-use incidentd::api::incidents::{AfterQuery, PageQuery, TIMELINE};
+use incidentd::api::incidents::{AfterQuery, TIMELINE};
+use incidentd::api::{Nothing, PageQuery};
 use incidentd::app::Caller;
 use incidentd::domain::delivery::{DeliveryKind, DeliveryState};
 use incidentd::domain::{Action, IncidentId, Span, Status};

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use incidentd::api::configuration::Document;
 use incidentd::api::deliveries::{DELIVERIES, DeliveryView};
-use incidentd::api::incidents::{PageQuery, SHOW};
-use incidentd::api::{Nothing, Page};
+use incidentd::api::incidents::SHOW;
+use incidentd::api::{Nothing, Page, PageQuery};
 use incidentd::app::Caller;
 use incidentd::domain::delivery::{DeliveryKind, DeliveryState};
 use incidentd::domain::escalation::EscalationState;
@@ -526,6 +526,27 @@ async fn who_is_gone_is_told_nothing_more_and_is_not_let_in_again() {
         let seen = night.server.call("bob", &SHOW, IncidentId(id), &Nothing {}, &Nothing {}).await;
         assert_eq!(seen.expect_err("hidden").kind, Kind::NotFound, "{id}");
     }
+}
+
+#[tokio::test]
+async fn what_is_reopened_after_somebody_left_is_his_only_if_it_tells_him_anew() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let to = Action::Reassign { to: "bob".into(), reason: None };
+    night.server.act("alice", 1, to).await.expect("given");
+    let over = Action::Resolve { note: None, hold: None };
+    night.server.act("alice", 1, over).await.expect("resolved");
+    night.apply("[[teams]]\nslug = \"payments\"\nmembers = { alice = \"admin\" }\n").await;
+    night.settled().await;
+    night.server.act("alice", 1, Action::Reopen {}).await.expect("reopened");
+    let rang = night.passes(mins(4)).await;
+    assert!(!rang.contains(&page("bob")), "{rang:?}");
+    let assigned = night.server.incident(1).await.assigned();
+    assert!(!assigned.contains("bob"), "{assigned}");
+    // The policy names him all the same: then he may answer.
+    assert!(night.passes(mins(1)).await.contains(&page("bob")));
+    night.server.act("bob", 1, ack()).await.expect("his by being paged");
 }
 
 #[tokio::test]

@@ -45,10 +45,6 @@ pub fn told(
     let mut told = Told::default();
     let had_it = matches!(rung, Rung::Assignee | Rung::Step { round: 1, step: 1 });
     for user in incident.assignees.iter().filter(|_| had_it) {
-        // Let go of while it was over.
-        if !r.is_concerned(user.id, incident.id)? {
-            continue;
-        }
         if rung == Rung::Assignee {
             told.targets.push(TargetName::User(user.username.clone()).to_string());
         }
