@@ -306,8 +306,7 @@ fn open_new(
     why: Why,
 ) -> Result<Outcome> {
     let mut incident = Incident::opened_by(alert, origin.service, key, w.now());
-    incident.silenced_until = quiet::of_alert(w, origin.service, alert, w.now())?;
-    incident.show_ladder();
+    incident.silence(quiet::of_alert(w, origin.service, alert, w.now())?, w.now());
     let incident =
         w.open_incident(store::NewIncident { incident, key }, &origin.actor, origin.url)?;
     place_member(w, origin, alert, member, incident.id, why)?;

@@ -158,7 +158,7 @@ impl Delivery {
             (DeliveryKind::Page, Some(it)) => match it.status {
                 Status::Acknowledged => Some("acknowledged"),
                 Status::Resolved => Some("resolved"),
-                Status::Triggered if it.silenced_until.is_some() => Some("silenced"),
+                Status::Triggered if it.silences(self.created_at) => Some("silenced"),
                 Status::Triggered if self.high && it.urgency == Urgency::Low => {
                     Some("no longer urgent")
                 }

@@ -104,10 +104,15 @@ pub struct After {
 }
 
 impl Incident {
-    /// From step 1. Whoever had it is told with that step.
+    /// From step 1, when that is due by its policy. Whoever had it is told with that step.
     pub(super) fn start_ladder(&mut self, at: Timestamp) {
         self.begin(Rung::Start, at);
         self.show_ladder();
+    }
+
+    /// Who had it has it no more: he and step 1 hear of it at once, however long that waits else.
+    pub(super) fn give_back(&mut self, at: Timestamp) {
+        self.begin(Rung::Step { round: 1, step: 1 }, at);
     }
 
     /// The assignees alone, then the ladder.
@@ -199,16 +204,28 @@ impl Incident {
         }
     }
 
-    /// When the next rung is due. While nothing fires of a flapping incident its steps wait.
+    /// Silenced until then, or heard again.
+    pub fn silence(&mut self, until: Option<Timestamp>, at: Timestamp) {
+        self.silenced_until = until;
+        self.memory.silenced_at = until.map(|_| self.memory.silenced_at.unwrap_or(at));
+        self.show_ladder();
+    }
+
+    /// Was it silenced when it was to be said, or since? What is made meanwhile is by hand.
+    pub(super) fn silences(&self, made: Timestamp) -> bool {
+        self.silenced_until.is_some() && self.memory.silenced_at.is_none_or(|since| made <= since)
+    }
+
+    /// When the next rung is due. Steps wait while it is silenced, or flaps and nothing fires.
     #[must_use]
     pub fn ladder_due(&self) -> Option<Timestamp> {
         self.memory.ladder.filter(|_| !self.ladder_waits()).map(|ladder| ladder.due)
     }
 
     fn ladder_waits(&self) -> bool {
-        // Whoever was given it by hand hears of it, fire or not.
+        // Whoever was given it by hand hears of it, silenced or not, fire or not.
         let given = self.memory.ladder.is_some_and(|ladder| ladder.rung == Rung::Assignee);
-        self.silenced_until.is_some() || self.memory.settles_at.is_some() && !given
+        !given && (self.silenced_until.is_some() || self.memory.settles_at.is_some())
     }
 
     /// What clients see of the ladder follows from what is remembered.

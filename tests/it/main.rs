@@ -8,6 +8,7 @@ mod auth;
 mod backup;
 mod bad_input;
 mod browser;
+mod by_hand;
 mod channels;
 mod commands;
 mod completing;

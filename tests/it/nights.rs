@@ -19,6 +19,8 @@ use crate::harness::{START, TestServer, secs};
 use crate::process::say;
 
 const ROUNDS: i64 = 2;
+/// How long the first step waits, in minutes; the second five more.
+const FIRST: i64 = 2;
 /// Who stands in the rotation, twelve hours each from nine to nine.
 const ROTATION: [&str; 2] = ["alice", "bob"];
 const HANDOFF: &str = "2026-01-05T09:00:00Z";
@@ -42,8 +44,9 @@ fn minutes(n: i64) -> SignedDuration {
 fn policy(second: &str) -> String {
     format!(
         "[[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\nrepeat = 1\n\
-         steps = [{{ after = \"0m\", targets = [\"schedule:primary\"] }},\n\
-         {{ after = \"5m\", targets = [\"user:{second}\"] }}]\nlast_resort = [\"user:root\"]\n"
+         steps = [{{ after = \"{FIRST}m\", targets = [\"schedule:primary\"] }},\n\
+         {{ after = \"{}m\", targets = [\"user:{second}\"] }}]\nlast_resort = [\"user:root\"]\n",
+        FIRST + 5
     )
 }
 
@@ -65,8 +68,10 @@ impl Dice {
 /// What happened to an incident.
 #[derive(Clone, Debug)]
 enum Happened {
-    /// Step 1 from now; these had it.
-    Triggered(Vec<String>),
+    /// Step 1 after its wait.
+    Triggered,
+    /// Step 1 now, and the person who had it.
+    GivenBack(String),
     /// It is this person's until then; nobody is paged meanwhile.
     Acknowledged(String, Timestamp),
     Given(String),
@@ -117,22 +122,30 @@ impl Notes {
         away.map_or(at, |(_, until)| *until)
     }
 
-    /// The ladder from `start` until `end`; what happens at `end` itself comes after it.
-    fn ladder(&self, start: Timestamp, end: Timestamp, had_it: &[String], due: &mut Vec<Due>) {
-        let mut at = self.back(start);
+    /// The ladder from its first step, due at `first`, until `end`; what happens at `end` itself
+    /// comes after it.
+    fn ladder(
+        &self,
+        first: Timestamp,
+        end: Timestamp,
+        had_it: Option<&String>,
+        due: &mut Vec<Due>,
+    ) {
+        let mut at = self.back(first);
         for round in 1..=ROUNDS {
             for step in [1, 2] {
                 if at > end {
                     return;
                 }
                 let people = if step == 1 {
-                    let had_it = had_it.iter().filter(|_| round == 1).cloned();
-                    had_it.chain([self.on_call(at)]).collect()
+                    let had_it = had_it.filter(|_| round == 1).cloned();
+                    had_it.into_iter().chain([self.on_call(at)]).collect()
                 } else {
                     BTreeSet::from([self.second_at(at)])
                 };
                 due.push((at, step, people));
-                at = self.back(at + minutes(5));
+                let new_round = step == 2 && round < ROUNDS;
+                at = self.back(at + minutes(if new_round { 5 + FIRST } else { 5 }));
             }
         }
         while at <= end {
@@ -148,13 +161,14 @@ impl Notes {
         for (n, (at, what)) in story.iter().enumerate() {
             let until = story.get(n + 1).map_or(end, |(next, _)| *next);
             match what {
-                Happened::Triggered(had_it) => self.ladder(*at, until, had_it, &mut due),
+                Happened::Triggered => self.ladder(*at + minutes(FIRST), until, None, &mut due),
+                Happened::GivenBack(who) => self.ladder(*at, until, Some(who), &mut due),
                 Happened::Acknowledged(who, over) if self.back(*over) <= until => {
-                    self.ladder(*over, until, std::slice::from_ref(who), &mut due);
+                    self.ladder(*over, until, Some(who), &mut due);
                 }
                 Happened::Given(who) => {
                     due.push((*at, 0, BTreeSet::from([who.clone()])));
-                    self.ladder(*at + minutes(5), until, std::slice::from_ref(who), &mut due);
+                    self.ladder(*at + minutes(5 + FIRST), until, Some(who), &mut due);
                 }
                 Happened::Acknowledged(..) | Happened::Resolved => {}
             }
@@ -166,7 +180,7 @@ impl Notes {
     fn has_it(&self, id: i64, at: Timestamp) -> Option<&str> {
         // What went out at the moment of an answer went before it, at that of a page because of it.
         let before = |(since, what): &&(Timestamp, Happened)| {
-            let pages = matches!(what, Happened::Triggered(_) | Happened::Given(_));
+            let pages = matches!(what, Happened::GivenBack(_) | Happened::Given(_));
             *since < at || (*since == at && pages)
         };
         match self.incidents[&id].iter().rev().find(before) {
@@ -250,7 +264,7 @@ impl Watch {
         let n = self.notes.incidents.len();
         let alert = json!({"title": format!("service {n} is down"), "severity": "critical"});
         let id = self.server.alert(alert).await.incident_id.expect("an incident").0;
-        self.write(id, Happened::Triggered(Vec::new()));
+        self.write(id, Happened::Triggered);
     }
 
     async fn answer(&mut self) {
@@ -267,7 +281,7 @@ impl Watch {
         let Some(id) = self.some(Status::Acknowledged) else { return };
         let had_it = self.server.incident(id).await.assignees.remove(0).username;
         self.server.act("alice", id, Action::Unacknowledge {}).await.expect("given back");
-        self.write(id, Happened::Triggered(vec![had_it]));
+        self.write(id, Happened::GivenBack(had_it));
     }
 
     async fn give_on(&mut self) {
@@ -291,7 +305,7 @@ impl Watch {
     async fn reopen(&mut self) {
         let Some(id) = self.some(Status::Resolved) else { return };
         self.server.act("bob", id, Action::Reopen {}).await.expect("reopened");
-        self.write(id, Happened::Triggered(Vec::new()));
+        self.write(id, Happened::Triggered);
     }
 
     async fn stand_in(&mut self) {

@@ -223,6 +223,10 @@ fn take(
     told.extend(incident.escalation.told.iter().cloned());
     told.truncate(SHOWN);
     let untold = last && told.iter().all(|told| told.outcome == DeliveryState::Failed.word());
+    // Whoever can be told before the next reminder is not left without it.
+    let soon =
+        |ladder: Ladder| Ladder { due: ladder.due.min(shift(w.now(), LOOK_AGAIN)), ..ladder };
+    let ladder = ladder.map(|it| if untold && it.exhausted { soon(it) } else { it });
     let rings = |user: &&User| plan.rows.iter().any(|row| row.to.user == Some(user.id));
     let people: Vec<UserRef> = plan.who.people.iter().filter(rings).map(User::reference).collect();
     let channels = plan.who.channels.iter().map(|channel| format!("channel:{}", channel.slug));

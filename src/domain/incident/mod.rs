@@ -155,6 +155,9 @@ pub struct Memory {
     pub assignee_due: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignee_told_at: Option<Timestamp>,
+    /// Since when it is silenced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silenced_at: Option<Timestamp>,
 }
 
 /// How many kinds of deadlines an incident has.
@@ -251,6 +254,7 @@ impl Incident {
             &mut memory.all_clear_at,
             &mut memory.assignee_due,
             &mut memory.assignee_told_at,
+            &mut memory.silenced_at,
         ];
         moments.into_iter().flatten().for_each(later);
         self.show_ladder();
@@ -336,7 +340,7 @@ impl Incident {
                 self.held_until = *held_until;
                 self.merged_into = *merged_into;
                 self.snoozed_until = None;
-                self.silenced_until = None;
+                self.silence(None, at);
                 self.acknowledged_until = None;
                 self.memory.members_due = None;
                 self.memory.settles_at = None;
@@ -366,9 +370,9 @@ impl Incident {
                 self.acknowledged_until = None;
                 self.snoozed_until = update.until;
             }
-            UpdateReason::Silenced => self.silenced_until = update.until,
+            UpdateReason::Silenced => self.silence(update.until, at),
             UpdateReason::Unsilenced => {
-                self.silenced_until = None;
+                self.silence(None, at);
                 if self.status == Status::Triggered {
                     self.start_ladder(at);
                 }
@@ -410,7 +414,12 @@ impl Incident {
                 self.reopen(at);
             }
             self.trigger();
-            self.start_ladder(at);
+            match update.reason {
+                UpdateReason::Unacknowledged
+                | UpdateReason::AckTimeout
+                | UpdateReason::SnoozeEnded => self.give_back(at),
+                _ => self.start_ladder(at),
+            }
         }
     }
 
