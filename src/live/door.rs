@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -13,12 +14,13 @@ use axum::response::{IntoResponse, Response};
 use socketioxide::socket::Sid;
 use tokio::sync::Notify;
 
-use super::{CONNECT_WITHIN, PING_EVERY, PONG_WITHIN};
-use crate::error::{Error, Kind};
-use crate::http::Shared;
+use super::{CONNECT_WITHIN, MAX_ANSWER, MAX_MESSAGE, PING_EVERY, PONG_WITHIN};
+use crate::config::Limits;
+use crate::error::{Error, Kind, Result};
 use crate::http::origin::{self, Origin};
 use crate::http::reply;
 use crate::http::server::Conn;
+use crate::http::{Shared, body};
 
 /// A condemned session is over when its pings were not answered for so long.
 const GONE_AFTER: Duration =
@@ -212,6 +214,7 @@ async fn enter(guard: Guard, mut request: Request, next: Next) -> Response {
             .hint("Send it as auth: { token }.")
             .into_response();
     }
+    let by_websocket = is_websocket(query);
     let sid: Option<Sid> = parameter(query, "sid").and_then(|sid| sid.parse().ok());
     let Some(sid) = sid else {
         let open = usize::try_from(guard.shared.metrics.sockets.get()).unwrap_or(0);
@@ -225,11 +228,15 @@ async fn enter(guard: Guard, mut request: Request, next: Next) -> Response {
         if answer.status().is_client_error() {
             guard.door.sessions().settle(peer);
         }
-        return answer;
+        return opened(answer).await;
     };
-    if is_websocket(query)
-        && let Some(conn) = request.extensions().get::<Conn>().cloned()
-    {
+    if request.method() == Method::POST {
+        request = match within_limits(request, &config.limits).await {
+            Ok(request) => request,
+            Err(error) => return error.into_response(),
+        };
+    }
+    if by_websocket && let Some(conn) = request.extensions().get::<Conn>().cloned() {
         let mut sessions = guard.door.sessions();
         sessions.sweep();
         let conns = sessions.upgraded.entry(sid).or_default();
@@ -237,6 +244,28 @@ async fn enter(guard: Guard, mut request: Request, next: Next) -> Response {
         conns.push(conn);
     }
     guard.door.pass(Some(sid), request, next).await
+}
+
+/// What a poll brings, read whole: the library's one limit is for its answers.
+async fn within_limits(request: Request, limits: &Limits) -> Result<Request> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts.headers, body, MAX_MESSAGE, limits).await?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// The answer to a handshake, which says how much a client may send at once.
+async fn opened(answer: Response) -> Response {
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    // A few hundred bytes that are there already.
+    let said = axum::body::to_bytes(body, MAX_MESSAGE).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let name = "\"maxPayload\":";
+    let said = said.replace(&format!("{name}{MAX_ANSWER}"), &format!("{name}{MAX_MESSAGE}"));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(said))
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {

@@ -25,6 +25,9 @@ pub use emit::Emitter;
 
 /// Largest message of a client, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
+/// Largest answer to a poll, in bytes: more than may ever be queued. The library leaves what does
+/// not fit to the next poll, and loses it if a websocket comes before that.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 /// Clients say little; each socket holds this.
 const READ_BUFFER: usize = 1_024;
 const MAX_ATTACHMENTS: usize = 8;
@@ -56,7 +59,7 @@ impl Live {
             .ping_timeout(PONG_WITHIN)
             .connect_timeout(CONNECT_WITHIN)
             .max_buffer_size(QUEUE)
-            .max_payload(MAX_MESSAGE as u64)
+            .max_payload(MAX_ANSWER)
             .ws_read_buffer_size(READ_BUFFER)
             .ws_max_message_size(MAX_MESSAGE)
             .ws_max_frame_size(MAX_MESSAGE)

@@ -11,10 +11,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Socket, TestServer, answer, mins, secs};
 use crate::wire::{
-    Polling, Raw, WebSocket, event, is_well, packet, status, until, websocket, within,
+    Polling, Raw, WEBSOCKET, WebSocket, event, is_well, packet, status, until, websocket, within,
 };
-
-const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
 
 async fn get(server: &TestServer, query: &str) -> u16 {
     let head = format!("GET /socket.io/?{query} HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -121,6 +121,9 @@ pub async fn is_well(server: &TestServer, after: &str) {
     until(&format!("readiness after {after}"), asking).await;
 }
 
+/// Where a websocket begins.
+pub const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
+
 pub type WebSocket = tokio_tungstenite::WebSocketStream<TcpStream>;
 
 /// A websocket at `path`, or the status with which it was refused.
