@@ -10,6 +10,7 @@ pub mod backup;
 mod beats;
 mod changes;
 mod channels;
+mod clocks;
 mod contacts;
 mod deliveries;
 pub mod doctor;
@@ -52,7 +53,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::clock::Clock;
@@ -89,22 +90,15 @@ struct Inner {
     backups: Arc<Semaphore>,
     /// Something is to be sent that no event tells of.
     knock: Notify,
-    clocks: tokio::sync::Mutex<Clocks>,
-}
-
-/// Wall and boot clock when they were last compared.
-struct Clocks {
-    wall: Timestamp,
-    boot: std::time::Duration,
-    /// When somebody last set the wall clock, and by how much.
-    step: Option<(Timestamp, SignedDuration)>,
+    clocks: tokio::sync::Mutex<clocks::Clocks>,
+    failing: timers::Failing,
 }
 
 impl App {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let clocks = Clocks { wall: clock.now(), boot: clock.since_boot(), step: None };
+        let clocks = clocks::Clocks { wall: clock.now(), boot: clock.since_boot(), step: None };
         let clocks = tokio::sync::Mutex::new(clocks);
         Self(Arc::new(Inner {
             store,
@@ -116,6 +110,7 @@ impl App {
             knock: Notify::new(),
             backups: Arc::new(Semaphore::new(1)),
             clocks,
+            failing: timers::Failing::default(),
         }))
     }
 

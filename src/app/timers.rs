@@ -1,4 +1,6 @@
 //! What happens when a timer falls due: one write each, so that one that fails holds up no other.
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +11,7 @@ use super::members::{self, Origin, Why, end_member, fire_anew, fire_unseen, is_h
 use super::quiet;
 use super::sessions::{end_session, end_token};
 use super::sources::silence_key;
+use super::vitals::ON_TIME;
 use super::{App, gaps, paging};
 use crate::clock::shift;
 use crate::domain::alert::Lifetime;
@@ -20,7 +23,7 @@ use crate::domain::{
     SessionId, Severity, Signal, SilenceId, TimerKind, TokenId, Update, UpdateReason,
 };
 use crate::error::{Kind, Result};
-use crate::store::{IncidentSource, Timer, Write};
+use crate::store::{IncidentSource, Read, Timer, Write};
 
 /// Timers handled in one go.
 const AT_ONCE: u32 = 256;
@@ -30,8 +33,6 @@ const AGAIN: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 8;
 /// After a start nothing expires before senders had this long to report again.
 const GRACE: Duration = Duration::from_mins(5);
-/// Smaller differences between wall and boot clock are drift, not a step.
-const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// Past this, what is over no longer decides where a firing goes.
 const FORGET: SignedDuration = SignedDuration::from_hours(24);
 const FORGET_AT_ONCE: u32 = 1_000;
@@ -53,8 +54,10 @@ impl App {
                     // It is tried again, but holds up no other until then.
                     let later = shift(now, AGAIN);
                     let put_off = self.write(move |w| w.put_off(timer, later)).await;
+                    self.0.failing.failed(timer, later);
                     return put_off.is_ok();
                 }
+                self.0.failing.handled(timer);
                 true
             }
         });
@@ -68,41 +71,6 @@ impl App {
     /// `Unavailable` when the database cannot be read.
     pub async fn next_due(&self) -> Result<Option<Timestamp>> {
         self.0.store.read(|r| r.next_due()).await
-    }
-
-    /// Did somebody set the wall clock since the last look? Then elapsed timers keep their
-    /// length, and the step is returned. Suspend and downtime are not steps.
-    ///
-    /// # Errors
-    /// `Unavailable` when it cannot be stored; the next look tries again.
-    pub async fn follow_clock(&self) -> Result<Option<SignedDuration>> {
-        let mut clocks = self.0.clocks.lock().await;
-        let (wall, boot) = (self.now(), self.0.clock.since_boot());
-        let passed = SignedDuration::try_from(boot.saturating_sub(clocks.boot)).unwrap_or_default();
-        let step = wall.duration_since(clocks.wall).saturating_sub(passed);
-        let stepped = step.abs() > STEP;
-        if stepped {
-            self.write(move |w| {
-                w.shift_elapsed(step)?;
-                // What people are shown moves with its timers.
-                for id in w.measuring()? {
-                    let mut incident = w.incident(id)?;
-                    let before = incident.clone();
-                    incident.clock_was_set(step);
-                    w.save_paging(&mut incident, &before)?;
-                }
-                Ok(())
-            })
-            .await?;
-            clocks.step = Some((wall, step));
-        }
-        (clocks.wall, clocks.boot) = (wall, boot);
-        Ok(stepped.then_some(step))
-    }
-
-    /// When somebody last set the wall clock since the start, and by how much.
-    pub(super) async fn last_clock_step(&self) -> Option<(Timestamp, SignedDuration)> {
-        self.0.clocks.lock().await.step
     }
 
     /// Senders could not reach us while we were down: give them time before anything expires.
@@ -142,6 +110,48 @@ impl App {
             Ok(rows + w.forget_replies(before, FORGET_AT_ONCE)?)
         })
         .await
+    }
+}
+
+/// Timers that could not be handled: each is tried again at a later moment, and is late since its
+/// first.
+#[derive(Default)]
+pub(super) struct Failing(Mutex<HashMap<(TimerKind, i64), Failed>>);
+
+#[derive(Clone, Copy)]
+struct Failed {
+    again: Timestamp,
+    since: Timestamp,
+}
+
+impl Failing {
+    fn failed(&self, Timer { kind, subject, due_at }: Timer, again: Timestamp) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Set anew meanwhile, it is late since then.
+        let before = all.get(&(kind, subject)).filter(|before| before.again >= due_at);
+        let since = before.map_or(due_at, |before| before.since);
+        all.insert((kind, subject), Failed { again, since });
+    }
+
+    fn handled(&self, timer: Timer) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(timer.kind, timer.subject));
+    }
+
+    /// How many timers are late, and how late the first of them is.
+    pub(super) fn late(&self, r: &Read<'_>, now: Timestamp) -> Result<(u64, Duration)> {
+        let (mut count, mut longest) = r.late_timers(now, ON_TIME)?;
+        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for ((kind, subject), Failed { again, since }) in failed {
+            let late = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default();
+            let counted = late(again) > ON_TIME;
+            let timer = Timer { kind, subject, due_at: again };
+            if !counted && late(since) > ON_TIME && r.is_set(timer)? {
+                count += 1;
+                longest = longest.max(late(since));
+            }
+        }
+        Ok((count, longest))
     }
 }
 
@@ -249,7 +259,7 @@ fn trigger(w: &mut Write<'_>, mut incident: Incident, reason: UpdateReason) -> R
 
 /// What still fires when a hold ends comes back: as this incident, or in the one that has its key.
 fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
-    let Some(since) = incident.resolved_at else {
+    let Some(since) = incident.memory.held_since.or(incident.resolved_at) else {
         return Ok(());
     };
     if w.firing_after_hold(incident.id, since)? == 0 {

@@ -37,7 +37,7 @@ impl App {
     /// # Errors
     /// `Unavailable` when the database cannot be read.
     pub async fn vitals(&self, channels: Vec<String>) -> Result<Vitals> {
-        let now = self.now();
+        let (now, app) = (self.now(), self.clone());
         self.0
             .store
             .read(move |r| {
@@ -51,7 +51,7 @@ impl App {
                 };
                 Ok(Vitals {
                     open: r.open_counts()?,
-                    late: r.late_timers(now, ON_TIME)?,
+                    late: app.0.failing.late(r, now)?,
                     untold: r.untold(None)?,
                     unsent: (unsent, waits.unwrap_or_default()),
                     mute,
@@ -67,8 +67,8 @@ impl App {
     /// # Errors
     /// `Unavailable` when the database cannot be read.
     pub async fn late_timers(&self) -> Result<(u64, Duration)> {
-        let now = self.now();
-        self.0.store.read(move |r| r.late_timers(now, ON_TIME)).await
+        let (now, app) = (self.now(), self.clone());
+        self.0.store.read(move |r| app.0.failing.late(r, now)).await
     }
 
     /// What the writer has done so far.

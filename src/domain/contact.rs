@@ -163,6 +163,14 @@ impl Quiet {
             .flatten()
             .filter(|end| *end > now)
     }
+
+    /// Is this a moment at which they end?
+    #[must_use]
+    pub fn ends_at(&self, at: Timestamp, zone: &TimeZone) -> bool {
+        let day = at.to_zoned(zone.clone()).date();
+        let end = day.to_datetime(self.to).to_zoned(zone.clone());
+        end.is_ok_and(|end| end.timestamp() == at)
+    }
 }
 
 impl Rules {

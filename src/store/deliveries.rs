@@ -1,4 +1,6 @@
 //! Deliveries: one message to one contact or team channel each, queued with its reason.
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -177,6 +179,23 @@ impl Read<'_> {
             |row| Ok((row.get(0)?, time_or_null(row, 1)?)),
         )?;
         Ok(queued.unwrap_or_default())
+    }
+}
+
+impl Read<'_> {
+    /// What is queued for people and may wait for the end of their quiet hours, and until when.
+    pub fn put_off_for_quiet(&self) -> Result<BTreeMap<UserId, Vec<(DeliveryId, Timestamp)>>> {
+        let rows = self.all(
+            "select user_id, id, due_at from deliveries where state = 'queued'
+             and user_id is not null and (high = 0 or kind = 'notice')",
+            [],
+            |row| Ok((row.get(0)?, (row.get(1)?, time(row, 2)?))),
+        )?;
+        let mut found = BTreeMap::<UserId, Vec<_>>::new();
+        for (user, row) in rows {
+            found.entry(user).or_default().push(row);
+        }
+        Ok(found)
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::sql::{Read, Write, ms, time};
-use crate::domain::{IncidentId, TimerKind};
+use super::sql::{Read, Write, ms, time, to_json};
+use crate::domain::{DeliveryId, IncidentId, TimerKind};
 use crate::error::Result;
 
 /// A timer that is set.
@@ -117,10 +117,15 @@ impl Write<'_> {
         .map(|_| ())
     }
 
-    /// The wall clock was set by `jump`: what measures elapsed time keeps its length.
-    pub fn shift_elapsed(&self, jump: SignedDuration) -> Result<usize> {
+    /// The wall clock was set by `jump`: what measures elapsed time keeps its length. Of the
+    /// messages, `stay` wait for a moment of the wall.
+    pub fn shift_elapsed(&self, jump: SignedDuration, stay: &[DeliveryId]) -> Result<usize> {
         let jump = i64::try_from(jump.as_millis()).unwrap_or(0);
-        self.run("update deliveries set due_at = due_at + ?1 where state = 'queued'", [jump])?;
+        self.run(
+            "update deliveries set due_at = due_at + ?1 where state = 'queued'
+             and id not in (select value from json_each(?2))",
+            (jump, to_json(&stay)?),
+        )?;
         self.run("update timers set due_at = due_at + ?1 where elapsed = 1", [jump])
     }
 

@@ -431,11 +431,11 @@ async fn files_are_for_their_owner_alone() {
 }
 
 /// A small file system in memory, taken away at the end.
-struct Tmpfs(tempfile::TempDir);
+pub struct Tmpfs(tempfile::TempDir);
 
 impl Tmpfs {
     /// None where mounting is not permitted.
-    fn mount(size: &str) -> Option<Self> {
+    pub fn mount(size: &str) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a folder");
         let status = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"])
@@ -446,6 +446,10 @@ impl Tmpfs {
         }
         say("skipped: mounting a tmpfs is not permitted here");
         None
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn grow(&self, size: &str) {
@@ -466,7 +470,7 @@ impl Drop for Tmpfs {
 #[tokio::test]
 async fn on_a_full_disk_nothing_is_half_stored_and_space_heals() {
     let Some(disk) = Tmpfs::mount("3m") else { return };
-    let dir = disk.0.path().join("data");
+    let dir = disk.path().join("data");
     let token = world(&dir);
     let server = Serving::start(&dir);
     let http = harness::http();

@@ -144,6 +144,9 @@ pub struct Memory {
     /// An event of members that waits for its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members_due: Option<(Timestamp, UpdateReason)>,
+    /// By a clock that was set back: since when a hold counts what is sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<Timestamp>,
     /// What comes next on the ladder; none once somebody has answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Ladder>,
@@ -239,11 +242,15 @@ impl Incident {
         ]
     }
 
-    /// Somebody set the wall clock: what is remembered of the ladder and of members keeps its
-    /// distance, as its timers do. What clients know from the log stays as it was said there.
+    /// Somebody set the wall clock: what measures how much time passes keeps its distance, as its
+    /// timers do, and is shown so.
     pub fn clock_was_set(&mut self, by: SignedDuration) {
         let later = |at: &mut Timestamp| *at = at.saturating_add(by).unwrap_or(*at);
         let memory = &mut self.memory;
+        if self.held_until.is_some() && by.is_negative() {
+            memory.held_since = memory.held_since.or(self.resolved_at);
+            memory.held_since.iter_mut().for_each(later);
+        }
         memory.reopens.iter_mut().for_each(later);
         memory.ladder.iter_mut().for_each(|ladder| later(&mut ladder.due));
         memory.members_due.iter_mut().for_each(|(due, _)| later(due));
@@ -255,6 +262,8 @@ impl Incident {
             &mut memory.assignee_due,
             &mut memory.assignee_told_at,
             &mut memory.silenced_at,
+            &mut self.acknowledged_until,
+            &mut self.held_until,
         ];
         moments.into_iter().flatten().for_each(later);
         self.show_ladder();
@@ -448,6 +457,7 @@ impl Incident {
         self.resolved_reason = None;
         self.resolution_note = None;
         self.held_until = None;
+        self.memory.held_since = None;
         self.assignees.clear();
         self.memory.reopened_at = Some(at);
     }
