@@ -1,6 +1,6 @@
 //! What an operator asks: counters that every room may raise, and the vital signs of the loops.
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,16 +30,42 @@ impl Default for Metrics {
 
 /// When something last happened.
 #[derive(Default)]
-pub struct Beat(Mutex<Option<Instant>>);
+pub struct Beat {
+    last: Mutex<Option<Instant>>,
+    waiting: AtomicBool,
+}
+
+/// Who has it waits for the database; over when it is dropped.
+pub struct Waiting<'a>(&'a Beat);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Beat {
     pub fn now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// The loop waits for the database, behind others: that is no fault of its own, and to start
+    /// it again would only make the queue longer.
+    pub fn waits(&self) -> Waiting<'_> {
+        self.waiting.store(true, Ordering::Relaxed);
+        Waiting(self)
     }
 
     /// How long ago; none if never.
-    fn age(&self) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+    }
+
+    /// Late, and for nobody else's fault: to be started again.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.is_late() && !self.waiting.load(Ordering::Relaxed)
     }
 
     /// A loop that began and shows no sign of life.
@@ -280,5 +306,24 @@ impl Metrics {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_the_database_is_late_and_not_stalled() {
+        let beat = Beat::default();
+        assert!(!beat.is_late() && !beat.is_stalled(), "it has not begun");
+        *beat.last.lock().expect("unpoisoned") = Instant::now().checked_sub(LATE * 2);
+        assert!(beat.is_late() && beat.is_stalled());
+        let waiting = beat.waits();
+        assert!(beat.is_late() && !beat.is_stalled());
+        drop(waiting);
+        assert!(beat.is_stalled());
+        beat.now();
+        assert!(!beat.is_late() && !beat.is_stalled());
     }
 }

@@ -239,7 +239,7 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
 fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &CancellationToken) {
     let late = |beat: fn(&Metrics) -> &Beat| {
         let metrics = shared.metrics.clone();
-        move || beat(&metrics).is_late()
+        move || beat(&metrics).is_stalled()
     };
     let emitter = live.emitter.clone();
     loops.spawn(supervise(

@@ -78,16 +78,22 @@ impl Deliver {
         loop {
             self.metrics.deliver_beat.now();
             let began = Instant::now();
+            let metrics = self.metrics.clone();
+            let waits = metrics.deliver_beat.waits();
             let wait = self.begin().await;
-            // However often the head moves, looking takes a fifth of the time at most.
+            drop(waits);
+            // However often the head moves, looking takes a fifth of the time, or a pause of a
+            // second follows.
             if self.sending.is_empty() {
-                Clock::System.sleep(began.elapsed() * 4).await;
+                Clock::System.sleep((began.elapsed() * 4).min(TICK)).await;
             }
             tokio::select! {
                 Some(done) = self.sending.next() => self.end(done),
                 _ = head.changed() => {}
                 () = self.app.knocked() => {}
                 () = self.app.clock().sleep(wait) => {}
+                // A clock that stands still makes no loop look dead.
+                () = Clock::System.sleep(TICK) => {}
             }
         }
     }

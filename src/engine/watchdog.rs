@@ -47,7 +47,8 @@ async fn look(app: &App, faults: Vec<String>) -> Vec<Trouble> {
     };
     let mut found = Vec::new();
     if let Ok((count @ 1.., late)) = app.late_timers().await {
-        let title = format!("incidentd: {count} timers are late, by up to {} s", late.as_secs());
+        let are = if count == 1 { "timer is" } else { "timers are" };
+        let title = format!("incidentd: {count} {are} late, by up to {} s", late.as_secs());
         let what = "Pages and ends of silences may come late or not at all. The log says why a \
                     timer could not be handled; a restart tries them all again.";
         found.push(trouble("timers", title, what));

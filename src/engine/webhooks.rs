@@ -47,6 +47,20 @@ enum Ended {
 
 /// Runs for ever.
 pub async fn run(app: App, notifier: Notifier) {
+    let by = app.clone();
+    follow(app, move |hook, event| {
+        let (app, out) = (by.clone(), notifier.outgoing());
+        async move { send(&app, &out, &hook, &event).await }
+    })
+    .await;
+}
+
+/// The same, where `send` gives an event to a webhook.
+pub async fn follow<S, F>(app: App, send: S)
+where
+    S: Fn(WebhookRow, LogRow) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Sent> + Send + 'static,
+{
     let mut states: HashMap<WebhookId, State> = HashMap::new();
     let mut turns: FuturesUnordered<BoxFuture<'static, (WebhookId, Ended)>> =
         FuturesUnordered::new();
@@ -67,7 +81,7 @@ pub async fn run(app: App, notifier: Notifier) {
             if !state.sending && state.due <= now {
                 state.sending = true;
                 let skip = (state.panicked.1 >= ATTEMPTS).then_some(state.panicked.0);
-                turns.push(turn(app.clone(), notifier.outgoing(), hook, skip).boxed());
+                turns.push(turn(app.clone(), send.clone(), hook, skip).boxed());
             }
         }
         tokio::select! {
@@ -104,7 +118,11 @@ impl State {
 }
 
 /// Sends what its team's log holds, until one event is not taken.
-async fn turn(app: App, out: Outgoing, hook: WebhookRow, skip: Option<Seq>) -> (WebhookId, Ended) {
+async fn turn<S, F>(app: App, send: S, hook: WebhookRow, skip: Option<Seq>) -> (WebhookId, Ended)
+where
+    S: Fn(WebhookRow, LogRow) -> F,
+    F: Future<Output = Sent>,
+{
     let mut seq = hook.seq;
     for _ in 0..RUN {
         let event = match app.next_for_webhook(&hook, seq).await {
@@ -119,7 +137,8 @@ async fn turn(app: App, out: Outgoing, hook: WebhookRow, skip: Option<Seq>) -> (
             tracing::error!(seq = event.seq.0, webhook = hook.id.0, "an event is left out");
             Ok(Ok(()))
         } else {
-            AssertUnwindSafe(send(&app, &out, &hook, &event)).catch_unwind().await
+            let (hook, event) = (hook.clone(), event.clone());
+            AssertUnwindSafe(async { send(hook, event).await }).catch_unwind().await
         };
         let ended = match sent {
             Err(_) => Some(Ended::Panicked(event.seq)),
@@ -151,13 +170,11 @@ fn log(stored: Result<()>) {
     }
 }
 
-/// The event as clients read it. The flag says that the end is gone for good (410).
-async fn send(
-    app: &App,
-    out: &Outgoing,
-    hook: &WebhookRow,
-    event: &LogRow,
-) -> Result<(), (Failure, bool)> {
+/// Taken, or why not; the flag says that the end is gone for good (410).
+pub type Sent = std::result::Result<(), (Failure, bool)>;
+
+/// The event as clients read it.
+async fn send(app: &App, out: &Outgoing, hook: &WebhookRow, event: &LogRow) -> Sent {
     let stay = |failure| (failure, false);
     let key = sign::key(hook.secret.expose())
         .map_err(|why| stay(Failure::Never { why: format!("Its secret {why}.") }))?;

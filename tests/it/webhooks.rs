@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use incidentd::domain::Seq;
+use incidentd::engine::webhooks;
 use incidentd::notify::sign;
 use serde_json::{Value, json};
 
@@ -140,4 +141,37 @@ async fn one_that_is_gone_is_disabled_at_once() {
     while !database(&server).query_row(read, [], |row| row.get::<_, bool>(0)).expect("there") {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn an_event_that_brings_its_sending_down_is_left_out_and_the_next_are_sent() {
+    // It may not reach this machine: the server's own follower gets nowhere.
+    let server = TestServer::start().await;
+    add(&server, "http://127.0.0.1:9/hook");
+    for n in 0..3 {
+        server.alert(json!({"title": format!("alert {n}")})).await;
+    }
+    let app = server.server().app.clone();
+    let rows = app.events_after(Seq(0), 1_000).await.expect("the log");
+    let of_incidents = rows.iter().filter(|row| row.json.contains("\"type\":\"incident:"));
+    let all: Vec<Seq> = of_incidents.map(|row| row.seq).collect();
+    let poison = all[1];
+    let (heard, mut given) = tokio::sync::mpsc::unbounded_channel();
+    let follower = tokio::spawn(webhooks::follow(app, move |_, event| {
+        let heard = heard.clone();
+        async move {
+            heard.send(event.seq).expect("somebody listens");
+            assert_ne!(event.seq, poison, "on purpose");
+            Ok(())
+        }
+    }));
+    let mut seen = Vec::new();
+    while seen.last() != all.last() {
+        server.clock.advance(secs(1));
+        tokio::task::yield_now().await;
+        seen.extend(std::iter::from_fn(|| given.try_recv().ok()));
+    }
+    let thrice = [&all[..1], &[poison; 3], &all[2..]].concat();
+    assert_eq!(seen, thrice, "three times, then the others in their order");
+    follower.abort();
 }
