@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::command::Command;
 use super::door::{Attempts, Door, is_websocket};
 use super::limits::RateLimit;
-use super::messages::{Inbox, Message};
+use super::messages::{Inbox, Message, Said};
 use crate::api::live::{PING, SUBSCRIBE, UNSUBSCRIBE};
 use crate::clock::Clock;
 use crate::error::Kind;
@@ -188,8 +188,8 @@ fn listen(socket: &SocketRef, inbox: &mpsc::Sender<Box<Message>>) {
     for name in [SUBSCRIBE, UNSUBSCRIBE, PING] {
         let inbox = inbox.clone();
         // The closure runs at once, in the order of the wire; its future has nothing left to do.
-        socket.on(name, move |data: TryData<serde_json::Value>, ack: AckSender| {
-            put(&inbox, Message::named(name, data.0.ok(), ack));
+        socket.on(name, move |said: Said, ack: AckSender| {
+            put(&inbox, Message::named(name, said, ack));
             std::future::ready(())
         });
     }

@@ -1,10 +1,13 @@
 //! What a client says: read strictly, counted, and answered one after the other.
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use socketioxide::adapter::Adapter;
 use socketioxide::extract::AckSender;
-use socketioxide::socket::Sid;
+use socketioxide::handler::{FromMessageParts, Value as Packet};
+use socketioxide::socket::{Sid, Socket};
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{Command, answer};
@@ -32,10 +35,10 @@ enum What {
 }
 
 impl Message {
-    pub fn named(name: &str, data: Option<Value>, ack: AckSender) -> Self {
+    pub fn named(name: &str, said: Said, ack: AckSender) -> Self {
         let what = match name {
-            SUBSCRIBE => What::Subscribe(read(data)),
-            UNSUBSCRIBE => What::Unsubscribe(read(data)),
+            SUBSCRIBE => What::Subscribe(read(said)),
+            UNSUBSCRIBE => What::Unsubscribe(read(said)),
             PING => What::Ping,
             other => What::Unknown(other.to_owned()),
         };
@@ -53,14 +56,42 @@ impl Message {
     }
 }
 
+/// What stands behind an event's name, or why it cannot be read. Taken raw: the library's own
+/// extractors drop a second argument, and do not tell one that is no JSON from none.
+pub struct Said(Result<Vec<Value>, &'static str>);
+
+impl<A: Adapter> FromMessageParts<A> for Said {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        _: &Arc<Socket<A>>,
+        packet: &mut Packet,
+        _: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(match packet {
+            Packet::Str(text, None) => match serde_json::from_str::<Vec<Value>>(text) {
+                Ok(mut parts) => Ok(parts.split_off(parts.len().min(1))),
+                Err(_) => Err("is no JSON"),
+            },
+            Packet::Str(..) | Packet::Bytes(_) => Err("holds binary data"),
+        }))
+    }
+}
+
 /// Nothing and null mean: all that I may see.
-fn read(data: Option<Value>) -> Result<Subscribe> {
-    match data {
-        None | Some(Value::Null) => Ok(Subscribe::default()),
-        Some(value @ Value::Object(_)) => serde_json::from_value(value).map_err(|error| {
-            Error::invalid("message", format!("{error}; send {{teamId?, teamIds?, after?}}"))
-        }),
-        Some(_) => Err(Error::invalid("message", "must be an object {teamId?, teamIds?, after?}")),
+fn read(said: Said) -> Result<Subscribe> {
+    let wrong = |why: &str| {
+        let why = format!("{why}; send one object {{teamId?, teamIds?, after?}}, or nothing");
+        Error::invalid("message", why)
+    };
+    let mut said = said.0.map_err(wrong)?;
+    match (said.pop(), said.len()) {
+        (None | Some(Value::Null), 0) => Ok(Subscribe::default()),
+        (Some(value @ Value::Object(_)), 0) => {
+            serde_json::from_value(value).map_err(|error| wrong(&error.to_string()))
+        }
+        (_, 0) => Err(wrong("is no object")),
+        (_, before) => Err(wrong(&format!("has {} arguments", before + 1))),
     }
 }
 

@@ -3,6 +3,7 @@ use incidentd::domain::Action;
 use serde_json::{Value, json};
 
 use crate::harness::{Socket, TestServer};
+use crate::programs::{self, node, python};
 
 fn ack() -> Action {
     Action::Acknowledge { span: None, until: None, note: None, take: false }
@@ -207,6 +208,36 @@ async fn a_hundred_messages_a_minute_and_reconnecting_does_not_reset_it() {
 }
 
 #[tokio::test]
+async fn what_clients_say_oddly_is_no_wish_for_everything() {
+    let server = TestServer::start().await;
+    for (mut client, transport) in [
+        (node("odd.mjs"), "websocket"),
+        (node("odd.mjs"), "polling"),
+        (python("odd.py"), "websocket"),
+        (python("odd.py"), "polling"),
+    ] {
+        client.args([&server.url, transport]).env("INCIDENTD_TOKEN", server.token("bob"));
+        let ran = tokio::task::spawn_blocking(move || programs::run(&mut client, ""));
+        let said = ran.await.expect("ran").done();
+        let said: Value = serde_json::from_str(&said).expect("a line of JSON");
+        let answers = said["answers"].as_object().expect("answers");
+        assert_eq!(answers["pong"]["ok"], true, "{said}");
+        for (what, answer) in answers.iter().filter(|(what, _)| *what != "pong") {
+            assert_eq!(answer["error"]["code"], "invalid", "{what}: {answer}");
+            let message = answer["error"]["message"].as_str().unwrap_or_default();
+            assert!(message.contains("send one object {teamId?"), "{what}: {message}");
+        }
+    }
+    // None of them is in a room, also of those that asked for no answer.
+    let (mut quiet, mut loud) = (server.socket("bob").await, server.socket("bob").await);
+    quiet.send(r#"42["subscribe:incidents",{},{}]"#).await;
+    loud.subscribe(json!({})).await;
+    server.alert(json!({"title": "disk full"})).await;
+    loud.expect("incident:created").await;
+    quiet.expect_nothing().await;
+}
+
+#[tokio::test]
 async fn malformed_messages_harm_nobody() {
     let server = TestServer::start().await;
     let mut watcher = server.socket("alice").await;
@@ -226,6 +257,21 @@ async fn malformed_messages_harm_nobody() {
     ] {
         let answer = bob.subscribe(data.clone()).await;
         assert_eq!(answer["ok"], false, "{data} -> {answer}");
+    }
+    // Nor is what cannot be read as one message.
+    for (id, packet) in [
+        r#"42901["subscribe:incidents",{},{}]"#,
+        r#"42902["subscribe:incidents",null,null]"#,
+        r#"42903["unsubscribe:incidents",{"teamId":"payments"},3]"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        bob.send(packet).await;
+        let answer = bob.packet().await.expect("an answer");
+        let expected = format!("4390{}", id + 1);
+        assert!(answer.starts_with(&expected), "{packet} -> {answer}");
+        assert!(answer.contains("send one object {teamId?, teamIds?, after?}"), "{answer}");
     }
     assert_eq!(bob.ask("no such event", &json!({})).await["ok"], false);
     assert_eq!(bob.ask("incident:created", &json!({"seq": 1})).await["ok"], false);
