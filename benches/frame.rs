@@ -52,7 +52,7 @@ fn measure(what: &str, state: &mut State, mut change: impl FnMut(&mut State, usi
 
 fn main() {
     let zone = jiff::tz::TimeZone::UTC;
-    let verbs = |_: &[String], _: &[_]| Err(Error::usage("no verbs here"));
+    let verbs = |_: &[String], _: &[_], _: &_| Err(Error::usage("no verbs here"));
     let settings = Settings { readonly: false, notify: false, zone, verbs, teams: Vec::new() };
     let clock = Clock::System;
     let mut state = State::new(settings, clock.now(), clock.since_boot());

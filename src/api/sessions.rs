@@ -121,6 +121,9 @@ pub struct Me {
     pub team: Option<TeamRef>,
     pub expires_at: Option<Timestamp>,
     pub teams: Vec<Membership>,
+    /// What links to this server begin with, in messages and in `incident.url`.
+    #[serde(default)]
+    pub public_url: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -320,7 +320,8 @@ impl App {
             Who::User { .. } => Credential::Session,
         };
         let (scope, expires_at) = (caller.scope, caller.expires_at);
-        Ok(Me { user, admin, credential, scope, team, expires_at, teams })
+        let public_url = self.public_url().to_owned();
+        Ok(Me { user, admin, credential, scope, team, expires_at, teams, public_url })
     }
 }
 

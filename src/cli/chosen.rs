@@ -6,7 +6,7 @@ use clap::Args;
 use super::output;
 use crate::api::incidents::{self as api, ListQuery};
 use crate::api::{MAX_PAGE, Nothing};
-use crate::client::Client;
+use crate::client::{Client, Named, Ours};
 use crate::domain::{Incident, IncidentId};
 use crate::error::{Error, Result};
 
@@ -22,9 +22,20 @@ pub struct One {
 }
 
 impl One {
-    pub fn id(&self) -> Result<IncidentId> {
-        parse_id(&self.id)
+    pub async fn id(&self, client: &Client) -> Result<IncidentId> {
+        one(client, &self.id).await
     }
+
+    /// The incident itself, where it must be one of `ours`.
+    pub fn named(&self, ours: &Ours) -> Result<IncidentId> {
+        ours.id(&Named::read(&self.id)?)
+    }
+}
+
+/// The incident that `text` means.
+pub async fn one(client: &Client, text: &str) -> Result<IncidentId> {
+    let ids = client.ours(&[Named::read(text)?]).await?;
+    Ok(ids.first().copied().unwrap_or_default())
 }
 
 /// Incidents by their ids.
@@ -36,13 +47,13 @@ pub struct Ids {
 }
 
 impl Ids {
-    pub fn read(&self) -> Result<Picked> {
-        read_ids(&self.ids)
+    pub async fn read(&self, client: &Client) -> Result<Picked> {
+        read_ids(client, &self.ids).await
     }
 
     /// The incidents themselves, where nobody types into stdin.
-    pub fn named(&self) -> Result<Vec<IncidentId>> {
-        named(&self.ids)
+    pub fn named(&self, ours: &Ours) -> Result<Vec<IncidentId>> {
+        named(&self.ids, ours)
     }
 }
 
@@ -75,16 +86,16 @@ pub struct Picked {
 
 impl Chosen {
     /// The incidents themselves, where no server is asked.
-    pub fn named(&self) -> Result<Vec<IncidentId>> {
+    pub fn named(&self, ours: &Ours) -> Result<Vec<IncidentId>> {
         if self.ids.is_empty() {
             return Err(Error::usage("Name the incidents, or select them with space."));
         }
-        named(&self.ids)
+        named(&self.ids, ours)
     }
 
     pub async fn find(self, client: &Client, verb: &str) -> Result<Picked> {
         if !self.ids.is_empty() {
-            return read_ids(&self.ids);
+            return read_ids(client, &self.ids).await;
         }
         let query = ListQuery {
             team: self.team.into_iter().collect(),
@@ -156,53 +167,24 @@ pub fn read_stdin() -> Result<String> {
     Ok(text)
 }
 
-fn read_ids(given: &[String]) -> Result<Picked> {
-    let mut ids = Vec::new();
+async fn read_ids(client: &Client, given: &[String]) -> Result<Picked> {
+    let mut names = Vec::new();
     for text in given {
         if text == "-" {
             for word in read_stdin()?.split_whitespace() {
-                ids.push(parse_id(word)?);
+                names.push(Named::read(word)?);
             }
         } else {
-            ids.push(parse_id(text)?);
+            names.push(Named::read(text)?);
         }
     }
+    let ids = client.ours(&names).await?;
     Ok(Picked { one: given.len() == 1 && given[0] != "-", ids })
 }
 
-fn named(given: &[String]) -> Result<Vec<IncidentId>> {
+fn named(given: &[String], ours: &Ours) -> Result<Vec<IncidentId>> {
     if given.iter().any(|id| id == "-") {
         return Err(Error::usage("There is no stdin here."));
     }
-    given.iter().map(|id| parse_id(id)).collect()
-}
-
-/// `42`, `#42` or `https://…/incidents/42`.
-pub fn parse_id(text: &str) -> Result<IncidentId> {
-    let last = match text.split_once("/incidents/") {
-        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
-        None => text.trim_start_matches('#'),
-    };
-    match last.parse() {
-        Ok(IncidentId(id)) if id > 0 => Ok(IncidentId(id)),
-        _ => Err(Error::usage(format!("`{text}` is no incident."))
-            .hint("Write 42, '#42' or its address; `incidentd list` shows what is open.")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_read_as_people_write_them() {
-        for text in
-            ["42", "#42", "https://oncall.example.com/incidents/42", "http://x/incidents/42?a#b"]
-        {
-            assert_eq!(parse_id(text).expect(text), IncidentId(42), "{text}");
-        }
-        for text in ["", "x", "-1", "0", "4 2", "https://example.com/42"] {
-            assert!(parse_id(text).is_err(), "{text}");
-        }
-    }
+    given.iter().map(|id| ours.id(&Named::read(id)?)).collect()
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::chosen::{Chosen, Ids, One, Picked, parse_id, read_stdin};
+use super::chosen::{Chosen, Ids, One, Picked, one, read_stdin};
 use super::connect::connect;
 use super::schedules::moment;
 use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
-use crate::client::Client;
+use crate::client::{Client, Named, Ours};
 use crate::domain::{Action, IncidentId, Link, Severity, Span, Urgency};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -21,7 +21,8 @@ pub type Meant = (Vec<IncidentId>, Action);
 impl Ids {
     pub async fn run(self, common: &Common, action: Action) -> Result<()> {
         let client = connect(common)?;
-        act(&client, common, self.read()?, &action).await
+        let picked = self.read(&client).await?;
+        act(&client, common, picked, &action).await
     }
 }
 
@@ -53,8 +54,8 @@ impl Ack {
         Action::Acknowledge { span: self.span, until: None, note, take: self.take }
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((self.chosen.named()?, self.action()))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((self.chosen.named(ours)?, self.action()))
     }
 }
 
@@ -82,8 +83,8 @@ impl Resolve {
         Action::Resolve { note: self.note.clone(), hold: self.hold }
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((self.chosen.named()?, self.action()))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((self.chosen.named(ours)?, self.action()))
     }
 }
 
@@ -112,8 +113,8 @@ impl Snooze {
         Ok(Action::Snooze { span: self.span, until: self.until })
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((self.ids.named()?, self.action()?))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((self.ids.named(ours)?, self.action()?))
     }
 }
 
@@ -134,8 +135,8 @@ impl Reassign {
         self.ids.run(common, Action::Reassign { to: self.to, reason: self.note }).await
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((self.ids.named()?, Action::Reassign { to: self.to, reason: self.note }))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((self.ids.named(ours)?, Action::Reassign { to: self.to, reason: self.note }))
     }
 }
 
@@ -150,12 +151,13 @@ pub struct Merge {
 
 impl Merge {
     pub async fn run(self, common: &Common) -> Result<()> {
-        let into = parse_id(&self.into)?;
+        let client = connect(common)?;
+        let into = one(&client, &self.into).await?;
         self.ids.run(common, Action::Merge { into }).await
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((self.ids.named()?, Action::Merge { into: parse_id(&self.into)? }))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((self.ids.named(ours)?, Action::Merge { into: ours.id(&Named::read(&self.into)?)? }))
     }
 }
 
@@ -170,18 +172,18 @@ pub struct Note {
 impl Note {
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
+        let picked = Picked { ids: vec![self.id.id(&client).await?], one: true };
         let body = if self.text == "-" { read_stdin()? } else { self.text };
-        let picked = Picked { ids: vec![self.id.id()?], one: true };
         act(&client, common, picked, &Action::AddNote { body }).await
     }
 
-    pub fn meant(self) -> Result<Meant> {
-        Ok((vec![self.id.id()?], Action::AddNote { body: self.text }))
+    pub fn meant(self, ours: &Ours) -> Result<Meant> {
+        Ok((vec![self.id.named(ours)?], Action::AddNote { body: self.text }))
     }
 }
 
 /// Where an integration's key may lie.
-const KEY: &str = "INCIDENTD_KEY";
+pub(super) const KEY: &str = "INCIDENTD_KEY";
 
 #[derive(Args)]
 pub struct Trigger {

@@ -42,7 +42,7 @@ pub struct List {
     #[arg(long, value_name = "NAME=VALUE")]
     label: Vec<Matcher>,
     /// At most so many
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
@@ -111,7 +111,7 @@ fn row(incident: &Incident) -> Vec<String> {
 impl One {
     pub async fn show(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let id = self.id()?;
+        let id = self.id(&client).await?;
         let incident = client.call(&api::SHOW, id, &Nothing {}, &Nothing {}).await?;
         if common.output == Format::Json {
             return output::json(&incident);
@@ -129,7 +129,7 @@ impl One {
 
     pub async fn timeline(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
-        let id = self.id()?;
+        let id = self.id(&client).await?;
         let mut events: Vec<LogEntry> = Vec::new();
         let mut query = AfterQuery { limit: Some(MAX_PAGE), ..AfterQuery::default() };
         loop {

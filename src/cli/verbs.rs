@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::chosen::{Ids, One};
 use super::incidents::{Ack, Meant, Merge, Note, Reassign, Resolve, Snooze};
+use crate::client::Ours;
 use crate::domain::{Action, IncidentId};
 use crate::error::{Error, Result};
 use crate::tui::{Typed, command};
@@ -42,7 +43,7 @@ enum Verb {
 }
 
 /// Reads a line; where it names no incident, the selected ones are meant.
-pub fn read(words: &[String], selected: &[IncidentId]) -> Result<Typed> {
+pub fn read(words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed> {
     let parsed = match Line::try_parse_from(words) {
         Err(error)
             if error.kind() == ErrorKind::MissingRequiredArgument && !selected.is_empty() =>
@@ -53,16 +54,16 @@ pub fn read(words: &[String], selected: &[IncidentId]) -> Result<Typed> {
     };
     let Line { verb } = parsed.map_err(|error| Error::usage(first_line(&error)))?;
     let (ids, action): Meant = match verb {
-        Verb::Ack(ack) => ack.meant()?,
-        Verb::Resolve(resolve) => resolve.meant()?,
-        Verb::Unack(ids) => (ids.named()?, Action::Unacknowledge {}),
-        Verb::Escalate(ids) => (ids.named()?, Action::Escalate {}),
-        Verb::Reopen(ids) => (ids.named()?, Action::Reopen {}),
-        Verb::Snooze(snooze) => snooze.meant()?,
-        Verb::Reassign(reassign) => reassign.meant()?,
-        Verb::Note(note) => note.meant()?,
-        Verb::Merge(merge) => merge.meant()?,
-        Verb::Show(one) => return Ok(Typed::Show(one.id()?)),
+        Verb::Ack(ack) => ack.meant(ours)?,
+        Verb::Resolve(resolve) => resolve.meant(ours)?,
+        Verb::Unack(ids) => (ids.named(ours)?, Action::Unacknowledge {}),
+        Verb::Escalate(ids) => (ids.named(ours)?, Action::Escalate {}),
+        Verb::Reopen(ids) => (ids.named(ours)?, Action::Reopen {}),
+        Verb::Snooze(snooze) => snooze.meant(ours)?,
+        Verb::Reassign(reassign) => reassign.meant(ours)?,
+        Verb::Note(note) => note.meant(ours)?,
+        Verb::Merge(merge) => merge.meant(ours)?,
+        Verb::Show(one) => return Ok(Typed::Show(one.named(ours)?)),
         Verb::List(list) => return Ok(Typed::List { over: list.all }),
         Verb::Help => return Ok(Typed::Help),
         Verb::Quit => return Ok(Typed::Quit),
@@ -88,7 +89,7 @@ mod tests {
     fn typed(line: &[&str], selected: &[i64]) -> Result<Typed> {
         let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
         let selected: Vec<IncidentId> = selected.iter().copied().map(IncidentId).collect();
-        read(&words, &selected)
+        read(&words, &selected, &Ours::at("http://127.0.0.1:8080"))
     }
 
     #[test]
@@ -98,7 +99,8 @@ mod tests {
             Ok(_) => panic!("{line:?} does not act"),
             Err(error) => panic!("{line:?}: {error}"),
         };
-        assert_eq!(acts(&["ack", "42", "#43"], &[7]).0, [42, 43]);
+        let ours = "http://localhost:8080/incidents/44";
+        assert_eq!(acts(&["ack", "42", "#43", ours], &[7]).0, [42, 43, 44]);
         let (ids, action) = acts(&["ack", "--for", "2h"], &[7, 8]);
         assert_eq!(ids, [7, 8]);
         assert!(matches!(action, Action::Acknowledge { span: Some(_), .. }));
@@ -116,6 +118,8 @@ mod tests {
             (&["frobnicate"], "frobnicate"),
             (&["ack", "--mine"], "Name"),
             (&["ack", "-"], "stdin"),
+            (&["ack", "7", "http://elsewhere/incidents/4"], "of http://elsewhere, not of"),
+            (&["merge", "7", "--into", "elsewhere/incidents/4"], "of elsewhere, not of"),
             (&["snooze", "7", "--until", "soon"], "09:00"),
             (&["snooze", "7"], "--for 2h"),
         ] {

@@ -1,5 +1,6 @@
 //! The typed HTTP client: the same constants that the server mounts, over TCP or the control
 //! socket; beside it the live one. Knows what any stranger's client could know.
+mod address;
 pub mod live;
 mod said;
 mod socket;
@@ -12,15 +13,21 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::sessions::ME;
 use crate::api::{Method, Nothing, PREFIX, Page, Problem, Route, Segments};
 use crate::clock::Clock;
+use crate::domain::IncidentId;
 use crate::domain::text::percent_encoded;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::trust;
 
+pub use address::{Named, Ours};
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// What stands for an address where the control socket is one.
+const CONTROL: &str = "http://control";
 /// A backup may take this long, whatever else a call may.
 const DOWNLOAD: Duration = Duration::from_hours(1);
 
@@ -82,13 +89,30 @@ impl Client {
     /// `Internal` when the client cannot be made.
     pub fn control(socket: &Path, timeout: Duration) -> Result<Self> {
         let http = builder(false)?.unix_socket(socket).build().map_err(Error::internal)?;
-        Ok(Self { http, base: "http://control".into(), token: None, timeout })
+        Ok(Self { http, base: CONTROL.into(), token: None, timeout })
     }
 
     /// The server's address.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The incidents that are meant, all of this server.
+    ///
+    /// # Errors
+    /// `Usage` if one is another's.
+    pub async fn ours(&self, named: &[Named]) -> Result<Vec<IncidentId>> {
+        let mut ours = Ours::at(&self.base);
+        if !named.iter().all(|one| ours.hold(one)) {
+            // A link that was copied from a message.
+            let me = self.call(&ME, Nothing {}, &Nothing {}, &Nothing {}).await?;
+            if self.base == CONTROL {
+                ours = Ours::default();
+            }
+            ours.also(&me.public_url);
+        }
+        named.iter().map(|one| ours.id(one)).collect()
     }
 
     /// Calls an operation once.

@@ -8,6 +8,7 @@ use super::effect::Effect;
 use super::state::{Link, State};
 use crate::api::overview::{Overview, Unreachable};
 use crate::api::schedules::OnCall;
+use crate::client::Ours;
 use crate::domain::IncidentId;
 
 /// No event tells of a changed schedule or team.
@@ -19,6 +20,8 @@ pub struct Around {
     pub(super) unreachable: Vec<Unreachable>,
     /// My teams, by slug.
     pub teams: Vec<String>,
+    /// Whose addresses of incidents mean ours.
+    pub(super) server: Ours,
     /// A team's people, by their usernames.
     people: BTreeMap<String, Vec<String>>,
     asked: Option<Duration>,
@@ -31,6 +34,7 @@ pub struct Around {
 pub struct Found {
     pub overview: Overview,
     pub teams: Vec<String>,
+    pub server: Ours,
 }
 
 impl Around {
@@ -40,6 +44,7 @@ impl Around {
         self.on_call = found.overview.on_call;
         self.unreachable = found.overview.unreachable;
         self.teams = found.teams;
+        self.server = found.server;
     }
 
     pub(super) fn meet(&mut self, team: String, people: Vec<String>) {

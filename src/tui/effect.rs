@@ -9,7 +9,7 @@ use crate::api::services::{INTEGRATIONS, IntegrationsQuery};
 use crate::api::sessions::ME;
 use crate::api::teams::MEMBERS;
 use crate::api::{MAX_BULK, MAX_PAGE, Nothing, PageQuery};
-use crate::client::Client;
+use crate::client::{Client, Ours};
 use crate::domain::member::MemberView;
 use crate::domain::{Action, Event, Incident, IncidentId, Role};
 use crate::error::{Error, Kind, Result};
@@ -194,7 +194,9 @@ async fn around(client: &Client) -> Result<Found> {
     let only = me.team.map(|team| team.slug);
     let mine = me.teams.into_iter().map(|membership| membership.team.slug);
     let teams = mine.filter(|slug| only.as_ref().is_none_or(|only| only == slug)).collect();
-    Ok(Found { overview, teams })
+    let mut server = Ours::at(client.base());
+    server.also(&me.public_url);
+    Ok(Found { overview, teams, server })
 }
 
 async fn people(client: &Client, team: String) -> Result<Vec<String>> {

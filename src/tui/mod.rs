@@ -25,8 +25,8 @@ use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::client::Client;
 use crate::client::live::Lives;
+use crate::client::{Client, Ours};
 use crate::clock::Clock;
 use crate::domain::{Action, IncidentId};
 use crate::error::{Error, Result};
@@ -56,8 +56,8 @@ pub enum Typed {
     Quit,
 }
 
-/// Reads the words of a line; the incidents are those that are selected.
-pub type Verbs = fn(&[String], &[IncidentId]) -> Result<Typed>;
+/// Reads the words of a line; the incidents are those that are selected, and addresses must be ours.
+pub type Verbs = fn(&[String], &[IncidentId], &Ours) -> Result<Typed>;
 
 /// What a dashboard needs of the world.
 pub struct Watch {
@@ -116,6 +116,7 @@ async fn show(mut watch: Watch) -> Result<()> {
     let mut inputs = EventStream::new();
     let (tell, mut reports) = mpsc::unbounded_channel::<Report>();
     let mut state = State::new(watch.settings, clock.now(), clock.since_boot());
+    state.around.server = Ours::at(watch.client.base());
     let mut drawn: Option<Duration> = None;
     let mut fresh = true;
     loop {

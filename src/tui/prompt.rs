@@ -238,7 +238,7 @@ impl State {
     }
 
     fn run_verb(&mut self, words: &[String], ids: &[IncidentId]) {
-        match (self.settings.verbs)(words, ids) {
+        match (self.settings.verbs)(words, ids, &self.around.server) {
             Ok(Typed::Act(ids, action)) => self.act(ids, action),
             Ok(Typed::Show(id)) => self.open(id),
             Ok(Typed::List { over }) => self.history(over),

@@ -17,6 +17,7 @@ use super::state::{Settings, State};
 use super::view::look::Look;
 use super::{Typed, view};
 use crate::api::incidents::Acted;
+use crate::client::Ours;
 use crate::client::live::{Live, LiveEvent};
 use crate::domain::{Action, Incident, IncidentId, Seq};
 use crate::error::{Error, Kind};
@@ -90,7 +91,7 @@ fn night() -> Vec<Incident> {
     ]
 }
 
-fn verbs(words: &[String], ids: &[IncidentId]) -> Result<Typed, Error> {
+fn verbs(words: &[String], ids: &[IncidentId], _: &Ours) -> Result<Typed, Error> {
     match words[0].as_str() {
         "snooze" => {
             let span = words[2].parse().map_err(|_| Error::usage("no time"))?;

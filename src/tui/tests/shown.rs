@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier};
 use serde_json::json;
 
 use super::*;
+use crate::client::Ours;
 use crate::tui::around::Found;
 use crate::tui::state::Hearing;
 
@@ -174,7 +175,11 @@ fn around(state: &mut State, on_call: &Value, teams: &[&str]) {
 fn overview(state: &mut State, overview: Value, teams: &[&str]) {
     let overview = serde_json::from_value(overview).expect("an overview");
     let teams = teams.iter().map(|team| (*team).to_owned()).collect();
-    state.report(Report::Around(Some(Box::new(Found { overview, teams }))));
+    state.report(Report::Around(Some(Box::new(Found {
+        overview,
+        teams,
+        server: Ours::default(),
+    }))));
 }
 
 fn duty(schedule: &str, team: &str, who: &Value, until: &str, next: &str) -> Value {
