@@ -284,11 +284,19 @@ impl Acted {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct BulkAction {
     pub ids: Vec<IncidentId>,
     #[serde(flatten)]
     pub action: Action,
+}
+
+impl<'de> Deserialize<'de> for BulkAction {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        Action::of_several(deserializer).map(|(ids, action)| Self { ids, action })
+    }
 }
 
 /// One result an id, in the order given.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::alert::Urgency;
 use super::event::{Actor, Change, ResolveReason, Update, UpdateReason};
@@ -23,7 +23,8 @@ const FARTHEST: Duration = Duration::from_hours(366 * 24);
 pub const HOLD: Span = Span::secs(3_600);
 
 /// What is asked, as in `POST /api/v1/incidents/{id}/actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+// How it is read stands in `asked`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Action {
     Acknowledge {

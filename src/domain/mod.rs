@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no SQL, no HTTP, no clock. What happens at night is decided here.
 pub mod action;
 pub mod alert;
+mod asked;
 pub mod contact;
 pub mod delivery;
 pub mod escalation;

@@ -76,10 +76,14 @@ pub fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T>
     json::strict(text).map_err(unusable)?;
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        if error.inner().is_data() {
+        let path = error.path().to_string();
+        let why = error.inner();
+        if why.is_data() {
             misfit(error, "body")
+        } else if path != "." {
+            // It is JSON: a word of several was expected, and something else came.
+            Error::invalid(&text::line(&path, MAX_FIELD), "is not one of the words that it may be")
         } else {
-            let why = error.into_inner();
             Error::new(Kind::Malformed, format!("The body is not usable JSON: {why}."))
         }
     })
@@ -91,7 +95,7 @@ pub fn misfit<E: std::fmt::Display>(error: serde_path_to_error::Error<E>, whole:
     let path = error.path().to_string();
     let message = error.into_inner().to_string();
     // Of a field that should not be here, or should, only the message tells.
-    let named = ["unknown field `", "missing field `", "duplicate field `"]
+    let named = ["unknown field `", "missing field `", "duplicate field `", "invalid field `"]
         .into_iter()
         .find_map(|before| message.strip_prefix(before)?.split('`').next());
     let field = match (path.trim_matches('.'), named) {
