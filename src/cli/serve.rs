@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::settings::{Settings, misspelt_variables};
+use super::settings::{Settings, strange_variables};
 use super::{first_run, log, output, owner};
 use crate::clock::Clock;
 use crate::config::Sources;
@@ -26,14 +26,17 @@ impl Serve {
         // Whatever this process makes is for its user alone.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         let sources = self.settings.sources()?;
-        let config = sources.read()?;
+        let config = match sources.read_whole() {
+            Ok(config) => config,
+            Err(wrong) => return output::failures(wrong, false),
+        };
         let level = log::start(&config.log, config.log_format)?;
         // After the file was read, which root alone may be able to.
         owner::become_owner(&config.data_dir)?;
         owner::warn_of_root();
         Server::check(&config).map_err(|error| sources.located(error))?;
-        for (name, meant) in misspelt_variables() {
-            tracing::warn!("{name} is no setting; did you mean {meant}?");
+        for said in strange_variables(&config) {
+            tracing::warn!("{said}");
         }
         for advice in config.advice() {
             tracing::info!("{advice}");

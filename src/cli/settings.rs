@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Subcommand};
 
+use super::incidents::KEY;
 use super::output;
 use crate::config::{self, Given, Key, KeyKind, Sources};
 use crate::error::{Error, Kind, Result};
@@ -146,18 +147,23 @@ fn variables(command: &clap::Command) -> BTreeSet<String> {
     all
 }
 
-/// A variable that looks like one of ours and is none, with what it may mean.
-pub fn misspelt_variables() -> Vec<(String, String)> {
+/// Variables that look like ours and are none, each with what it may mean; what the configuration
+/// itself names has its use.
+pub fn strange_variables(config: &config::Config) -> Vec<String> {
     let mut known = variables(&super::Cli::command());
-    known.insert(TOKEN.into());
+    known.extend([TOKEN.to_owned(), KEY.to_owned()]);
+    known.extend(config.gateways.values().flat_map(config::Gateway::variables));
     let bare = |name: &str| name.strip_prefix("INCIDENTD_").map(ToOwned::to_owned);
     let names: Vec<String> = known.iter().filter_map(|name| bare(name)).collect();
     std::env::vars_os()
         .filter_map(|(name, value)| name.into_string().ok().filter(|_| !value.is_empty()))
         .filter(|name| !known.contains(name.trim_end_matches("_FILE")))
         .filter_map(|name| {
-            let meant = config::nearest(&bare(&name)?, names.iter().map(String::as_str))?;
-            Some((name.clone(), format!("INCIDENTD_{meant}")))
+            let meant = config::nearest(&bare(&name)?, names.iter().map(String::as_str));
+            Some(match meant {
+                Some(meant) => format!("{name} is no setting. Did you mean INCIDENTD_{meant}?"),
+                None => format!("{name} is no setting. `incidentd serve --help` names them all."),
+            })
         })
         .collect()
 }
@@ -178,11 +184,17 @@ impl Config {
                 Ok(())
             }
             Self::Check(settings) => {
-                for (name, meant) in misspelt_variables() {
-                    output::say(&format!("{name} is no setting. Did you mean {meant}?"));
-                }
                 let sources = settings.sources()?;
-                let config = sources.read()?;
+                let read = sources.read_whole();
+                let strange =
+                    strange_variables(read.as_ref().unwrap_or(&config::Config::default()));
+                for said in &strange {
+                    output::say(said);
+                }
+                let config = match read {
+                    Ok(config) => config,
+                    Err(wrong) => return output::failures(wrong, false),
+                };
                 Server::check(&config).map_err(|error| sources.located(error))?;
                 let what = match &sources.file {
                     Some(file) => format!("{} is good.", file.display()),

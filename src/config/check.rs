@@ -8,39 +8,47 @@ use crate::error::{Error, Result};
 
 impl Config {
     /// # Errors
-    /// `Invalid`, naming the key.
+    /// `Invalid`, naming the first key that is wrong.
     pub fn check(&self) -> Result<()> {
-        if let Some(url) = &self.public_url {
-            check_url("public_url", url)?;
-        }
-        for url in &self.allowed_origins {
-            check_url("allowed_origins", url)?;
-        }
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What is wrong, each naming its key.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Error> {
+        let urls = self.public_url.iter().map(|url| ("public_url", url));
+        let urls = urls.chain(self.allowed_origins.iter().map(|url| ("allowed_origins", url)));
+        let mut wrong: Vec<Error> =
+            urls.filter_map(|(key, url)| check_url(key, url).err()).collect();
         if let Some(url) = &self.heartbeat.url
             && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
         {
             let why = "must be an address that begins with https:// or http://";
-            return Err(Error::invalid("heartbeat.url", why));
+            wrong.push(Error::invalid("heartbeat.url", why));
         }
         if self.heartbeat.every < Span::secs(10) {
-            return Err(Error::invalid("heartbeat.every", "must be at least 10s"));
+            wrong.push(Error::invalid("heartbeat.every", "must be at least 10s"));
         }
         if let Err(error) = EnvFilter::builder().parse(&self.log) {
-            return Err(Error::invalid("log", format!("`{}`: {error}", self.log)));
+            wrong.push(Error::invalid("log", format!("`{}`: {error}", self.log)));
         }
         if self.trusted_proxies.iter().any(Network::is_all) {
             let why = "must not name everybody: each could call himself whom he likes";
-            return Err(
-                Error::invalid("trusted_proxies", why).hint("Name the network of the proxy alone.")
-            );
+            let wide = Error::invalid("trusted_proxies", why);
+            wrong.push(wide.hint("Name the network of the proxy alone."));
         }
         match (&self.tls.cert, &self.tls.key) {
-            (Some(_), None) => Err(Error::invalid("tls.cert", "stands without its key")
-                .hint("Name the private key's file in tls.key.")),
-            (None, Some(_)) => Err(Error::invalid("tls.key", "stands without its certificate")
-                .hint("Name the certificate's file in tls.cert.")),
-            _ => Ok(()),
+            (Some(_), None) => wrong.push(
+                Error::invalid("tls.cert", "stands without its key")
+                    .hint("Name the private key's file in tls.key."),
+            ),
+            (None, Some(_)) => wrong.push(
+                Error::invalid("tls.key", "stands without its certificate")
+                    .hint("Name the certificate's file in tls.cert."),
+            ),
+            _ => {}
         }
+        wrong
     }
 }
 

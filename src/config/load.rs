@@ -2,7 +2,9 @@
 //! what to do.
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::Table;
+use toml::de::{DeTable, DeValue};
 
 use super::{Config, Gateway, Key, keys, nearest};
 use crate::error::{Error, Kind, Result};
@@ -10,6 +12,9 @@ use crate::secret;
 
 /// What is read where no file is named, if it is there.
 pub const SYSTEM_FILE: &str = "/etc/incidentd/incidentd.toml";
+
+/// More than so many faults are not told at once.
+const MAX_WRONG: usize = 20;
 
 /// A value from outside the file, and who said it: a flag or a variable.
 #[derive(Clone, Debug)]
@@ -37,29 +42,37 @@ impl Sources {
     /// Defaults, then the file, then what was given.
     ///
     /// # Errors
-    /// `Invalid`, naming who said it.
+    /// `Invalid`, naming who said what is wrong first.
     pub fn read(&self) -> Result<Config> {
-        let mut table = self.file.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        self.read_whole().map_err(|mut wrong| wrong.swap_remove(0))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// At least one `Invalid`: all that is wrong, as far as it can be read.
+    pub fn read_whole(&self) -> Result<Config, Vec<Error>> {
+        let read = self.file.as_deref().map_or_else(|| Ok(Table::new()), read_file);
+        let (mut table, mut wrong) = match read {
+            Ok(table) => (table, Vec::new()),
+            Err(wrong) => (Table::new(), wrong),
+        };
         for given in &self.given {
-            let wrong = |why: String| {
-                let why = one_line(why.trim_end_matches('.'));
-                corrected(Error::invalid(&given.by, format!("{why}.")))
-            };
-            let value = given.key.read(&given.words).map_err(wrong)?;
-            let mut alone = Table::new();
-            given.key.put(&mut alone, Some(value.clone()));
-            if let Err(error) = alone.try_into::<Config>() {
-                let why = if given.key.secret { "cannot be used" } else { error.message() };
-                return Err(wrong(why.to_owned()));
+            match given.value() {
+                Ok(value) => given.key.put(&mut table, Some(value)),
+                Err(error) => wrong.push(error),
             }
-            given.key.put(&mut table, Some(value));
         }
         for key in keys() {
-            key.check(&table).map_err(|why| self.located(Error::invalid(&key.path(), why)))?;
+            let why = key.check(&table).err();
+            wrong.extend(why.map(|why| self.located(Error::invalid(&key.path(), why))));
         }
-        let config: Config = table.try_into().map_err(Error::internal)?;
-        config.check().map_err(|error| self.located(error))?;
-        Ok(config)
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let config: Config = table.try_into().map_err(|error| vec![Error::internal(error)])?;
+        wrong.extend(config.faults().into_iter().map(|error| self.located(error)));
+        if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
     /// An error that names a key, as one that names the place where its value was said.
@@ -82,6 +95,23 @@ impl Sources {
     }
 }
 
+impl Given {
+    fn value(&self) -> Result<toml::Value> {
+        let wrong = |why: String| {
+            let why = one_line(why.trim_end_matches('.'));
+            corrected(Error::invalid(&self.by, format!("{why}.")))
+        };
+        let value = self.key.read(&self.words).map_err(wrong)?;
+        let mut alone = Table::new();
+        self.key.put(&mut alone, Some(value.clone()));
+        match alone.try_into::<Config>() {
+            Ok(_) => Ok(value),
+            Err(_) if self.key.secret => Err(wrong("cannot be used".into())),
+            Err(error) => Err(wrong(error.message().to_owned())),
+        }
+    }
+}
+
 /// With the next step, if it has none of its own.
 fn corrected(error: Error) -> Error {
     if error.hint.is_some() {
@@ -94,19 +124,56 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn read_file(file: &Path) -> Result<Table> {
+fn read_file(file: &Path) -> Result<Table, Vec<Error>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::new(Kind::Invalid, format!("{shown} cannot be read: {error}."))
-            .hint("Name another with --config; without one the defaults hold.")
+        let why = Error::new(Kind::Invalid, format!("{shown} cannot be read: {error}."));
+        vec![why.hint("Name another with --config; without one the defaults hold.")]
     })?;
-    let config: Config = toml::from_str(&text).map_err(|error| misread(file, &text, &error))?;
-    let table: Table = toml::from_str(&text).map_err(|error| misread(file, &text, &error))?;
+    let config = read_text(&text).map_err(|wrong| {
+        wrong.iter().map(|error| misread(file, &text, error)).collect::<Vec<_>>()
+    })?;
+    let table: Table = toml::from_str(&text).map_err(|error| vec![misread(file, &text, &error)])?;
     let keyed = keys().iter().any(|key| key.secret && key.of(&table).is_some());
     if keyed || config.gateways.values().any(Gateway::holds_secret) {
-        secret::check_private(file)?;
+        secret::check_private(file).map_err(|error| vec![error])?;
     }
     Ok(table)
+}
+
+/// The configuration, or all that is wrong with it: what is wrong is taken out, and the rest is
+/// read again.
+fn read_text(text: &str) -> Result<Config, Vec<toml::de::Error>> {
+    let mut tree = DeTable::parse(text).map_err(|error| vec![error])?;
+    let mut wrong: Vec<toml::de::Error> = Vec::new();
+    loop {
+        match Config::deserialize(toml::Deserializer::from(tree.clone())) {
+            Ok(config) if wrong.is_empty() => return Ok(config),
+            Ok(_) => return Err(wrong),
+            Err(error) => {
+                let gone = error.span().is_some_and(|at| take_out(tree.get_mut(), at.start));
+                wrong.push(error);
+                if !gone || wrong.len() == MAX_WRONG {
+                    return Err(wrong);
+                }
+            }
+        }
+    }
+}
+
+/// Takes out the innermost entry that stands at a place of the text; false if there is none.
+fn take_out(table: &mut DeTable<'_>, at: usize) -> bool {
+    let inside = |value: &mut DeValue<'_>| match value {
+        DeValue::Table(table) => take_out(table, at),
+        _ => false,
+    };
+    if table.iter_mut().any(|(_, value)| inside(value.get_mut())) {
+        return true;
+    }
+    let mut entries = table.iter();
+    let found = entries.find(|(key, it)| key.span().contains(&at) || it.span().contains(&at));
+    let key = found.map(|(key, _)| key.clone());
+    key.is_some_and(|key| table.remove(&key).is_some())
 }
 
 /// File, line, key, what is wrong, and what was meant.
@@ -205,6 +272,34 @@ mod tests {
         assert_eq!((config.listen.to_string().as_str(), config.limits.sockets), ("127.0.0.1:1", 7));
         assert_eq!(config.allowed_origins, ["http://a", "http://b"]);
         assert_eq!(Sources::default().read().expect("defaults"), Config::default());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let text = "lisen = \"x\"\nlog_format = \"xml\"\npublic_url = \"https://example.com\"\n\
+                    [limits]\nsockets = \"x\"\nsocket = 1\n[limit]\na = 1\nb = 2\n";
+        let (_dir, mut sources) = file(text);
+        sources.given = vec![given("limits.sockets", &["many"])];
+        let wrong = sources.read_whole().expect_err("all wrong");
+        let said: Vec<String> = wrong.iter().map(|error| error.detail.clone()).collect();
+        assert_eq!(said.len(), 6, "{said:#?}");
+        for part in [
+            "line 1: `lisen`",
+            "line 2: log_format:",
+            "line 5: limits.sockets:",
+            "line 6: `socket` is no key",
+            "line 7: `limit` is no key",
+            "INCIDENTD_LIMITS_SOCKETS: `many`",
+        ] {
+            assert_eq!(
+                said.iter().filter(|one| one.contains(part)).count(),
+                1,
+                "{part}: {said:#?}"
+            );
+        }
+        let (_dir, sources) = file("public_url = \"here\"\n[tls]\ncert = \"c.pem\"\n[limits]\n");
+        let wrong = sources.read_whole().expect_err("both");
+        assert_eq!(wrong.len(), 2, "{wrong:#?}");
     }
 
     #[test]

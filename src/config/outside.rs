@@ -138,6 +138,14 @@ impl Gateway {
         };
         self.vars.iter().any(|(name, value)| matches!(value, Value::Text(_)) && secretive(name))
     }
+
+    /// The variables of the environment that it reads.
+    pub fn variables(&self) -> impl Iterator<Item = String> {
+        self.vars.values().filter_map(|value| match value {
+            Value::Env { env } => Some(env.clone()),
+            _ => None,
+        })
+    }
 }
 
 /// A text that stands in the file, or comes from elsewhere.

@@ -77,6 +77,27 @@ fn check_reads_as_serve_would_and_says_what_is_wrong() {
         assert_eq!(code, Some(1), "{words}");
         assert!(words.contains(said), "{text}: {words}");
     }
+    file(dir.path(), "lisen = \"x\"\nlog_format = \"xml\"\n[limits]\nsocket = 1\n");
+    let mut all = check(&path);
+    all.env("INCIDENTD_FROB", "1").env("INCIDENTD_LISTNE", "1").env("INCIDENTD_KEY", "1");
+    let refused = ran(&mut all);
+    assert_eq!(refused.code, Some(1));
+    for part in [
+        "`lisen` is no key",
+        "line 2: log_format:",
+        "`socket` is no key",
+        "INCIDENTD_FROB is no setting. `incidentd serve --help`",
+        "INCIDENTD_LISTNE is no setting. Did you mean INCIDENTD_LISTEN?",
+    ] {
+        assert_eq!(refused.said.matches(part).count(), 1, "{part}: {}", refused.said);
+    }
+    assert!(!refused.said.contains("INCIDENTD_KEY"), "{}", refused.said);
+    let used =
+        "[gateways.sms]\nrecipe = \"discord\"\nvars = { a = { env = \"INCIDENTD_FROB\" } }\n";
+    file(dir.path(), used);
+    let mut own = check(&path);
+    let taken = ran(own.env("INCIDENTD_FROB", "1"));
+    assert!(!taken.said.contains("is no setting"), "{}", taken.said);
     let missing = ran(&mut check(&dir.path().join("none.toml")));
     assert_eq!((missing.code, missing.said.contains("none.toml")), (Some(1), true));
 }
