@@ -3063,6 +3063,11 @@ export interface components {
             credential: components["schemas"]["Credential"];
             /** Format: date-time */
             expiresAt: string | null;
+            /**
+             * @description What links to this server begin with, in messages and in `incident.url`.
+             * @default
+             */
+            publicUrl: string;
             scope: components["schemas"]["Scope"];
             /** @description The only team that the credential is good for. */
             team: components["schemas"]["TeamRef"] | null;
@@ -6012,9 +6017,11 @@ export interface operations {
     getSchedulesScheduleOverrides: {
         parameters: {
             query?: {
+                cursor?: string;
                 /** @description Left out: now. */
                 from?: string;
-                /** @description Left out: four weeks later; two years at most. */
+                limit?: number;
+                /** @description Left out: for ever. */
                 until?: string;
             };
             header?: never;

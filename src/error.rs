@@ -81,18 +81,20 @@ impl Kind {
         Self::Internal,
     ];
 
-    /// What to do next, where nothing more particular is known.
+    /// What to do next, where nothing more particular is known: for programs, browsers and people
+    /// at a terminal alike.
     #[must_use]
     pub const fn next_step(self) -> &'static str {
         match self {
             Self::Malformed | Self::Method | Self::Unsupported => {
-                "Check the address, and that client and server are of like versions."
+                "Check the address and what is sent there: /openapi.json says what it takes. \
+                 Client and server should be of like versions."
             }
-            Self::Invalid => "Correct it and try again; --help says what is allowed.",
+            Self::Invalid => "Correct it and try again; /openapi.json says what is allowed.",
             Self::Usage => "--help says what may be written.",
             Self::TooLarge => "Send less at once.",
             Self::NotFound => "Check the name, and that you are a member of its team.",
-            Self::Refused => "Look at it first: `incidentd show` and `list` say how it stands.",
+            Self::Refused => "Look how it stands now (`show` and `list` say), then try again.",
             Self::Unauthenticated => "Put a token into INCIDENTD_TOKEN and try again.",
             Self::Forbidden => "Ask an admin of the team, or use a token of a wider scope.",
             Self::Limited => "Wait a minute and try again.",
@@ -142,6 +144,11 @@ impl Error {
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("{what} does not exist, or you may not see it."))
             .hint("Check the name, and that you are a member of its team.")
+    }
+
+    /// A name that stands for nothing, in a field of what was sent.
+    pub fn unknown(field: &str, message: impl Into<String>) -> Self {
+        Self { kind: Kind::NotFound, ..Self::invalid(field, message) }
     }
 
     /// A value that is understood and wrong.

@@ -291,7 +291,7 @@ impl Problem {
             status: error.kind.status(),
             code: error.kind.code().into(),
             detail: error.detail.clone(),
-            hint: error.hint.clone(),
+            hint: error.hint.clone().or_else(|| Some(error.kind.next_step().into())),
             request_id,
             errors: error.fields.clone(),
         }
@@ -301,7 +301,9 @@ impl Problem {
     #[must_use]
     pub fn into_error(self) -> Error {
         let mut error = Error::new(Kind::of_answer(&self.code, self.status), self.detail);
-        error.hint = self.hint;
+        // Where a value is allowed or not, each reader has a page of his own that says so.
+        let general = |hint: &String| error.kind == Kind::Invalid && hint == error.kind.next_step();
+        error.hint = self.hint.filter(|hint| !general(hint));
         error.fields = self.errors;
         error
     }

@@ -46,7 +46,7 @@ pub const PREVIEW: Route<String, SpanQuery, Plan, Preview> = Route::new(
     "Say who would gain and lose what if the rotations were these; changes nothing",
 );
 
-pub const OVERRIDES: Route<String, SpanQuery, Nothing, Page<Override>> = Route::new(
+pub const OVERRIDES: Route<String, OverridesQuery, Nothing, Page<Override>> = Route::new(
     Method::Get,
     "/schedules/{schedule}/overrides",
     Access::Read,
@@ -98,6 +98,21 @@ pub struct SpanQuery {
     /// Left out: four weeks later; two years at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverridesQuery {
+    /// Left out: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Left out: for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A schedule, as named inside other things.

@@ -87,6 +87,12 @@ pub(super) fn wrongs(wrong: Vec<FieldError>) -> Result<()> {
 }
 
 /// # Errors
+/// `NotFound`, naming each field whose name stands for nothing.
+pub(super) fn unknown(wrong: Vec<FieldError>) -> Result<()> {
+    wrongs(wrong).map_err(|error| Error { kind: Kind::NotFound, ..error })
+}
+
+/// # Errors
 /// Says what is wrong with the name of a team, service or integration.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.trim().is_empty()

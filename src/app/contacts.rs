@@ -1,5 +1,5 @@
 //! How people are told: their contacts, and which of them rings when.
-use super::changes::{Thing, differ, differ_or_not, wrongs};
+use super::changes::{Thing, differ, differ_or_not, unknown, wrongs};
 use super::channels::check_whole;
 use super::users::seen;
 use super::verify::{Code, proved, send_code};
@@ -138,7 +138,7 @@ impl App {
     }
 
     /// # Errors
-    /// As `contacts`; `Invalid` naming each rule that is wrong.
+    /// As `contacts`; `Invalid` or `NotFound` naming each rule that is wrong.
     pub async fn set_rules(
         &self,
         caller: &Caller,
@@ -151,7 +151,11 @@ impl App {
             let contacts = w.contacts(user.id)?;
             let names: Vec<&str> = contacts.iter().map(|contact| contact.name.as_str()).collect();
             let faults = rules.faults(&names).into_iter();
-            wrongs(faults.map(|(field, message)| FieldError { field, message }).collect())?;
+            let (nameless, wrong) = faults
+                .map(|(field, message)| FieldError { field, message })
+                .partition(|fault: &FieldError| fault.field.ends_with(".contact"));
+            wrongs(wrong)?;
+            unknown(nameless)?;
             change_rules(w, &user, &rules, &caller.actor())?;
             w.rules(user.id)
         })

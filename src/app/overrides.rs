@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::incidents::named;
+use super::incidents::{named, page_size};
 use super::rota::{People, rules};
 use super::schedules::{bounds, may_name, seen_schedule, thing};
 use super::{App, Caller, Need};
 use crate::api::Page;
-use crate::api::schedules::{Back, NewOverride, Override, SpanQuery, Swap, Take};
+use crate::api::schedules::{Back, NewOverride, Override, OverridesQuery, SpanQuery, Swap, Take};
 use crate::clock::shift;
 use crate::domain::schedule;
 use crate::domain::{OverrideId, Seq, UserId};
@@ -35,16 +35,20 @@ impl App {
         &self,
         caller: &Caller,
         schedule: String,
-        span: SpanQuery,
+        query: OverridesQuery,
     ) -> Result<Page<Override>> {
         let (caller, now) = (caller.clone(), self.now());
-        let until = span.until.unwrap_or(Timestamp::MAX);
-        let (from, to) = bounds(SpanQuery { until: Some(until), ..span }, now)?;
+        let limit = page_size(query.limit)?;
+        let until = query.until.unwrap_or(Timestamp::MAX);
+        let (from, to) = bounds(SpanQuery { from: query.from, until: Some(until) }, now)?;
         self.0
             .store
             .read(move |r| {
                 let row = seen_schedule(r, &caller, Need::Read, &schedule)?;
-                shown(r, r.overrides(row.id, from, to)?).map(Page::whole)
+                let found = shown(r, r.overrides(row.id, from, to)?)?;
+                // In the order of time; of two that begin at once the older is the first.
+                let key = |it: &Override| format!("{}:{:020}", it.start, it.id.0);
+                Ok(Page::cut(found, query.cursor.as_deref(), limit, key))
             })
             .await
     }
@@ -157,7 +161,7 @@ fn person(
     field: &str,
     name: &str,
 ) -> Result<User> {
-    let nobody = || Error::invalid(field, format!("there is no user `{name}`"));
+    let nobody = || Error::unknown(field, format!("there is no user `{name}`"));
     let user = r.find_username(&named(caller, name)?)?.ok_or_else(nobody)?;
     if !may_name(r, caller, row.team.id, &row.rotations, user.id)? {
         return Err(nobody());

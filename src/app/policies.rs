@@ -1,5 +1,5 @@
 //! Escalation policies: who is told when. What a team has not set holds all the same.
-use super::changes::{Thing, differ, differ_or_not, wrongs};
+use super::changes::{Thing, differ, differ_or_not, unknown, wrongs};
 use super::teams::{live_team, of_seen_teams};
 use super::{App, Caller, Need, page_size};
 use crate::api::configuration::FieldChange;
@@ -135,7 +135,7 @@ fn checked(
         field: api(&field),
         message: format!("{message}{mine}"),
     });
-    wrongs(wrong.collect())?;
+    unknown(wrong.collect())?;
     Ok(policy)
 }
 

@@ -2,7 +2,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::changes::{Thing, differ, wrongs};
+use super::changes::{Thing, differ, unknown, wrongs};
 use super::gaps;
 use super::incidents::knows;
 use super::policies::refuse_named;
@@ -256,7 +256,7 @@ fn named(
     let (rotations, wrong) =
         with_ids(r, &plan.rotations, |user| may_name(r, caller, team, before, user))?;
     check_time_zone(plan.time_zone.as_deref())?;
-    wrongs(wrong)?;
+    unknown(wrong)?;
     check_rotations(&rotations)?;
     Ok(rotations)
 }

@@ -214,12 +214,12 @@ pub(super) fn add_service(
 }
 
 /// # Errors
-/// `Invalid` if the team has no such policy.
+/// `NotFound` if the team has no such policy.
 fn policy_of_team(r: &Read<'_>, team: TeamId, name: &str) -> Result<PolicyId> {
     let found = r.find_policy(name)?.filter(|row| row.team.id == team);
     found.map(|row| row.id).ok_or_else(|| {
         let why = format!("the service's team has no policy `{name}`");
-        Error::invalid("escalationPolicy", why)
+        Error::unknown("escalationPolicy", why)
     })
 }
 
@@ -271,7 +271,7 @@ pub(super) fn archive_service(
     service: &domain::Service,
     actor: &Actor,
 ) -> Result<()> {
-    refuse_open(&format!("Service `{}`", service.slug), &w.some_open_of_service(service.id)?)?;
+    refuse_open("Service", &service.slug, &w.some_open_of_service(service.id)?)?;
     w.archive_service(service.id)?;
     thing(service.id, &service.slug).log(w, "archived", actor)
 }

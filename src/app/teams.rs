@@ -286,7 +286,7 @@ pub(super) fn archive_team(w: &mut Write<'_>, team: &store::Team, actor: &Actor)
         }
     }
     refuse_named(w, &format!("Team `{}`", team.slug), &[Target::Team(team.id)])?;
-    refuse_open(&format!("Team `{}`", team.slug), &w.some_open_of_team(team.id)?)?;
+    refuse_open("Team", &team.slug, &w.some_open_of_team(team.id)?)?;
     w.archive_team(team.id)?;
     thing(team.id, &team.slug).log(w, "archived", actor)
 }
@@ -306,14 +306,19 @@ pub(super) fn has_members(team: &store::Team) -> Result<()> {
         .hint("Make somebody one: incidentd user edit NAME --admin true"))
 }
 
-/// What still has open incidents does not end.
-pub(super) fn refuse_open(what: &str, open: &[IncidentId]) -> Result<()> {
-    if open.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<String> = open.iter().map(ToString::to_string).collect();
-    Err(Error::refused(format!("{what} has open incidents: {}.", ids.join(", ")))
-        .hint(format!("Resolve them first: incidentd resolve {}", ids.join(" "))))
+/// What still has open incidents does not end: some of them, each with how many there are.
+pub(super) fn refuse_open(kind: &str, slug: &str, open: &[(IncidentId, usize)]) -> Result<()> {
+    let Some((_, count)) = open.first() else { return Ok(()) };
+    let ids: Vec<String> = open.iter().map(|(id, _)| id.to_string()).collect();
+    let more = match count - ids.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let s = if *count == 1 { "" } else { "s" };
+    let why = format!("has {count} open incident{s}: {}{more}.", ids.join(", "));
+    let flag = kind.to_lowercase();
+    Err(Error::refused(format!("{kind} `{slug}` {why}"))
+        .hint(format!("Resolve them first: incidentd resolve --{flag} {slug}")))
 }
 
 /// Sets a role, and logs it if it changes something.

@@ -48,6 +48,7 @@ pub enum Channel {
         address: Option<String>,
     },
     /// Send a test there, and say what became of it
+    #[command(visible_alias = "verify")]
     Test {
         /// The channel's slug
         #[arg(value_name = "NAME")]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// An argument, and the fields that it fills beside that of its name.
 const OTHERWISE: &[(&str, &[&str])] = &[
@@ -22,25 +22,40 @@ const OTHERWISE: &[(&str, &[&str])] = &[
     ("link", &["links"]),
     ("alert", &["matchers"]),
     ("quiet_hours", &["quiet"]),
+    ("url", &["server"]),
 ];
 
 /// `end: …` of a line with `--until` becomes `--until: …`, and so do names in backticks. A field
 /// that nobody typed keeps its name, and the hint says by which flag it is given.
 #[must_use]
 pub fn named(error: Error, line: impl IntoIterator<Item = OsString>) -> Error {
+    of(line, |typed| typed.said_of(error.clone())).unwrap_or(error)
+}
+
+/// What an error is to whoever typed the line: a value of it that cannot be is a command that was
+/// typed wrongly, whoever found it out.
+#[must_use]
+pub fn kind(error: &Error, line: impl IntoIterator<Item = OsString>) -> Kind {
+    let typed = || of(line, |typed| typed.holds_fault(error)).unwrap_or_default();
+    match error.kind {
+        Kind::Invalid if typed() => Kind::Usage,
+        kind => kind,
+    }
+}
+
+fn of<T>(line: impl IntoIterator<Item = OsString>, ask: impl FnOnce(Typed<'_>) -> T) -> Option<T> {
     let whole = super::command();
     // What cannot be read has an error of its own, in clap's words.
-    let Ok(matches) = whole.clone().try_get_matches_from(line) else { return error };
+    let matches = whole.clone().try_get_matches_from(line).ok()?;
     // These speak of the keys of a file.
     if matches.subcommand_name().is_some_and(|name| ["serve", "config"].contains(&name)) {
-        return error;
+        return None;
     }
     let (mut command, mut matches) = (&whole, &matches);
     while let Some((name, inner)) = matches.subcommand() {
-        let Some(found) = command.find_subcommand(name) else { return error };
-        (command, matches) = (found, inner);
+        (command, matches) = (command.find_subcommand(name)?, inner);
     }
-    Typed { command, matches }.said_of(error)
+    Some(ask(Typed { command, matches }))
 }
 
 struct Typed<'a> {
@@ -62,6 +77,14 @@ impl Typed<'_> {
         error.detail = self.quoted(&error.detail);
         error.hint = error.hint.map(|hint| self.quoted(&hint));
         error
+    }
+
+    /// Is what is wrong a value of this line, and not what came by stdin?
+    fn holds_fault(&self, error: &Error) -> bool {
+        let fields = error.fields.iter().filter_map(|wrong| self.argument(&wrong.field));
+        let raw = |arg: &Arg| self.matches.get_raw(arg.get_id().as_str());
+        let by_stdin = |arg: &Arg| raw(arg).is_some_and(|mut values| values.any(|it| it == "-"));
+        fields.into_iter().any(|arg| self.is_typed(arg) && !by_stdin(arg))
     }
 
     /// Names of fields in backticks; what was typed as a value may be called the same.
@@ -158,6 +181,20 @@ mod tests {
             said("snooze 1 --until 09:00", both),
             "--until: give either `--for` or `--until`"
         );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_typed_value_is_wrong_usage() {
+        let code = |line: &str, error: Error| {
+            kind(&error, format!("incidentd {line}").split(' ').map(OsString::from)).exit()
+        };
+        let past = || Error::invalid("until", "lies in the past");
+        assert_eq!(code("snooze 1 --until 09:00", past()), 2);
+        assert_eq!(code("snooze 1 --for 1h", past()), 1);
+        assert_eq!(code("note 1 x", Error::invalid("body", "is long")), 2);
+        assert_eq!(code("note 1 -", Error::invalid("body", "is empty")), 1);
+        assert_eq!(code("apply -f x", Error::invalid("users[0].username", "is wrong")), 1);
+        assert_eq!(code("reassign 1 --to bob", Error::unknown("to", "there is no user")), 3);
     }
 
     #[test]

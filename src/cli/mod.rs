@@ -336,7 +336,7 @@ fn finish(outcome: Result<()>, format: Format) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error, format == Format::Json);
-            ExitCode::from(error.kind.exit())
+            ExitCode::from(flags::kind(&error, std::env::args_os()).exit())
         }
     }
 }

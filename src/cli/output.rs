@@ -85,7 +85,8 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
 /// An error with its next step.
 pub fn error(error: &Error, as_json: bool) {
     let error = super::flags::named(error.clone(), std::env::args_os());
-    let hint = error.hint.as_deref().unwrap_or(error.kind.next_step());
+    let next_step = super::flags::kind(&error, std::env::args_os()).next_step();
+    let hint = error.hint.as_deref().unwrap_or(next_step);
     if as_json {
         let value = serde_json::json!({"error": {
             "code": error.kind.code(), "message": error.detail, "hint": hint,

@@ -5,7 +5,10 @@ use super::connect::connect;
 use super::incidents::parse_label;
 use super::{Common, Format, output};
 use crate::api::Nothing;
+use crate::api::channels::CHANNEL;
 use crate::api::route::{PolicyOf, TEST_ROUTE, Try, Way, WayStep};
+use crate::api::users::USER;
+use crate::client::Client;
 use crate::domain::Severity;
 use crate::error::{Error, Kind, Result};
 
@@ -44,14 +47,25 @@ impl Route {
         } else {
             print(&way);
         }
-        verify.map_or(Ok(()), |user| check(&way, &user))
+        match verify {
+            Some(who) => check(&client, &way, &who).await,
+            None => Ok(()),
+        }
     }
 }
 
 /// # Errors
-/// Says who it is, if it is somebody else.
-fn check(way: &Way, user: &str) -> Result<()> {
+/// Says who it is, if it is somebody else; `NotFound` for a name of nobody.
+async fn check(client: &Client, way: &Way, user: &str) -> Result<()> {
     let first = way.first();
+    if !first.contains(&user) {
+        let (path, nothing) = (user.trim_start_matches("channel:").to_owned(), Nothing {});
+        if user == path {
+            client.call(&USER, path, &nothing, &nothing).await.map(drop)?;
+        } else {
+            client.call(&CHANNEL, path, &nothing, &nothing).await.map(drop)?;
+        }
+    }
     let why = match way.silenced_until {
         Some(until) => {
             format!("It is silenced until {}; nobody is paged now.", output::clock(until))

@@ -37,7 +37,8 @@ impl Template {
         if common.output == Format::Json {
             return output::json(&rendered);
         }
-        output::line(&rendered.text);
+        // As it would be sent, but for what a terminal might obey.
+        rendered.text.lines().for_each(output::line);
         Ok(())
     }
 }

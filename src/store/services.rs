@@ -46,11 +46,13 @@ impl Read<'_> {
     }
 
     /// Some open incidents of a service.
-    pub fn some_open_of_service(&self, service: ServiceId) -> Result<Vec<IncidentId>> {
+    /// The first of the open ones, each with how many there are.
+    pub fn some_open_of_service(&self, service: ServiceId) -> Result<Vec<(IncidentId, usize)>> {
         self.all(
-            "select id from incidents where service_id = ?1 and status < 2 order by id limit 5",
+            "select id, count(*) over () from incidents where service_id = ?1 and status < 2
+             order by id limit 5",
             [service],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
 }

@@ -236,8 +236,12 @@ pub(super) fn taken<T>(result: rusqlite::Result<T>, what: impl FnOnce() -> Error
 }
 
 pub(super) fn exists(kind: &str, name: &str) -> Error {
-    Error::new(Kind::Refused, format!("A {kind} named `{name}` exists already."))
-        .hint("Choose another name, or change that one.")
+    Error::new(Kind::Refused, format!("A {kind} named `{name}` exists already.")).hint(match kind {
+        "user" | "policy" | "schedule" => {
+            format!("Choose another name; `incidentd {kind} show {name}` shows that one.")
+        }
+        _ => format!("Choose another name; `incidentd {kind} list` shows what there is."),
+    })
 }
 
 pub(super) fn ms(at: Timestamp) -> i64 {

@@ -73,11 +73,13 @@ impl Read<'_> {
     }
 
     /// Some open incidents of a team.
-    pub fn some_open_of_team(&self, team: TeamId) -> Result<Vec<IncidentId>> {
+    /// The first of the open ones, each with how many there are.
+    pub fn some_open_of_team(&self, team: TeamId) -> Result<Vec<(IncidentId, usize)>> {
         self.all(
-            "select id from incidents where team_id = ?1 and status < 2 order by id limit 5",
+            "select id, count(*) over () from incidents where team_id = ?1 and status < 2
+             order by id limit 5",
             [team],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
 

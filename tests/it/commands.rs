@@ -42,7 +42,7 @@ async fn exit_codes_tell_scripts_what_happened() {
     let cases: &[(&str, &[&str], i32)] = &[
         ("bob", &["ack", "1"], 0),
         ("bob", &["ack", "1"], 0),
-        ("bob", &["ack", "#1", "http://x/incidents/2"], 0),
+        ("bob", &["ack", "#1", "/incidents/2"], 0),
         ("bob", &["ack", "4711"], 3),
         ("bob", &["ack", "one"], 2),
         ("bob", &["ack"], 2),
@@ -65,10 +65,32 @@ async fn exit_codes_tell_scripts_what_happened() {
         ("bob", &["lits"], 2),
         ("bob", &["trigger", "--title", "x"], 2),
         ("bob", &["trigger", "--title", "x", "--service", "checkout", "--key", KEY], 2),
-        ("bob", &["merge", "1", "--into", "1"], 1),
+        ("bob", &["merge", "1", "--into", "1"], 2),
         ("bob", &["merge", "1", "--into", "2"], 5),
         ("bob", &["merge", "1", "--into", "4711"], 3),
         ("bob", &["note", "1", "-"], 1),
+        ("bob", &["note", "1", ""], 2),
+        ("bob", &["ack", "1", "--for", "3000d"], 2),
+        ("bob", &["snooze", "1", "--until", "2001-01-01T00:00:00Z"], 2),
+        ("bob", &["trigger", "--service", "checkout", "--title", ""], 2),
+        ("bob", &["trigger", "--service", "nothing", "--title", "x"], 3),
+        ("bob", &["list", "--limit", "0"], 2),
+        ("bob", &["silence", "add", "--team", "payments", "a=~(", "--reason", "x"], 2),
+        ("bob", &["silence", "add", "--team", "nobody", "a=b", "--reason", "x"], 3),
+        ("bob", &["route", "test", "--service", "nothing", "a=b"], 3),
+        ("bob", &["route", "test", "--service", "checkout", "--verify", "nobody"], 3),
+        ("alice", &["service", "add", "Not A Slug", "--team", "payments"], 2),
+        ("alice", &["service", "add", "x", "--team", "payments", "--policy", "none"], 3),
+        ("alice", &["service", "add", "x", "--team", "nobody"], 3),
+        ("alice", &["heartbeat", "add", "x", "--service", "checkout", "--every", "1s"], 2),
+        ("alice", &["policy", "add", "p", "--team", "payments", "--step", "0m=user:nobody"], 3),
+        ("alice", &["policy", "add", "p", "--team", "payments", "--step", "0m=channel:x"], 3),
+        ("alice", &["channel", "verify", "nothing"], 3),
+        ("alice", &["contact", "rules", "--high", "0m=nothing"], 3),
+        ("alice", &["contact", "add", "x", "--channel", "pigeon", "--address", "coo"], 2),
+        ("root", &["user", "add", "Not A Name"], 2),
+        ("root", &["user", "add", "bob"], 5),
+        ("root", &["restore", "/nonexistent", "--data-dir", "/nonexistent"], 3),
         ("bob", &["version"], 0),
     ];
     for (who, arguments, code) in cases {
@@ -84,6 +106,56 @@ async fn exit_codes_tell_scripts_what_happened() {
     wrong.args(["list"]).env("INCIDENTD_URL", &server.url).env("INCIDENTD_TOKEN", "inc_1_nonsense");
     let ran = tokio::task::spawn_blocking(move || run(&mut wrong, "")).await.expect("ran");
     assert_eq!(ran.status.code(), Some(4));
+}
+
+#[tokio::test]
+async fn an_incident_of_another_server_is_not_ours_of_the_same_number() {
+    let public = "https://oncall.example.com";
+    let mut server = TestServer::with(|config| config.public_url = Some(public.into())).await;
+    server.alert(json!({"title": "disk full"})).await;
+    let ours = server.url.clone();
+    let theirs = "http://elsewhere.example.com:8080/incidents/1";
+    let foreign: &[(&[&str], &str)] = &[
+        (&["ack", theirs], ""),
+        (&["ack", "1", theirs], ""),
+        (&["ack", "-"], "1 http://elsewhere.example.com:8080/incidents/1"),
+        (&["resolve", "https://oncall.example.com.evil.example/incidents/1"], ""),
+        (&["show", "elsewhere.example.com:8080/incidents/1"], ""),
+        (&["note", theirs, "text"], ""),
+        (&["merge", "1", "--into", theirs], ""),
+        // That there is none of this number tells nothing.
+        (&["timeline", "http://elsewhere.example.com:8080/incidents/4711"], ""),
+    ];
+    for (arguments, stdin) in foreign {
+        let ran = command(&server, "bob", arguments, stdin).await;
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{arguments:?}: {}", ran.said);
+        for part in ["example", &ours, public, "--server"] {
+            assert!(ran.said.contains(part), "{arguments:?}: {}", ran.said);
+        }
+    }
+    assert_eq!(server.story(1).await, ["created"]);
+    // As messages name it, as it is spoken to, and as this host is also called.
+    let named = server.incident(1).await.url;
+    assert_eq!(named, format!("{public}/incidents/1"));
+    let local = ours.replace("127.0.0.1", "localhost");
+    for address in [named, format!("{ours}/incidents/1"), format!("{local}/incidents/1?from=mail")]
+    {
+        let ran = command(&server, "bob", &["ack", &address], "").await;
+        assert_eq!(ran.code, Some(0), "{address}: {}", ran.said);
+    }
+    // On the host the server is known by what it calls itself.
+    let (dir, ask) = (server.dir().to_owned(), |address: &str| {
+        let mut command = incidentd();
+        command.args(["show", address, "--data-dir"]);
+        command
+    });
+    for (address, code) in [("https://oncall.example.com/incidents/1", 0), (theirs, 2)] {
+        let mut command = ask(address);
+        command.arg(&dir);
+        let ran = tokio::task::spawn_blocking(move || run(&mut command, "")).await.expect("ran");
+        assert_eq!(ran.status.code(), Some(code), "{address}: {ran:?}");
+    }
+    server.restart().await;
 }
 
 #[tokio::test]

@@ -312,7 +312,7 @@ username = "dora"
     assert_eq!(
         refused(&server, keep, PRUNE).await,
         [
-            "prune: Service `checkout` has open incidents: 1.",
+            "prune: Service `checkout` has 1 open incident: 1.",
             "prune: Service `invoices` has integrations that stay: by hand.",
             "prune: Team `billing` still has services: invoices.",
             "prune: Team `payments` still has services: checkout.",

@@ -288,7 +288,7 @@ async fn the_commands_read_as_people_write() {
         "high\t0s=phone\nlow\tevery contact at once\nquiet\t22:00-07:00\nall clear\tnot told\n"
     );
     let (code, _, said) = command("contact rules --low 0m=pager", "").await;
-    assert!(code == Some(1) && said.contains("there is no contact `pager`"), "{said}");
+    assert!(code == Some(3) && said.contains("there is no contact `pager`"), "{said}");
     let (_, secret, _) = command("webhook add https://example.com/hook --team payments", "").await;
     assert!(secret.starts_with("whsec_"), "{secret}");
     let (code, ..) = command("webhook disable 1", "").await;

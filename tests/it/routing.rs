@@ -69,7 +69,8 @@ async fn it_says_who_rings_by_what_and_why() {
     let verdict = [
         ("alice", &["severity=critical"][..], 0),
         ("bob", &["severity=critical"], 1),
-        ("nobody", &["severity=critical"], 1),
+        ("nobody", &["severity=critical"], 3),
+        ("channel:nothing", &["severity=critical"], 3),
     ];
     for (user, labels, code) in verdict {
         let arguments = [&["route", "test", "--service", "checkout", "--verify", user], labels];

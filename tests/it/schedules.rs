@@ -5,8 +5,8 @@ use incidentd::api::contacts::{CREATE_CONTACT, NewContact};
 use incidentd::api::overview::{OVERVIEW, OverviewQuery, Unreachable};
 use incidentd::api::schedules::{
     CREATE_OVERRIDE, CREATE_SCHEDULE, DELETE_SCHEDULE, END_OVERRIDE, NewOverride, NewSchedule,
-    ON_CALL, OVERRIDES, OnCallQuery, Override, PREVIEW, Plan, SET_SCHEDULE, SHIFTS, SWAP,
-    SpanQuery, Swap, TAKE, Take,
+    ON_CALL, OVERRIDES, OnCallQuery, Override, OverridesQuery, PREVIEW, Plan, SET_SCHEDULE, SHIFTS,
+    SWAP, SpanQuery, Swap, TAKE, Take,
 };
 use incidentd::app::Caller;
 use incidentd::domain::{Seq, Span};
@@ -267,9 +267,35 @@ async fn two_swap_both_or_neither() {
     .expect("a span");
     let refused = server.call("bob", &SWAP, PRIMARY.into(), NONE, &good).await;
     assert_eq!(refused.expect_err("over").kind, Kind::Invalid);
-    let span = SpanQuery::default();
+    let span = OverridesQuery::default();
     let listed = server.call("carol", &OVERRIDES, PRIMARY.into(), &span, NONE).await;
     assert_eq!(listed.expect("a page").items.len(), 2, "neither of the second");
+}
+
+#[tokio::test]
+async fn those_who_stand_in_come_in_parts_in_the_order_of_time() {
+    let server = with("1w", &["alice", "bob"]).await;
+    for (day, who) in [(3, "bob"), (1, "alice"), (2, "bob"), (1, "bob")] {
+        let span = (format!("2026-12-0{day}T08:00:00Z"), format!("2026-12-0{day}T20:00:00Z"));
+        stand_in(&server, "alice", who, (&span.0, &span.1), None).await.expect("made");
+    }
+    let (mut found, mut query) =
+        (Vec::new(), OverridesQuery { limit: Some(1), ..OverridesQuery::default() });
+    loop {
+        let page = server.call("carol", &OVERRIDES, PRIMARY.into(), &query, NONE).await;
+        let page = page.expect("a page");
+        assert!(page.items.len() <= 1);
+        found.extend(page.items.into_iter().map(|one| (one.id.0, one.user.username)));
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    let who = |id, name: &str| (id, name.to_owned());
+    assert_eq!(found, [who(2, "alice"), who(4, "bob"), who(3, "bob"), who(1, "bob")]);
+    query.limit = Some(0);
+    let refused = server.call("carol", &OVERRIDES, PRIMARY.into(), &query, NONE).await;
+    assert_eq!(refused.expect_err("no part").fields[0].field, "limit");
 }
 
 #[tokio::test]
@@ -281,7 +307,7 @@ async fn people_settle_what_concerns_them_and_the_log_says_who() {
     let others = stand_in(&server, "bob", "carol", span, Some("alice")).await.expect_err("others");
     assert_eq!(others.kind, Kind::Forbidden);
     let nobody = stand_in(&server, "alice", "mallory", span, None).await.expect_err("a stranger");
-    assert_eq!((nobody.kind, nobody.fields[0].field.as_str()), (Kind::Invalid, "user"));
+    assert_eq!((nobody.kind, nobody.fields[0].field.as_str()), (Kind::NotFound, "user"));
     let wrong = stand_in(&server, "bob", "bob", (span.1, span.0), None).await.expect_err("back");
     assert_eq!(wrong.fields[0].field, "end");
     let past = ("2026-11-22T08:00:00Z", "2026-11-23T02:00:00Z");

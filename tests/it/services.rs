@@ -161,7 +161,7 @@ async fn what_is_archived_keeps_its_history_and_comes_back() {
         |who: &'static str| server.call(who, &ARCHIVE_SERVICE, "checkout".into(), NONE, NONE);
     let refused = archive("alice").await.expect_err("open");
     assert_eq!(refused.kind, Kind::Refused);
-    assert!(refused.detail.contains("open incidents: 1"), "{refused}");
+    assert!(refused.detail.contains("1 open incident: 1"), "{refused}");
     // Resolved by hand while it fires: held, and nothing may bring it back later.
     let resolve = Action::Resolve { note: None, hold: None };
     server.act("bob", 1, resolve).await.expect("resolved");

@@ -45,6 +45,7 @@ async fn the_api_takes_json_and_only_json() {
                 continue;
             }
             assert!(expected.contains(&status), "{route}: {name}: {status} {answer}");
+            assert!(answer["hint"].is_string(), "{route}: {name}: {answer}");
         }
         for kind in [
             "text/plain",
@@ -84,11 +85,25 @@ async fn the_api_takes_json_and_only_json() {
     assert_eq!(incidents(&server).await, before, "nothing was stored or changed");
 }
 
+/// Each body is refused, by a problem that names the field and the next step.
+async fn each_names_its_field(server: &TestServer, cases: &[((&str, Value), &str)]) {
+    let before = incidents(server).await;
+    for ((route, body), field) in cases {
+        let (status, answer) = api(server, route, JSON, body.to_string().into()).await;
+        assert_eq!(status, 422, "{route} {body}: {answer}");
+        let named = answer["errors"][0]["field"].as_str().unwrap_or_default();
+        assert!(!named.is_empty(), "{route} {body}: {answer}");
+        assert!(answer["hint"].as_str().is_some_and(|it| it.ends_with('.')), "{body}: {answer}");
+        assert!(field.is_empty() || named == *field, "{route} {body}: {named} is not {field}");
+    }
+    is_well(server, "wrong fields").await;
+    assert_eq!(incidents(server).await, before, "nothing was stored or changed");
+}
+
 #[tokio::test]
 async fn the_api_names_the_field_that_is_wrong() {
     let server = TestServer::start().await;
     server.alert(json!({"title": "disk full"})).await;
-    let before = incidents(&server).await;
     let trigger = |extra: Value| {
         let mut body = json!({"service": "checkout", "title": "x"});
         body.as_object_mut().expect("an object").extend(extra.as_object().expect("one").clone());
@@ -98,9 +113,8 @@ async fn the_api_names_the_field_that_is_wrong() {
         (0..65).map(|n| (format!("l{n}"), json!("v"))).collect();
     let heavy: serde_json::Map<String, Value> =
         (0..60).map(|n| (format!("l{n}"), json!("v".repeat(1_000)))).collect();
-    let act = |body: Value| ("/incidents/1/actions", body);
     let user = |body: Value| ("/users", body);
-    for ((route, body), field) in [
+    let cases = [
         (trigger(json!({"title": ""})), "title"),
         (trigger(json!({"title": "x".repeat(1_025)})), "title"),
         (trigger(json!({"title": 7})), "title"),
@@ -120,25 +134,6 @@ async fn the_api_names_the_field_that_is_wrong() {
         (trigger(json!({"severity": "dreadful"})), "severity"),
         (trigger(json!({"urgency": "loud"})), "urgency"),
         (trigger(json!({"status": "x"})), "status"),
-        (act(json!({"action": "addNote", "body": ""})), "body"),
-        (act(json!({"action": "addNote", "body": "x".repeat(4_097)})), "body"),
-        (act(json!({"action": "snooze", "for": "-1h"})), ""),
-        (act(json!({"action": "snooze", "for": "99999999999h"})), ""),
-        (act(json!({"action": "snooze"})), "for"),
-        (act(json!({"action": "snooze", "for": "1h", "until": "2026-11-23T09:00:00Z"})), "until"),
-        (act(json!({"action": "snooze", "until": "1970-01-01T00:00:00Z"})), "until"),
-        (act(json!({"action": "snooze", "until": "9999-12-31T00:00:00Z"})), ""),
-        (act(json!({"action": "snooze", "until": "9999-12-01T00:00:00Z"})), "until"),
-        (act(json!({"action": "snooze", "for": "9y"})), ""),
-        (act(json!({"action": "snooze", "for": "3000d"})), "for"),
-        (act(json!({"action": "resolve", "hold": "3000d"})), "hold"),
-        (act(json!({"action": "resolve", "note": "x".repeat(4_097)})), "note"),
-        (act(json!({"action": "dance"})), ""),
-        (act(json!({"action": 7})), ""),
-        (act(json!({})), ""),
-        (("/incidents/actions", json!({"action": "reopen", "ids": vec![1; 501]})), "ids"),
-        (("/incidents/actions", json!({"action": "reopen", "ids": [1.5]})), ""),
-        (("/incidents/actions", json!({"action": "reopen", "ids": 1})), ""),
         (user(json!({"username": "a b"})), "username"),
         (user(json!({"username": ""})), "username"),
         (user(json!({"username": "x".repeat(300)})), "username"),
@@ -150,15 +145,49 @@ async fn the_api_names_the_field_that_is_wrong() {
         (("/tokens", json!({"name": "x".repeat(256)})), "name"),
         (("/tokens", json!({"scope": "god"})), ""),
         (("/tokens", json!({"expires": "0s"})), "expires"),
-    ] {
-        let (status, answer) = api(&server, route, JSON, body.to_string().into()).await;
-        assert_eq!(status, 422, "{route} {body}: {answer}");
-        let named = answer["errors"][0]["field"].as_str().unwrap_or_default();
-        assert!(!named.is_empty(), "{route} {body}: {answer}");
-        assert!(field.is_empty() || named == field, "{route} {body}: {named} is not {field}");
-    }
-    is_well(&server, "wrong fields").await;
-    assert_eq!(incidents(&server).await, before, "nothing was stored or changed");
+    ];
+    each_names_its_field(&server, &cases).await;
+}
+
+#[tokio::test]
+async fn a_field_of_an_action_that_is_wrong_is_named() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let act = |body: Value| ("/incidents/1/actions", body);
+    let cases = [
+        (act(json!({"action": "addNote", "body": ""})), "body"),
+        (act(json!({"action": "addNote", "body": "x".repeat(4_097)})), "body"),
+        (act(json!({"action": "snooze", "for": "-1h"})), "for"),
+        (act(json!({"action": "snooze", "for": "99999999999h"})), "for"),
+        (act(json!({"action": "snooze"})), "for"),
+        (act(json!({"action": "snooze", "for": "1h", "until": "2026-11-23T09:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "until": "1970-01-01T00:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "until": "9999-12-31T00:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "until": "9999-12-01T00:00:00Z"})), "until"),
+        (act(json!({"action": "snooze", "for": "9y"})), "for"),
+        (act(json!({"action": "snooze", "for": "3000d"})), "for"),
+        (act(json!({"action": "resolve", "hold": "3000d"})), "hold"),
+        (act(json!({"action": "resolve", "note": "x".repeat(4_097)})), "note"),
+        (act(json!({"action": "dance"})), "action"),
+        (act(json!({"action": 7})), "action"),
+        (act(json!({})), "action"),
+        (act(json!({"action": "acknowledge", "for": 5})), "for"),
+        (act(json!({"for": [], "action": "acknowledge"})), "for"),
+        (act(json!({"action": "acknowledge", "take": "yes"})), "take"),
+        (act(json!({"action": "snooze", "until": 7})), "until"),
+        (act(json!({"action": "reassign"})), "to"),
+        (act(json!({"action": "reassign", "to": 5})), "to"),
+        (act(json!({"action": "urgency", "to": "loud"})), "to"),
+        (act(json!({"action": "merge", "into": "x"})), "into"),
+        (act(json!({"action": "resolve", "body": "x"})), "body"),
+        (act(json!({"action": "reopen", "ids": [1]})), "ids"),
+        (("/incidents/actions", json!({"action": "reopen", "ids": vec![1; 501]})), "ids"),
+        (("/incidents/actions", json!({"action": "reopen", "ids": [1.5]})), "ids[0]"),
+        (("/incidents/actions", json!({"action": "reopen", "ids": 1})), "ids"),
+        (("/incidents/actions", json!({"action": "reopen"})), "ids"),
+        (("/incidents/actions", json!({"ids": [1], "action": "snooze", "for": 5})), "for"),
+    ];
+    each_names_its_field(&server, &cases).await;
 }
 
 #[tokio::test]

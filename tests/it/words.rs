@@ -215,3 +215,47 @@ async fn words_of_the_server_say_moments_by_the_clocks_of_who_reads_them() {
         command(&server, "bob", &["snooze", "2", "--until", "2027-01-01T00:00:00Z"], "").await;
     assert_eq!(ran.out, "Snoozed 2 until 2027-01-01T00:00:00Z.\n", "{}", ran.said);
 }
+
+#[tokio::test]
+async fn what_exists_already_or_is_still_in_use_is_shown_by_the_next_step() {
+    let server = TestServer::start().await;
+    for n in 1..=7 {
+        server.alert(json!({"title": format!("alert {n}")})).await;
+    }
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        ("root", &["user", "add", "bob"], &["`incidentd user show bob`"]),
+        ("root", &["team", "add", "payments"], &["`incidentd team list`"]),
+        (
+            "alice",
+            &["service", "add", "checkout", "--team", "payments"],
+            &["`incidentd service list`"],
+        ),
+        (
+            "alice",
+            &["service", "remove", "checkout"],
+            &["has 7 open incidents: 1, 2, 3, 4, 5 and 2 more.", "resolve --service checkout"],
+        ),
+        (
+            "root",
+            &["restore", "/nonexistent", "--data-dir", "/nonexistent"],
+            &["/nonexistent cannot be read", "Name a file that `incidentd backup` wrote"],
+        ),
+    ];
+    for (who, arguments, parts) in cases {
+        let ran = command(&server, who, arguments, "").await;
+        for part in *parts {
+            assert!(ran.said.contains(part), "{arguments:?}: {}", ran.said);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_template_is_rendered_with_its_lines() {
+    let server = TestServer::start().await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("words");
+    std::fs::write(&file, "one {{ 1 + 1 }}\n\nthree\u{1b}[2J\n").expect("written");
+    let file = file.to_str().expect("text");
+    let ran = command(&server, "bob", &["template", "render", "--template", file], "").await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "one 2\n\nthree\u{fffd}[2J\n"));
+}
