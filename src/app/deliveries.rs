@@ -15,7 +15,7 @@ use crate::domain::delivery::{
     BUNDLE, Delivery, DeliveryKind, DeliveryState, MAX_ATTEMPTS, Message, To, pause,
 };
 use crate::domain::user::UserRef;
-use crate::domain::{Actor, DeliveryId, Incident, IncidentId, Status};
+use crate::domain::{Actor, DeliveryId, Incident, IncidentId, Status, TimerKind};
 use crate::error::Result;
 use crate::secret::chance;
 use crate::store::{Group, Read, Write, order_of_need};
@@ -61,6 +61,12 @@ impl App {
         self.0
             .store
             .read(move |r| {
+                // What a silence is about to cover is not sent a moment before.
+                for kind in [TimerKind::Silence, TimerKind::Quiet] {
+                    if r.is_due(kind, now)? {
+                        return Ok((Vec::new(), Some(now)));
+                    }
+                }
                 let (mut due, mut taken) = (Vec::new(), busy);
                 let mut next = r.next_delivery(now)?;
                 for group in r.due_groups(now)? {

@@ -64,6 +64,16 @@ impl Read<'_> {
         self.one("select due_at from timers order by due_at limit 1", [], |row| time(row, 0))
     }
 
+    /// Is a timer of this kind due?
+    pub fn is_due(&self, kind: TimerKind, now: Timestamp) -> Result<bool> {
+        self.one(
+            "select 1 from timers where kind = ?1 and due_at <= ?2 limit 1",
+            (kind.word(), ms(now)),
+            |_| Ok(()),
+        )
+        .map(|row| row.is_some())
+    }
+
     /// Is such a timer set?
     pub fn has_timer(&self, kind: TimerKind, subject: i64) -> Result<bool> {
         self.one(

@@ -60,6 +60,9 @@ pub(in crate::app) fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()>
     let (Some(user), Some(incident), Some(made)) = (row.to.user, row.incident, row.made) else {
         return Ok(());
     };
+    if row.unwanted(w.find_incident(incident)?.as_ref(), w.now()).is_some() {
+        return Ok(());
+    }
     let theirs = |other: &&Delivery| other.to.user == Some(user) && other.kind == row.kind;
     let all = w.made_by(incident, made)?;
     let waits = all.iter().filter(theirs).filter(|other| other.state == DeliveryState::Queued);
