@@ -139,9 +139,36 @@ impl TestServer {
 
     /// Stops the server and starts it again on the same folder; the port changes.
     pub async fn restart(&mut self) {
+        self.stop_for(Duration::ZERO).await;
+    }
+
+    /// The same, and time passes meanwhile.
+    pub async fn stop_for(&mut self, down: Duration) {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
+        self.clock.advance(down);
+        self.rise().await;
+    }
+
+    /// What is not committed at this moment never happens; then as `stop_for`.
+    pub async fn crash(&mut self, down: Duration) {
+        let (file, left) = (self.dir().join("incidentd.db"), self.dir().join("left.db"));
+        let db = rusqlite::Connection::open(&file).expect("opened");
+        db.execute("vacuum into ?1", [left.to_str().expect("UTF-8")]).expect("copied");
+        drop(db);
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        for beside in ["incidentd.db-wal", "incidentd.db-shm"] {
+            let _ = std::fs::remove_file(self.dir().join(beside));
+        }
+        std::fs::rename(left, file).expect("put in its place");
+        self.clock.advance(down);
+        self.rise().await;
+    }
+
+    async fn rise(&mut self) {
         // The last clones of the store go with the tasks that were told to stop.
         let server = loop {
             let clock = Clock::Manual(self.clock.clone());
