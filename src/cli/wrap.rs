@@ -11,7 +11,7 @@ use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 
 use super::{Common, output};
 use crate::client::Client;
@@ -88,6 +88,11 @@ impl Wrap {
 /// Runs the job: its exit code, and what to say if it failed.
 async fn run(command: &[OsString]) -> (u8, Option<String>) {
     let Some((program, arguments)) = command.split_first() else { return (0, None) };
+    // Before it runs: a signal that comes then is the job's, too.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return (1, Some(error.to_string())),
+    };
     let child = Command::new(program).args(arguments).stderr(Stdio::piped()).spawn();
     let mut child = match child {
         Ok(child) => child,
@@ -100,7 +105,7 @@ async fn run(command: &[OsString]) -> (u8, Option<String>) {
     };
     let (stderr, mut tail) = (child.stderr.take(), Tail::default());
     let status = {
-        let mut ended = pin!(end(&mut child));
+        let mut ended = pin!(end(&mut child, signals));
         let mut read = pin!(pass_on(stderr, &mut tail));
         let first = tokio::select! {
             status = &mut ended => Some(status),
@@ -136,19 +141,33 @@ fn judged(status: io::Result<ExitStatus>, tail: &Tail) -> (u8, Option<String>) {
     (code, Some(format!("It ended with {how}.\n{}", tail.text())))
 }
 
+/// What somebody asks of this process and means for the job.
+struct Signals {
+    terminate: unix::Signal,
+    hang_up: unix::Signal,
+    /// A terminal sends this one to the job, too: here it only must not end us before it.
+    interrupt: unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: unix::signal(SignalKind::terminate())?,
+            hang_up: unix::signal(SignalKind::hangup())?,
+            interrupt: unix::signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Waits for the job; who asks this process to end means the job.
-async fn end(child: &mut Child) -> io::Result<ExitStatus> {
+async fn end(child: &mut Child, mut signals: Signals) -> io::Result<ExitStatus> {
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    // A terminal sends this one to the job, too: here it only must not end us before it.
-    let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         let passed_on = tokio::select! {
             ended = child.wait() => return ended,
-            _ = terminate.recv() => Signal::TERM,
-            _ = hang_up.recv() => Signal::HUP,
-            _ = interrupt.recv() => continue,
+            _ = signals.terminate.recv() => Signal::TERM,
+            _ = signals.hang_up.recv() => Signal::HUP,
+            _ = signals.interrupt.recv() => continue,
         };
         if let Some(pid) = pid {
             // It may be gone by now; then the wait ends.

@@ -7,9 +7,14 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use incidentd::config::Network;
 use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
 use crate::harness::PATIENCE;
+use crate::tls::Papers;
 
 /// One request, as it came.
 #[derive(Debug)]
@@ -40,16 +45,47 @@ impl Heard {
 
 type Answers = Arc<Mutex<VecDeque<(u16, &'static str, String)>>>;
 
+/// Takes connections by TLS; who breaks off in the handshake is passed over.
+struct ByTls(TcpListener, TlsAcceptor);
+
+impl axum::serve::Listener for ByTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, addr) = self.0.accept().await.expect("a connection");
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (stream, addr);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
 /// A far end; it ends with the test.
 pub struct Far {
     pub addr: SocketAddr,
+    scheme: &'static str,
     heard: UnboundedReceiver<Heard>,
     answers: Answers,
 }
 
 impl Far {
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::with(None).await
+    }
+
+    /// One that speaks https.
+    pub async fn start_tls(papers: &Papers) -> Self {
+        Self::with(Some(papers.acceptor())).await
+    }
+
+    async fn with(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (send, heard) = unbounded_channel();
         let answers = Answers::default();
@@ -64,12 +100,19 @@ impl Far {
             std::future::ready((status, [(header, line)], value))
         };
         let router = axum::Router::new().fallback(hear);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { addr, heard, answers }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let serving = async move {
+            match tls {
+                Some(tls) => axum::serve(ByTls(listener, tls), router).await,
+                None => axum::serve(listener, router).await,
+            }
+        };
+        tokio::spawn(serving);
+        Self { addr, scheme, heard, answers }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr)
+        format!("{}://{}{path}", self.scheme, self.addr)
     }
 
     /// How the next request that nothing else was said of is answered; the header's value is

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use incidentd::config::{Limits, Tls};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 
 use crate::harness::{KEY, TestServer, answer, secs};
@@ -14,22 +15,29 @@ use crate::wire::{Raw, status, until, within};
 /// An authority and a certificate of it for this host, as files in a folder.
 pub struct Papers {
     dir: tempfile::TempDir,
+    names: Vec<String>,
     authority: CertificateDer<'static>,
 }
 
 impl Papers {
     pub fn new() -> Self {
+        Self::of(&["localhost", "127.0.0.1"])
+    }
+
+    /// For a host of these names.
+    pub fn of(names: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let authority = Self::issue(dir.path());
-        Self { dir, authority }
+        let names: Vec<String> = names.iter().copied().map(ToOwned::to_owned).collect();
+        let authority = Self::issue(dir.path(), &names);
+        Self { dir, names, authority }
     }
 
     /// Others in their place, by another authority.
     pub fn renew(&mut self) {
-        self.authority = Self::issue(self.dir.path());
+        self.authority = Self::issue(self.dir.path(), &self.names);
     }
 
-    fn issue(dir: &Path) -> CertificateDer<'static> {
+    fn issue(dir: &Path, names: &[String]) -> CertificateDer<'static> {
         use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([]).expect("names");
@@ -38,8 +46,7 @@ impl Papers {
         params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
         let authority = params.self_signed(&key).expect("signed");
         let issuer = Issuer::new(params, key);
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names.to_vec()).expect("names");
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().expect("a key");
         let cert = params.signed_by(&key, &issuer).expect("signed");
@@ -60,6 +67,21 @@ impl Papers {
 
     pub fn config(&self) -> Tls {
         Tls { cert: Some(self.path("cert.pem")), key: Some(self.path("key.pem")) }
+    }
+
+    /// A server's side of TLS.
+    pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        let pem = |name| std::fs::read(self.path(name)).expect("there");
+        let cert = CertificateDer::from_pem_slice(&pem("cert.pem")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(&pem("key.pem")).expect("a key");
+        let provider = rustls::crypto::ring::default_provider();
+        let config = rustls::ServerConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], key)
+            .expect("a pair");
+        std::sync::Arc::new(config).into()
     }
 
     /// A client that trusts their authority and no other.
