@@ -361,12 +361,7 @@ impl Trigger {
             bounded("labels", name, alert::MAX_LABEL_NAME)?;
             bounded("labels", value, alert::MAX_LABEL_VALUE)?;
         }
-        let bytes: usize = self
-            .labels
-            .iter()
-            .map(|(name, value)| text::wire_len(name) + text::wire_len(value))
-            .sum();
-        if bytes > alert::MAX_LABEL_BYTES {
+        if alert::label_bytes(&self.labels) > alert::MAX_LABEL_BYTES {
             let why = format!("are longer than {} bytes together", alert::MAX_LABEL_BYTES);
             return Err(Error::invalid("labels", why));
         }
@@ -378,12 +373,17 @@ impl Trigger {
             .iter()
             .map(|link| {
                 Link::new(&link.href, &link.text).ok_or_else(|| {
-                    Error::invalid("links", "must be http or https addresses without spaces")
+                    let why = "must be http or https addresses without spaces, of at most";
+                    Error::invalid("links", format!("{why} {} bytes", alert::MAX_HREF))
                 })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        if links.iter().map(Link::wire_len).sum::<usize>() > alert::MAX_LINK_BYTES {
+            let why = format!("are longer than {} bytes together", alert::MAX_LINK_BYTES);
+            return Err(Error::invalid("links", why));
+        }
         let key = Key::new(&key);
-        Ok(Alert {
+        let alert = Alert {
             fingerprint: key.clone(),
             key: Some(key),
             signal: match self.status {
@@ -403,6 +403,11 @@ impl Trigger {
             starts_at: None,
             ended_at: None,
             lifetime: Lifetime::Endless,
-        })
+        };
+        if alert.incident_description() != alert.description {
+            let why = "is too long beside so many labels and links";
+            return Err(Error::invalid("description", why));
+        }
+        Ok(alert)
     }
 }

@@ -12,16 +12,24 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Longest title, in bytes (here and below: of JSON).
 pub const MAX_TITLE: usize = 1_024;
-/// Longest description, in bytes: an incident stays below 32 KiB as JSON.
+/// Longest description, in bytes.
 pub const MAX_DESCRIPTION: usize = 6 * 1_024;
 /// Most labels of one alert, and all of them together in bytes.
 pub const MAX_LABELS: usize = 64;
 pub const MAX_LABEL_NAME: usize = 255;
 pub const MAX_LABEL_VALUE: usize = 1_024;
-pub const MAX_LABEL_BYTES: usize = 11 * 1_024;
-/// Most links of one alert; longest address.
+pub const MAX_LABEL_BYTES: usize = 16 * 1_024;
+/// Most links of one alert, longest address, and all of them together in bytes.
 pub const MAX_LINKS: usize = 8;
-pub const MAX_HREF: usize = 512;
+pub const MAX_HREF: usize = 2_048;
+pub const MAX_LINK_BYTES: usize = 6 * 1_024;
+/// What an incident has room for, in labels, links and description together: it stays below 32 KiB
+/// as JSON.
+const ROOM: usize = 23 * 1_024;
+/// Labels that say what was left out, and how many those are.
+const DROPPED_LABELS: &str = "incidentd_dropped_labels";
+const DROPPED_LINKS: &str = "incidentd_dropped_links";
+const RESERVED: usize = 2;
 /// Longest dedup key that is kept as text; longer ones stay apart by their hash.
 pub const MAX_KEY: usize = 255;
 
@@ -144,6 +152,12 @@ impl Link {
             text: text::line(if text.trim().is_empty() { href } else { text }, 255),
         })
     }
+
+    /// Its bytes, as they count.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        text::wire_len(&self.href) + text::wire_len(&self.text)
+    }
 }
 
 /// What makes two alerts the same: compared by hash, so that cutting joins nothing.
@@ -238,10 +252,51 @@ impl Alert {
         self.group.as_ref().map_or(&self.title, |group| &group.title)
     }
 
+    /// Its labels, with what says that links were left out.
     #[must_use]
-    pub fn incident_labels(&self) -> &Labels {
-        self.group.as_ref().map_or(&self.labels, |group| &group.labels)
+    pub fn incident_labels(&self) -> Labels {
+        let mut labels = self.group.as_ref().map_or(&self.labels, |group| &group.labels).clone();
+        let dropped = self.labels.get_key_value(DROPPED_LINKS);
+        labels.extend(dropped.map(|(name, count)| (name.clone(), count.clone())));
+        labels
     }
+
+    /// What is told of it: where labels and links are long it is cut.
+    #[must_use]
+    pub fn incident_description(&self) -> String {
+        let labels = label_bytes(&self.incident_labels());
+        let links: usize = self.links.iter().map(Link::wire_len).sum();
+        text::cut(&self.description, ROOM.saturating_sub(labels + links).min(MAX_DESCRIPTION))
+    }
+}
+
+/// All of them together, as they count.
+#[must_use]
+pub fn label_bytes(labels: &Labels) -> usize {
+    labels.iter().map(|(name, value)| text::wire_len(name) + text::wire_len(value)).sum()
+}
+
+/// Links as a sender gave them, address and text: what no browser may follow, and what is too long
+/// or too much, is left out, and `labels` say how many.
+#[must_use]
+pub fn sender_links(
+    sent: impl IntoIterator<Item = (String, String)>,
+    labels: &mut Labels,
+) -> Vec<Link> {
+    let (mut links, mut bytes, mut dropped) = (Vec::new(), 0, 0_usize);
+    for (href, text) in sent.into_iter().filter(|(href, _)| !href.trim().is_empty()) {
+        match Link::new(&href, &text) {
+            Some(link) if links.len() < MAX_LINKS && bytes + link.wire_len() <= MAX_LINK_BYTES => {
+                bytes += link.wire_len();
+                links.push(link);
+            }
+            _ => dropped += 1,
+        }
+    }
+    if dropped > 0 {
+        labels.insert(DROPPED_LINKS.into(), dropped.to_string());
+    }
+    links
 }
 
 /// Labels as a sender gave them, made safe: empty values removed, long ones cut, too many dropped
@@ -257,14 +312,14 @@ pub fn sender_labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
             continue;
         }
         bytes += text::wire_len(&name) + text::wire_len(&value);
-        if labels.len() + 1 >= MAX_LABELS || bytes > MAX_LABEL_BYTES {
+        if labels.len() + RESERVED >= MAX_LABELS || bytes > MAX_LABEL_BYTES {
             dropped += 1;
             continue;
         }
         labels.insert(name, value);
     }
     if dropped > 0 {
-        labels.insert("incidentd_dropped_labels".into(), dropped.to_string());
+        labels.insert(DROPPED_LABELS.into(), dropped.to_string());
     }
     labels
 }
@@ -300,11 +355,26 @@ mod tests {
     }
 
     #[test]
+    fn links_that_are_too_long_or_none_are_left_out_and_counted() {
+        let url = |n: usize| format!("https://grafana.example.com/{}", "x".repeat(n - 28));
+        let kept = |sent: &[String]| {
+            let mut labels = Labels::new();
+            let sent = sent.iter().map(|href| (href.clone(), "Source".to_owned()));
+            let links = sender_links(sent, &mut labels);
+            (links.len(), labels.get("incidentd_dropped_links").cloned())
+        };
+        assert_eq!(kept(&[url(2_048), String::new()]), (1, None));
+        assert_eq!(kept(&[url(2_049), "javascript:alert(1)".into()]), (0, Some("2".into())));
+        assert_eq!(kept(&vec![url(2_000); 4]), (3, Some("1".into())), "together");
+        assert_eq!(kept(&vec![url(100); 10]), (8, Some("2".into())));
+    }
+
+    #[test]
     fn too_many_labels_are_dropped_and_counted() {
         let names: Vec<String> = (0..100).map(|n| format!("l{n}")).collect();
         let labels = sender_labels(names.iter().map(|name| (name.as_str(), "v")));
-        assert_eq!(labels.len(), MAX_LABELS);
-        assert_eq!(labels["incidentd_dropped_labels"], "37");
+        assert_eq!(labels.len(), MAX_LABELS - 1);
+        assert_eq!(labels["incidentd_dropped_labels"], "38");
         assert!(sender_labels([("empty", "")]).is_empty());
     }
 

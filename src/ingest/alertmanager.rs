@@ -10,10 +10,10 @@ use super::json::{self, Loose};
 use super::{Parsed, Unusable};
 use crate::clock::shift;
 use crate::domain::alert::{
-    Group, Lifetime, MAX_DESCRIPTION, MAX_LINKS, MAX_TITLE, label_text, sender_labels,
+    Group, Lifetime, MAX_DESCRIPTION, MAX_TITLE, label_text, sender_labels, sender_links,
 };
 use crate::domain::intake::RESOLVE_TIMEOUT;
-use crate::domain::{Alert, Key, Labels, Link, Severity, Signal, text};
+use crate::domain::{Alert, Key, Labels, Severity, Signal, text};
 
 /// Latest `endsAt` that is believed.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
@@ -108,6 +108,7 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
         let mut labels = Pairs::of(&webhook.common_labels).labels();
         labels.extend(group_labels.labels());
         if key.is_some() {
+            let labels = Pairs(labels.into_iter().collect()).labels();
             alert.group = Some(Group { title: text::line(&title, MAX_TITLE), labels });
         }
         alert.lifetime = Lifetime::Refreshed;
@@ -181,7 +182,7 @@ fn api_alert(sent: &SentAlert, now: Timestamp) -> Result<Alert, String> {
 /// What webhook and API share of one alert.
 fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
     let (labels, annotations) = (Pairs::of(&sent.labels), Pairs::of(&sent.annotations));
-    let shown = labels.labels();
+    let mut shown = labels.labels();
     let full: Labels = labels.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
     if full.keys().any(|name| name.is_empty() || name.contains(char::is_control)) {
         return None;
@@ -200,15 +201,16 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
         .find_map(|name| annotations.get(name).map(ToOwned::to_owned))
         .or_else(|| sent.value_string.text())
         .unwrap_or_default();
-    let link = |href: Option<String>, text: &str| href.and_then(|href| Link::new(&href, text));
     let links = [
-        link(annotations.get("runbook_url").map(ToOwned::to_owned), "Run book"),
-        link(sent.dashboard_url.text(), "Dashboard"),
-        link(annotations.get("dashboard_url").map(ToOwned::to_owned), "Dashboard"),
-        link(sent.panel_url.text(), "Panel"),
-        link(sent.generator_url.text(), "Source"),
-        link(sent.silence_url.text(), "Silence there"),
+        (annotations.get("runbook_url").map(ToOwned::to_owned), "Run book"),
+        (sent.dashboard_url.text(), "Dashboard"),
+        (annotations.get("dashboard_url").map(ToOwned::to_owned), "Dashboard"),
+        (sent.panel_url.text(), "Panel"),
+        (sent.generator_url.text(), "Source"),
+        (sent.silence_url.text(), "Silence there"),
     ];
+    let links = links.into_iter().filter_map(|(href, text)| Some((href?, text.to_owned())));
+    let links = sender_links(links, &mut shown);
     Some(Alert {
         key: None,
         fingerprint,
@@ -217,7 +219,7 @@ fn one(sent: &SentAlert, fingerprint: Option<String>) -> Option<Alert> {
         description: text::lines(&description, MAX_DESCRIPTION),
         severity: labels.get("severity").map_or(Severity::Error, Severity::of_sender),
         labels: shown,
-        links: links.into_iter().flatten().take(MAX_LINKS).collect(),
+        links,
         group: None,
         starts_at: sent.starts_at.time(),
         ended_at: None,

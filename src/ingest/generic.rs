@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::json::{self, Loose};
 use super::{Parsed, Unusable};
-use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_LINKS, MAX_TITLE, sender_labels};
-use crate::domain::{Alert, Key, Link, Severity, Signal, text};
+use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_TITLE, sender_labels, sender_links};
+use crate::domain::{Alert, Key, Severity, Signal, text};
 
 /// # Errors
 /// `Malformed` for broken JSON, `Invalid` without a title.
@@ -66,6 +66,9 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
     };
     let key = Key::new(dedup_key.as_deref().unwrap_or(&title));
     let labels = fields.get("labels").map(pairs).unwrap_or_default();
+    let mut labels =
+        sender_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let links = sender_links(links(fields.get("links")), &mut labels);
     Ok(Alert {
         fingerprint: key.clone(),
         key: Some(key),
@@ -73,8 +76,8 @@ fn alert(fields: &Map<String, Value>) -> Result<Alert, Unusable> {
         title: text::line(&title, MAX_TITLE),
         description: text::lines(&get("description").unwrap_or_default(), MAX_DESCRIPTION),
         severity: get("severity").map_or(Severity::Error, |word| Severity::of_sender(&word)),
-        labels: sender_labels(labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        links: links(fields.get("links")),
+        labels,
+        links,
         group: None,
         starts_at: either("startsAt", "starts_at").and_then(|at| at.parse().ok()),
         ended_at: None,
@@ -87,21 +90,15 @@ fn pairs(labels: &Value) -> Vec<(String, String)> {
 }
 
 /// `[{href, text}]`, or plain addresses.
-fn links(value: Option<&Value>) -> Vec<Link> {
-    let Some(Value::Array(links)) = value else {
-        return Vec::new();
-    };
-    links
-        .iter()
-        .filter_map(|link| match link {
-            Value::String(href) => Link::new(href, ""),
-            link => {
-                let get = |name: &str| link.get(name).and_then(json::text);
-                Link::new(&get("href")?, &get("text").unwrap_or_default())
-            }
-        })
-        .take(MAX_LINKS)
-        .collect()
+fn links(value: Option<&Value>) -> impl Iterator<Item = (String, String)> {
+    let links = value.and_then(Value::as_array).into_iter().flatten();
+    links.filter_map(|link| match link {
+        Value::String(href) => Some((href.clone(), String::new())),
+        link => {
+            let get = |name: &str| link.get(name).and_then(json::text);
+            Some((get("href")?, get("text").unwrap_or_default()))
+        }
+    })
 }
 
 #[cfg(test)]

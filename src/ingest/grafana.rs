@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::alertmanager::{Webhook, from_webhook};
 use super::json::{self, Loose};
 use super::{Parsed, Unusable};
-use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_TITLE, sender_labels};
-use crate::domain::{Alert, Key, Link, Severity, Signal, text};
+use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_TITLE, sender_labels, sender_links};
+use crate::domain::{Alert, Key, Severity, Signal, text};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -39,7 +39,10 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Unusable> {
     let title =
         legacy.rule_name.text().or_else(|| legacy.title.text()).unwrap_or_else(|| rule.clone());
     let tags = legacy.tags.pairs();
-    let labels = sender_labels(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let mut labels =
+        sender_labels(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let source = legacy.rule_url.text().map(|href| (href, "Source".to_owned()));
+    let links = sender_links(source, &mut labels);
     let key = Key::new(&format!("grafana rule {rule}"));
     let alert = Alert {
         fingerprint: key.clone(),
@@ -51,12 +54,7 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Unusable> {
         title: text::line(&title, MAX_TITLE),
         description: text::lines(&legacy.message.text().unwrap_or_default(), MAX_DESCRIPTION),
         severity: labels.get("severity").map_or(Severity::Error, |word| Severity::of_sender(word)),
-        links: legacy
-            .rule_url
-            .text()
-            .and_then(|href| Link::new(&href, "Source"))
-            .into_iter()
-            .collect(),
+        links,
         labels,
         group: None,
         starts_at: None,

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Parsed;
 use super::json::{self, Loose};
-use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_LINKS, MAX_TITLE, sender_labels};
-use crate::domain::{Alert, Key, Link, Severity, Signal, text};
+use crate::domain::alert::{Lifetime, MAX_DESCRIPTION, MAX_TITLE, sender_labels, sender_links};
+use crate::domain::{Alert, Key, Severity, Signal, text};
 
 const KEY_LENGTH: usize = 32;
 
@@ -91,6 +91,8 @@ pub fn parse(body: &[u8], make_key: impl FnOnce() -> String) -> Result<Enqueued,
         ("client", &event.client),
     ]
     .map(|(name, value)| (name, value.text().unwrap_or_default()));
+    let mut labels = sender_labels(labels.iter().map(|(name, value)| (*name, value.as_str())));
+    let links = sender_links(links(&event), &mut labels);
     let alert = Alert {
         fingerprint: key.clone(),
         key: Some(key),
@@ -101,8 +103,8 @@ pub fn parse(body: &[u8], make_key: impl FnOnce() -> String) -> Result<Enqueued,
             .severity
             .text()
             .map_or(Severity::Error, |word| Severity::of_sender(&word)),
-        labels: sender_labels(labels.iter().map(|(name, value)| (*name, value.as_str()))),
-        links: links(&event),
+        labels,
+        links,
         group: None,
         starts_at: None,
         ended_at: None,
@@ -126,16 +128,13 @@ fn details(details: &Loose) -> String {
     text::lines(&lines, MAX_DESCRIPTION)
 }
 
-fn links(event: &Event) -> Vec<Link> {
+fn links(event: &Event) -> impl Iterator<Item = (String, String)> {
     let named = event.links.iter().flatten().filter_map(|link| {
         let get = |name: &str| link.value().get(name).and_then(json::text);
-        Link::new(&get("href")?, &get("text").unwrap_or_default())
+        Some((get("href")?, get("text").unwrap_or_default()))
     });
-    let client = event
-        .client_url
-        .text()
-        .and_then(|href| Link::new(&href, &event.client.text().unwrap_or_default()));
-    named.chain(client).take(MAX_LINKS).collect()
+    let client = event.client_url.text();
+    named.chain(client.map(|href| (href, event.client.text().unwrap_or_default())))
 }
 
 #[cfg(test)]

@@ -190,6 +190,68 @@ async fn what_senders_overdo_is_cut_and_marked() {
 }
 
 #[tokio::test]
+async fn long_links_are_kept_and_what_is_left_out_is_marked() {
+    let server = TestServer::start().await;
+    let href = |n: usize| format!("https://grafana.example.com/alerting?{}", "x".repeat(n));
+    let labels = json!({"alertname": "Slow", "severity": "critical"});
+    let grafana = json!({"version": "1", "groupKey": "g", "receiver": "r", "alerts": [{
+        "status": "firing", "labels": labels, "fingerprint": "a", "startsAt": crate::harness::START,
+        "generatorURL": href(1_900), "silenceURL": href(1_500), "panelURL": "", "dashboardURL": href(3_000),
+    }]});
+    let generic =
+        json!({"title": "x", "links": [href(2_000), href(2_000), href(2_000), href(2_100)]});
+    let pagerduty = json!({"routing_key": KEY, "event_action": "trigger", "client_url": href(2_050),
+        "payload": {"summary": "x", "source": "db-3", "severity": "critical"}});
+    for (sender, body, kept, dropped) in [
+        ("grafana", grafana.clone(), 2, Some("1")),
+        ("alertmanager", grafana, 2, Some("1")),
+        ("generic", generic, 2, Some("2")),
+        (
+            "generic",
+            json!({"title": "y", "links": [{"href": href(2_000), "text": "why"}]}),
+            1,
+            None,
+        ),
+        ("enqueue", pagerduty, 0, Some("1")),
+    ] {
+        let path = path(sender, KEY);
+        let body = body.to_string().into_bytes();
+        let (status, answer) = server.post_raw(&path, "application/json", body).await;
+        assert!((200..300).contains(&status), "{sender}: {answer}");
+        let stored = incidents(&server).await;
+        let newest = stored.iter().max_by_key(|it| it["id"].as_i64()).expect("an incident");
+        let links = newest["links"].as_array().map_or(0, Vec::len);
+        let marked = newest["labels"]["incidentd_dropped_links"].as_str();
+        assert_eq!((links, marked), (kept, dropped), "{sender}: {newest}");
+    }
+}
+
+#[tokio::test]
+async fn an_incident_with_as_much_of_everything_as_there_may_be_stays_below_its_size() {
+    let server = TestServer::start().await;
+    let labels: serde_json::Map<String, Value> =
+        (0..60).map(|n| (format!("l{n}"), json!("v".repeat(250)))).collect();
+    let links: Vec<String> =
+        (0..3).map(|n| format!("https://example.com/{n}{}", "y".repeat(1_700))).collect();
+    let body = json!({"title": "\"".repeat(2_000), "description": "\\".repeat(8_000),
+        "labels": labels, "links": links, "dedupKey": "k".repeat(255)});
+    server.alert(body).await;
+    let note = json!({"action": "resolve", "note": "\"".repeat(2_000)});
+    let path = format!("{}/api/v1/incidents/1/actions", server.url);
+    let asked = server.http().post(path).bearer_auth(server.token("bob")).json(&note);
+    let (status, acted) = crate::harness::answer(asked).await;
+    assert_eq!(status, 200, "{acted}");
+    let incident = &acted["incident"];
+    let of_labels: usize = incident["labels"].to_string().len();
+    assert!(of_labels > 15 * 1_024, "{of_labels}: 16 KiB of labels are kept");
+    assert_eq!(incident["links"].as_array().map(Vec::len), Some(3));
+    let told = incident["description"].as_str().expect("a description");
+    assert!(told.len() > 200 && told.ends_with('…'), "{told}");
+    let size = incident.to_string().len();
+    assert!(size <= 32 * 1024, "{size}");
+}
+
+#[tokio::test]
 async fn hostile_text_is_kept_as_text() {
     let server = TestServer::start().await;
     let texts = [
