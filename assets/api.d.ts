@@ -3958,6 +3958,7 @@ export interface components {
         Update: {
             alert?: components["schemas"]["AlertRef"] | null;
             assignee?: components["schemas"]["UserRef"] | null;
+            description?: string | null;
             /** @description Whom a page did not reach, and why. */
             failure?: string | null;
             /**
@@ -3969,13 +3970,15 @@ export interface components {
             severity?: components["schemas"]["Severity"] | null;
             /** @description `triggered` where the update put it back there. */
             status?: components["schemas"]["Status"] | null;
+            /** @description What it is called from now on, and what is told of it, where that changed. */
+            title?: string | null;
             /** Format: date-time */
             until?: string | null;
             /** @description Can somebody be told of it or not, where that changed. */
             untold?: boolean | null;
             urgency?: components["schemas"]["Urgency"] | null;
         };
-        UpdateReason: ("unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "silenced" | "unsilenced" | "unknown") | "delivery_failed" | "delivered";
+        UpdateReason: ("unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "silenced" | "unsilenced" | "unknown") | "hold_ended" | "delivery_failed" | "delivered";
         /**
          * @description How loud an incident is: low never wakes.
          * @enum {string}

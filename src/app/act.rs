@@ -170,16 +170,7 @@ fn message(
 ) -> String {
     let id = incident.id;
     let ago = |at: Option<Timestamp>| {
-        at.map_or_else(String::new, |at| {
-            let secs = u32::try_from(now.duration_since(at).as_secs()).unwrap_or(0);
-            let rounded = match secs {
-                0..60 => secs,
-                60..3_600 => secs / 60 * 60,
-                3_600..86_400 => secs / 3_600 * 3_600,
-                _ => secs / 86_400 * 86_400,
-            };
-            format!(" {} ago", Span::secs(rounded))
-        })
+        at.map_or_else(String::new, |at| format!(" {} ago", Span::about(now.duration_since(at))))
     };
     let by = |actor: Option<&crate::domain::Actor>| match actor {
         Some(actor) if actor.name == me => "you".to_owned(),

@@ -5,7 +5,10 @@ use super::{App, intake};
 use crate::api::incidents::{Outcome, OutcomeStatus};
 use crate::domain::event::ActorKind;
 use crate::domain::member::EndedBy;
-use crate::domain::{Actor, Alert, Heartbeat, HeartbeatId, ServiceId, Signal, TimerKind};
+use crate::domain::{
+    Actor, Alert, Change, Heartbeat, HeartbeatId, Incident, ServiceId, Signal, TimerKind, Update,
+    UpdateReason,
+};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::Write;
@@ -66,8 +69,21 @@ pub(super) fn miss(w: &mut Write<'_>, id: HeartbeatId, url: &str) -> Result<()> 
 }
 
 fn open(w: &mut Write<'_>, of: &Heartbeat, alert: &Alert, actor: Actor, url: &str) -> Result<()> {
-    let origin = Origin { service: &of.service, integration: None, actor, url };
-    intake::take_one(w, &origin, alert).map(|_| ())
+    let origin = Origin { service: &of.service, integration: None, actor, url, renames: true };
+    match intake::take_one(w, &origin, alert)?.0.incident_id {
+        Some(id) => name_after(w, w.incident(id)?, alert, &origin.actor),
+        None => Ok(()),
+    }
+}
+
+/// What failed before it was missing, and fails again, joined nothing anew.
+fn name_after(w: &mut Write<'_>, mut incident: Incident, to: &Alert, by: &Actor) -> Result<()> {
+    let mut update = Update::new(UpdateReason::AlertAdded);
+    update.call_after(to, &incident);
+    if update.title.is_none() || !incident.is_open() {
+        return Ok(());
+    }
+    w.append(&mut incident, Change::Updated(update), by).map(|_| ())
 }
 
 /// Ends what fires of it; its incident follows.

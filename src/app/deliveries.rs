@@ -15,7 +15,7 @@ use crate::domain::delivery::{
     BUNDLE, Delivery, DeliveryKind, DeliveryState, MAX_ATTEMPTS, Message, To, pause,
 };
 use crate::domain::user::UserRef;
-use crate::domain::{Actor, DeliveryId, Incident, IncidentId, Status, TimerKind};
+use crate::domain::{Actor, DeliveryId, Incident, IncidentId, Span, Status, TimerKind};
 use crate::error::Result;
 use crate::secret::chance;
 use crate::store::{Group, Read, Write, order_of_need};
@@ -227,7 +227,10 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
             first.message.unwrap_or(first.id)
         ),
         kind: due.kind,
-        text: first.text.clone().unwrap_or_else(|| words(due.kind, &incidents)),
+        text: match &first.text {
+            Some(text) => text.clone(),
+            None => words(w, due.kind, &incidents)?,
+        },
         to: user.map_or_else(|| first.to.contact.clone(), |user| user.name),
         ack_url,
         resolve_url,
@@ -241,26 +244,35 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
 }
 
 /// What happened, where that is not what the message is for.
-fn words(kind: DeliveryKind, incidents: &[Incident]) -> String {
-    let by = |actor: Option<&Actor>| actor.map_or("incidentd", |actor| &actor.name).to_owned();
-    let said = |it: &Incident| match (kind, it.status) {
-        (DeliveryKind::AllClear, Status::Acknowledged) => {
-            format!("{} has it", by(it.acknowledged_by.as_ref()))
-        }
-        (DeliveryKind::AllClear, Status::Resolved) => {
-            format!("resolved by {}", by(it.resolved_by.as_ref()))
-        }
-        (DeliveryKind::AllClear, Status::Triggered) => "given to somebody else".into(),
-        _ => format!("{} alerts fire", it.firing_count),
-    };
-    match (kind, incidents) {
-        (DeliveryKind::AllClear | DeliveryKind::Update, [one]) => said(one),
-        (DeliveryKind::AllClear | DeliveryKind::Update, several) => {
-            let said: BTreeSet<String> = several.iter().map(said).collect();
-            said.into_iter().collect::<Vec<_>>().join("; ")
-        }
-        _ => String::new(),
+fn words(w: &Write<'_>, kind: DeliveryKind, incidents: &[Incident]) -> Result<String> {
+    if !matches!(kind, DeliveryKind::AllClear | DeliveryKind::Update) {
+        return Ok(String::new());
     }
+    let by = |actor: Option<&Actor>| actor.map_or("incidentd", |actor| &actor.name).to_owned();
+    let mut said = BTreeSet::new();
+    for it in incidents {
+        said.insert(match (kind, it.status) {
+            (DeliveryKind::AllClear, Status::Acknowledged) => {
+                format!("{} has it", by(it.acknowledged_by.as_ref()))
+            }
+            (DeliveryKind::AllClear, Status::Resolved) => {
+                format!("resolved by {}", by(it.resolved_by.as_ref()))
+            }
+            (DeliveryKind::AllClear, Status::Triggered) => "given to somebody else".into(),
+            _ => firing(w, it)?,
+        });
+    }
+    Ok(said.into_iter().collect::<Vec<_>>().join("; "))
+}
+
+/// How many of its alerts fire, and whether anybody still reports them.
+fn firing(w: &Write<'_>, incident: &Incident) -> Result<String> {
+    let n = incident.firing_count;
+    let fire = if n == 1 { "1 alert fires".to_owned() } else { format!("{n} alerts fire") };
+    let (stale, Some(last)) = w.stale_members(incident.id)? else { return Ok(fire) };
+    let silent = Span::about(w.now().duration_since(last));
+    let which = if stale == n { String::new() } else { format!("{stale} of them ") };
+    Ok(format!("{fire}, {which}not reported for {silent}; still so?"))
 }
 
 fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>) -> Result<()> {

@@ -22,6 +22,8 @@ pub(super) struct Origin<'a> {
     pub actor: Actor,
     /// What incidents' links begin with.
     pub url: &'a str,
+    /// Its alerts are one thing in several states: an incident is called after the last.
+    pub renames: bool,
 }
 
 impl<'a> Origin<'a> {
@@ -31,6 +33,7 @@ impl<'a> Origin<'a> {
             integration: Some(source.id),
             actor: Actor::integration(source.id, &source.name),
             url,
+            renames: false,
         }
     }
 }
@@ -118,7 +121,7 @@ pub(super) fn tell_of_firing(
     // It may be the only one, and milder than what fired before it.
     update.severity = w.worst_firing(incident.id)?.filter(|worst| *worst != incident.severity);
     details(&mut update);
-    w.append(incident, Change::Updated(update), actor).map(|_| ())
+    w.append(incident, Change::Updated(*update), actor).map(|_| ())
 }
 
 /// Says that members changed, now or when it is their turn.
@@ -249,7 +252,11 @@ fn join(
     w.count_alert(incident.id, why.reported(member, incident.id), 1)?;
     let urgency = origin.service.rules.urgency.urgency(alert.severity);
     let silenced = quiet::of_alert(w, origin.service, alert, w.now())?;
+    let called = incident.clone();
     let details = |update: &mut Update| {
+        if origin.renames {
+            update.call_after(alert, &called);
+        }
         update.alert = Some(AlertRef { id, title: alert.title.clone(), severity: alert.severity });
         // What is silenced takes an incident from nobody.
         update.status = update.status.filter(|_| silenced.is_none());
@@ -273,7 +280,11 @@ fn reopen(
         Why::StillFiring => UpdateReason::StillFiring,
         Why::Sent | Why::Late => incident.reopen_reason(w.now()),
     };
-    let update = back(w, &incident, reason, origin.service.rules.urgency)?;
+    let mut update = back(w, &incident, reason, origin.service.rules.urgency)?;
+    if why != Why::StillFiring {
+        // What it was called after is over.
+        update.call_after(alert, &incident);
+    }
     w.append(&mut incident, Change::Updated(update), &origin.actor)?;
     quiet::follow(w, &mut incident, &origin.actor)?;
     let mut outcome = outcome(alert, Some(id), OutcomeStatus::Triggered);

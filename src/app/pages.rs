@@ -50,7 +50,8 @@ fn trigger(
     url: &str,
 ) -> Result<Outcome> {
     let service = live_service(w, caller, Need::Respond, service)?;
-    let origin = Origin { service: &service, integration: None, actor: caller.actor(), url };
+    let origin =
+        Origin { service: &service, integration: None, actor: caller.actor(), url, renames: false };
     let (mut outcome, _) = take_one(w, &origin, &new.alert)?;
     let asks = outcome.new || new.to.is_some() || new.urgency.is_some();
     let Some(id) = outcome.incident_id.filter(|_| asks) else {

@@ -262,23 +262,26 @@ fn end_hold(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
     let Some(since) = incident.memory.held_since.or(incident.resolved_at) else {
         return Ok(());
     };
+    let system = Actor::system();
+    let over = || Change::Updated(Update::new(UpdateReason::HoldEnded));
     if w.firing_after_hold(incident.id, since)? == 0 {
-        return Ok(());
+        return w.append(&mut incident, over(), &system).map(|_| ());
     }
     let open = w.find_rival(incident.id)?;
     let rule = match &incident.service {
         Some(service) => w.service_by_id(service.id)?.rules.urgency,
         None => UrgencyRule::default(),
     };
-    let system = Actor::system();
     let Some(other) = open else {
         let update = members::back(w, &incident, UpdateReason::StillFiring, rule)?;
         w.append(&mut incident, Change::Updated(update), &system)?;
         return quiet::follow(w, &mut incident, &system);
     };
-    let moved = i64::try_from(w.move_members(incident.id, other, since)?).unwrap_or(i64::MAX);
-    w.count_alert(incident.id, 0, -moved)?;
-    w.count_alert(other, 0, moved)?;
+    let (reported, firing) = w.move_members(incident.id, other, since)?;
+    w.count_alert(incident.id, -reported, -firing)?;
+    w.count_alert(other, reported, firing)?;
+    let mut incident = w.incident(incident.id)?;
+    w.append(&mut incident, over(), &system)?;
     let mut incident = w.incident(other)?;
     let worst = w.worst_firing(other)?.unwrap_or(incident.severity);
     let loud = (worst, rule.urgency(worst));
@@ -322,7 +325,13 @@ fn went_silent(w: &mut Write<'_>, source: &IncidentSource, firing: u64, url: &st
     // Whatever the service says of its own alerts: without this nobody hears of anything.
     let mut service = source.service.clone();
     service.rules.urgency = UrgencyRule::High;
-    let origin = Origin { service: &service, integration: None, actor: Actor::system(), url };
+    let origin = Origin {
+        service: &service,
+        integration: None,
+        actor: Actor::system(),
+        url,
+        renames: false,
+    };
     let plural = if firing == 1 { "alert" } else { "alerts" };
     let key = silence_key(source.id);
     let alert = Alert {
@@ -364,7 +373,13 @@ fn fire_late(w: &mut Write<'_>, id: AlertId, url: &str) -> Result<()> {
     };
     let origin = match &source {
         Some(source) => Origin::integration(source, url),
-        None => Origin { service: &service, integration: None, actor: Actor::system(), url },
+        None => Origin {
+            service: &service,
+            integration: None,
+            actor: Actor::system(),
+            url,
+            renames: false,
+        },
     };
     if is_held(w, member.incident)? {
         return fire_unseen(w, &origin, &alert, &member, Why::Late);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Severity, Urgency};
+use super::alert::{Alert, Severity, Urgency};
 use super::id::{AlertId, IncidentId, IntegrationId, Seq, SessionId, TeamId, TokenId, UserId};
 use super::incident::{Incident, Status};
 use super::user::{TeamRef, UserRef};
@@ -111,6 +111,11 @@ pub struct Update {
     pub severity: Option<Severity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urgency: Option<Urgency>,
+    /// What it is called from now on, and what is told of it, where that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Of a merge: what came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<IncidentId>,
@@ -133,6 +138,8 @@ impl Update {
             assignee: None,
             severity: None,
             urgency: None,
+            title: None,
+            description: None,
             merged: None,
             untold: None,
             failure: None,
@@ -144,6 +151,13 @@ impl Update {
         let mut update = Self::new(reason);
         update.status = Some(Status::Triggered);
         update
+    }
+
+    /// The incident is called after `alert`, if it is called otherwise.
+    pub fn call_after(&mut self, alert: &Alert, incident: &Incident) {
+        let differs = |new: String, old: &String| (new != *old).then_some(new);
+        self.title = differs(alert.incident_title().to_owned(), &incident.title);
+        self.description = differs(alert.incident_description(), &incident.description);
     }
 }
 
@@ -173,6 +187,8 @@ pub enum UpdateReason {
     Flapping,
     Silenced,
     Unsilenced,
+    /// What was resolved by hand is quiet no longer; nothing of it came back.
+    HoldEnded,
     /// Somebody could not be reached by any of his contacts.
     DeliveryFailed,
     /// Somebody was reached after all.

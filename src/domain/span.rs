@@ -3,6 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time in whole seconds, at most ten years.
@@ -10,6 +11,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Span(u32);
 
 impl Span {
+    /// In its largest unit alone, as people say how long ago something was.
+    #[must_use]
+    pub fn about(span: SignedDuration) -> Self {
+        let secs = u32::try_from(span.as_secs()).unwrap_or(0);
+        Self::secs(match secs {
+            0..60 => secs,
+            60..3_600 => secs / 60 * 60,
+            3_600..86_400 => secs / 3_600 * 3_600,
+            _ => secs / 86_400 * 86_400,
+        })
+    }
+
     const MAX_SECS: i64 = 10 * 366 * 86_400;
 
     #[must_use]

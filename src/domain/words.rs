@@ -147,6 +147,7 @@ impl Change {
                     UpdateReason::Flapping => "flapping",
                     UpdateReason::Silenced => "silenced",
                     UpdateReason::Unsilenced => "no longer silenced",
+                    UpdateReason::HoldEnded => "quiet no longer",
                     UpdateReason::DeliveryFailed => "could not be told",
                     UpdateReason::Delivered => "told after all",
                     UpdateReason::Unknown => "changed in a way that this version does not know",

@@ -142,6 +142,17 @@ impl Read<'_> {
         .map(Option::unwrap_or_default)
     }
 
+    /// How many members fire that nobody reports any more, and when one of them last was.
+    pub fn stale_members(&self, incident: IncidentId) -> Result<(u64, Option<Timestamp>)> {
+        self.one(
+            "select count(*), max(last_at) from alerts
+             where incident_id = ?1 and ended_by is null and stale = 1",
+            [incident],
+            |row| Ok((row.get(0)?, time_or_null(row, 1)?)),
+        )
+        .map(Option::unwrap_or_default)
+    }
+
     /// How many alerts of an integration fire in open incidents.
     pub fn firing_of(&self, integration: IntegrationId) -> Result<u64> {
         self.one(
@@ -264,17 +275,22 @@ impl Write<'_> {
     }
 
     /// The members that fire on after a hold that began at `since` move to another incident;
-    /// returns how many.
+    /// returns how often they were reported, and how many they are.
     pub fn move_members(
         &self,
         from: IncidentId,
         to: IncidentId,
         since: Timestamp,
-    ) -> Result<usize> {
-        self.run(
-            "update alerts set incident_id = ?2 where incident_id = ?1 and ended_by is null
-             and (starts_at is not null or last_at > ?3)",
-            (from, to, ms(since)),
-        )
+    ) -> Result<(i64, i64)> {
+        const THEY: &str = "incident_id = ?1 and ended_by is null
+             and (starts_at is not null or last_at > ?2)";
+        let counts = self.one(
+            &format!("select coalesce(sum(count), 0), count(*) from alerts where {THEY}"),
+            (from, ms(since)),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let move_them = format!("update alerts set incident_id = ?3 where {THEY}");
+        self.run(&move_them, (from, ms(since), to))?;
+        Ok(counts.unwrap_or_default())
     }
 }

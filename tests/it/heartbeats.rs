@@ -105,11 +105,39 @@ async fn a_job_that_fails_says_so_at_once_and_why() {
     server.advance(hours(25)).await;
     let both = shown(&server, "nightly-backup").await;
     assert_eq!((both.status, both.incident_id.expect("the same").0), (Pulse::Missing, id));
+    let called = server.incident(id).await.title;
+    assert!(called.starts_with("nightly-backup is missing: last heard"), "{called}");
+    server.advance(secs(20)).await;
     fail(&server, "and again").await;
     let incident = server.incident(id).await;
     assert_eq!((incident.status, incident.firing_count), (Status::Triggered, 1), "not missing");
+    assert_eq!((incident.title.as_str(), incident.description.as_str()), FAILED);
     beat(&server).await;
     assert_eq!(server.incident(id).await.status, Status::Resolved);
+}
+
+/// What the incident of a job that failed is called, and what it tells.
+const FAILED: (&str, &str) = ("nightly-backup failed", "and again");
+
+#[tokio::test]
+async fn what_comes_back_is_called_after_what_is_wrong_now() {
+    let mut server = world().await;
+    beat(&server).await;
+    server.advance(hours(25)).await;
+    let id = shown(&server, "nightly-backup").await.incident_id.expect("an incident").0;
+    beat(&server).await;
+    assert_eq!(server.incident(id).await.status, Status::Resolved);
+    server.advance(mins(5)).await;
+    fail(&server, "and again").await;
+    assert_eq!(shown(&server, "nightly-backup").await.incident_id.expect("the same").0, id);
+    let incident = server.incident(id).await;
+    assert_eq!((incident.title.as_str(), incident.description.as_str()), FAILED);
+    let page = format!("{}/api/v1/incidents/{id}/timeline", server.url);
+    let asked = server.http().get(page).bearer_auth(server.token("bob"));
+    let told = answer(asked).await.1;
+    let last = told["items"].as_array().and_then(|all| all.last()).expect("an event").clone();
+    assert_eq!((&last["reason"], &last["title"]), (&json!("reopened"), &json!(FAILED.0)), "{last}");
+    assert_eq!(last["incident"]["title"], FAILED.0);
 }
 
 #[tokio::test]

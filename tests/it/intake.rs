@@ -363,6 +363,22 @@ async fn a_hold_lasts_its_length_when_the_clock_is_set() {
 }
 
 #[tokio::test]
+async fn a_hold_after_which_nothing_comes_back_is_over() {
+    let mut server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    server.act("bob", 1, resolve()).await.expect("resolved");
+    assert!(server.incident(1).await.held_until.is_some());
+    server.advance(hours(1)).await;
+    let incident = server.incident(1).await;
+    assert_eq!((incident.status, incident.held_until), (Status::Resolved, None));
+    assert_eq!(server.story(1).await, ["created", "resolved manual", "updated hold_ended"]);
+    server.advance(hours(2)).await;
+    assert_eq!(server.story(1).await.len(), 3, "once");
+    // Sent again, it is a new one, as ever.
+    assert!(server.alert(json!({"title": "disk full"})).await.new);
+}
+
+#[tokio::test]
 async fn members_that_a_hold_moves_are_not_swallowed() {
     let mut server = TestServer::start().await;
     let quiet = with_severity(prometheus("Slow", "b", 4, Some(600)), "info");
@@ -376,6 +392,13 @@ async fn members_that_a_hold_moves_are_not_swallowed() {
     server.advance(mins(55)).await;
     let (old, new) = (server.incident(1).await, server.incident(2).await);
     assert_eq!((old.firing_count, new.firing_count), (0, 2), "{new:?}");
+    assert_eq!((old.alert_count, new.alert_count), (0, 2), "what was reported goes with them");
+    assert_eq!(old.held_until, None, "nothing is held any more");
+    assert_eq!(
+        server.story(1).await,
+        ["created", "resolved manual", "updated hold_ended"],
+        "and the log says so"
+    );
     assert_eq!(new.status, Status::Triggered, "a worse one came");
     assert_eq!(new.urgency, incidentd::domain::Urgency::High);
 }

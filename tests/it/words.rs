@@ -259,3 +259,23 @@ async fn a_template_is_rendered_with_its_lines() {
     let ran = command(&server, "bob", &["template", "render", "--template", file], "").await;
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "one 2\n\nthree\u{fffd}[2J\n"));
 }
+
+#[tokio::test]
+async fn who_has_it_hears_that_nobody_reports_it_any_more() {
+    let mut night = Night::begin(LADDER).await;
+    let webhook = json!({"version": "4", "groupKey": "g", "receiver": "r", "alerts": [{
+        "status": "firing", "labels": {"alertname": "Down", "severity": "critical"},
+        "startsAt": crate::harness::START, "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "a",
+    }]});
+    night.server.post("alertmanager", &webhook).await;
+    night.expect_page("alice").await;
+    let span = Some(Span::days(3));
+    let ack = Action::Acknowledge { span, until: None, note: None, take: false };
+    night.server.act("alice", 1, ack).await.expect("acknowledged");
+    night.settled().await;
+    night.server.advance(mins(24 * 60 + 1)).await;
+    let (to, said) = night.heard().await;
+    assert_eq!((to.as_str(), &said["kind"]), ("alice", &json!("update")), "{said}");
+    let words = "1 alert fires, not reported for 1d; still so?";
+    assert!(said.to_string().contains(words), "{said}");
+}

@@ -189,7 +189,7 @@ impl Incident {
         let mut incident = Self {
             id: IncidentId::default(),
             title: alert.incident_title().to_owned(),
-            description: alert.description.clone(),
+            description: alert.incident_description(),
             status: Status::Triggered,
             urgency,
             severity: alert.severity,
@@ -199,7 +199,7 @@ impl Incident {
             dedup_key: key.text.clone(),
             alert_count: 0,
             firing_count: 0,
-            labels: alert.incident_labels().clone(),
+            labels: alert.incident_labels(),
             links: alert.links.clone(),
             url: String::new(),
             created_at: now,
@@ -290,7 +290,7 @@ impl Incident {
         update.status = retrigger.then_some(Status::Triggered);
         update.severity = worse.then_some(severity);
         update.urgency = louder.then_some(urgency);
-        Fired::Now(update)
+        Fired::Now(Box::new(update))
     }
 
     /// What comes of a member that ended, when `firing` are left.
@@ -370,6 +370,12 @@ impl Incident {
         if let Some(urgency) = update.urgency {
             self.set_urgency(urgency, at);
         }
+        if let Some(title) = &update.title {
+            self.title.clone_from(title);
+        }
+        if let Some(description) = &update.description {
+            self.description.clone_from(description);
+        }
         if let Some(untold) = update.untold {
             self.untold = untold;
         }
@@ -379,6 +385,7 @@ impl Incident {
                 self.acknowledged_until = None;
                 self.snoozed_until = update.until;
             }
+            UpdateReason::HoldEnded => self.held_until = None,
             UpdateReason::Silenced => self.silence(update.until, at),
             UpdateReason::Unsilenced => {
                 self.silence(None, at);
@@ -466,7 +473,7 @@ impl Incident {
 /// What comes of a firing member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fired {
-    Now(Update),
+    Now(Box<Update>),
     Later,
 }
 

@@ -54,7 +54,11 @@ fn acknowledged() -> Incident {
 #[test]
 fn a_new_member_of_an_acknowledged_incident_is_not_swallowed() {
     let fired = acknowledged().member_fired(Severity::Warning, Urgency::Low, at(5));
-    assert_eq!(fired, Fired::Now(Update::new(UpdateReason::AlertAdded)), "told, not triggered");
+    assert_eq!(
+        fired,
+        Fired::Now(Box::new(Update::new(UpdateReason::AlertAdded))),
+        "told, not triggered"
+    );
 
     let Fired::Now(worse) = acknowledged().member_fired(Severity::Critical, Urgency::High, at(5))
     else {
@@ -68,7 +72,7 @@ fn a_new_member_of_an_acknowledged_incident_is_not_swallowed() {
         panic!("told at once")
     };
     assert_eq!(late.status, Some(Status::Triggered), "the acknowledgement is 30 min old");
-    old.apply(&Change::Updated(late), &Actor::system(), at(30));
+    old.apply(&Change::Updated(*late), &Actor::system(), at(30));
     let due = |kind| old.deadlines().into_iter().find(|(of, _)| *of == kind).and_then(|it| it.1);
     assert_eq!(due(TimerKind::AckTimeout), None, "its timeout is void");
     assert_eq!(due(TimerKind::Escalate), Some(at(30)), "and step 1 is due");
@@ -80,7 +84,7 @@ fn members_make_at_most_one_event_in_ten_seconds_and_the_last_is_sent() {
     let Fired::Now(first) = incident.member_fired(Severity::Warning, Urgency::Low, at(1)) else {
         panic!("the first is told at once")
     };
-    incident.apply(&Change::Updated(first), &Actor::system(), at(1));
+    incident.apply(&Change::Updated(*first), &Actor::system(), at(1));
     let soon = shift(at(1), Duration::from_secs(3));
     assert_eq!(incident.member_fired(Severity::Warning, Urgency::Low, soon), Fired::Later);
     let due = Some(shift(at(1), PACE));
