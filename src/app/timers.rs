@@ -129,13 +129,17 @@ impl Failing {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Set anew meanwhile, it is late since then.
         let before = all.get(&(kind, subject)).filter(|before| before.again >= due_at);
-        let since = before.map_or(due_at, |before| before.since);
+        let (since, again) = before.map_or((due_at, again), |it| (it.since, it.again.max(again)));
         all.insert((kind, subject), Failed { again, since });
     }
 
     fn handled(&self, timer: Timer) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&(timer.kind, timer.subject));
+        let key = (timer.kind, timer.subject);
+        // Who came too late to handle it takes nothing back of what failed meanwhile.
+        if all.get(&key).is_some_and(|failed| failed.again <= timer.due_at) {
+            all.remove(&key);
+        }
     }
 
     /// How many timers are late, and how late the first of them is.

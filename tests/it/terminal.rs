@@ -183,8 +183,11 @@ async fn it_gives_the_terminal_back_whoever_ends_it() {
     terminal
         .until("the new size", |screen| screen.lines().count() == 20 && screen.contains("live"));
     terminal.keys(&["C-z"]);
-    terminal.keys(&["clear; kill %1; fg", "Enter"]);
-    terminal.until("its end", |screen| screen.contains("shell>") && !screen.contains("UNANSWERED"));
+    terminal
+        .until("the shell", |screen| screen.contains("shell>") && !screen.contains("UNANSWERED"));
+    // What is typed before it is gone is its own: the shell says when it has the line again.
+    terminal.keys(&["clear; kill %1; fg; echo it is ov''er", "Enter"]);
+    terminal.until("its end", |screen| screen.contains("it is over"));
     terminal.keys(&["clear; stty -a", "Enter"]);
     terminal
         .until("a sane terminal", |screen| screen.contains(" icanon") && screen.contains(" echo "));
