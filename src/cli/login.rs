@@ -39,6 +39,8 @@ impl Login {
             Some(url) => url.clone(),
             None => common.server()?,
         };
+        // An address that is none is said before a secret is asked for.
+        Client::new(&server, None, common.timeout())?;
         let session = self.credential(common, &server).await?;
         let client = Client::new(&server, Some(session.clone()), common.timeout())?;
         let me = client.call(&sessions::ME, Nothing {}, &Nothing {}, &Nothing {}).await?;

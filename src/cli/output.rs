@@ -85,8 +85,9 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
 /// An error with its next step.
 pub fn error(error: &Error, as_json: bool) {
     let error = super::flags::named(error.clone(), std::env::args_os());
-    let next_step = super::flags::kind(&error, std::env::args_os()).next_step();
-    let hint = error.hint.as_deref().unwrap_or(next_step);
+    // Who types looks into --help, not into what programs read.
+    let kind = if error.kind == Kind::Invalid { Kind::Usage } else { error.kind };
+    let hint = error.hint.as_deref().unwrap_or(kind.next_step());
     if as_json {
         let value = serde_json::json!({"error": {
             "code": error.kind.code(), "message": error.detail, "hint": hint,

@@ -149,16 +149,18 @@ fn read_text(text: &str) -> Result<Config, Vec<toml::de::Error>> {
     loop {
         match Config::deserialize(toml::Deserializer::from(tree.clone())) {
             Ok(config) if wrong.is_empty() => return Ok(config),
-            Ok(_) => return Err(wrong),
+            Ok(_) => break,
             Err(error) => {
                 let gone = error.span().is_some_and(|at| take_out(tree.get_mut(), at.start));
                 wrong.push(error);
                 if !gone || wrong.len() == MAX_WRONG {
-                    return Err(wrong);
+                    break;
                 }
             }
         }
     }
+    wrong.sort_by_key(|error| error.span().map(|at| at.start));
+    Err(wrong)
 }
 
 /// Takes out the innermost entry that stands at a place of the text; false if there is none.
@@ -283,6 +285,7 @@ mod tests {
         let wrong = sources.read_whole().expect_err("all wrong");
         let said: Vec<String> = wrong.iter().map(|error| error.detail.clone()).collect();
         assert_eq!(said.len(), 6, "{said:#?}");
+        assert!(said[0].contains("line 1:") && said[4].contains("line 7:"), "{said:#?}");
         for part in [
             "line 1: `lisen`",
             "line 2: log_format:",
