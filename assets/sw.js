@@ -66,26 +66,50 @@ async function tell(data) {
   } catch {
     // Browsers end a subscription that shows nothing.
   }
-  const { title = "incidentd", body = "Something wants your attention.", urgency, kind, url = "/", ackUrl } = said;
+  const { id, title = "incidentd", body = "Something wants your attention.", urgency, kind, url = "/", ackUrl } = said;
   const page = kind === "page" || kind === undefined;
+  const path = new URL(url, self.location.origin).pathname;
   await self.registration.showNotification(title, {
     body, icon: `${HERE}icons/app-192.png`, silent: kind === "all_clear",
-    // What is over takes the place of what rang.
-    tag: new URL(url, self.location.origin).pathname, renotify: true,
+    // What is over takes the place of what rang; what is only said beside it leaves it standing.
+    tag: path !== "/" && (page || kind === "all_clear") ? path : id ?? path, renotify: true,
     requireInteraction: page && urgency === "high",
     actions: ackUrl ? [{ action: "acknowledge", title: "Acknowledge" }] : [],
     data: { title, url, ackUrl },
   });
 }
 
+// The push service gave this browser another address: its contact gets it.
+self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew(event)));
+
+async function renew({ newSubscription, oldSubscription }) {
+  const cache = await caches.open("incidentd-push");
+  const kept = await (await cache.match("/push"))?.json();
+  if (!kept) return;
+  try {
+    const applicationServerKey = oldSubscription?.options?.applicationServerKey ?? (await (await fetch("/api/v1/channel-kinds")).json()).pushKey;
+    const made = newSubscription ?? (await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey }));
+    const answer = await fetch(`/api/v1/users/${encodeURIComponent(kept.user)}/contacts/${encodeURIComponent(kept.name)}`, {
+      method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify({ address: JSON.stringify(made) }),
+    });
+    if (!answer.ok) throw new Error(answer.statusText);
+    await cache.put("/push", new Response(JSON.stringify({ ...kept, endpoint: made.endpoint })));
+  } catch {
+    await self.registration.showNotification("This browser rings no more", {
+      body: "Open your profile, and press “Ring in this browser”.", icon: `${HERE}icons/app-192.png`, tag: "push", data: { title: "", url: "/profile" },
+    });
+  }
+}
+
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
+  const { tag } = event.notification;
   const { title, url = "/", ackUrl } = event.notification.data ?? {};
-  event.waitUntil(event.action === "acknowledge" && ackUrl ? acknowledge(title, url, ackUrl) : open(url));
+  event.waitUntil(event.action === "acknowledge" && ackUrl ? acknowledge(tag, title, url, ackUrl) : open(url));
 });
 
 /** The answer without opening the page; what came of it is said in the same place. */
-async function acknowledge(title, url, ackUrl) {
+async function acknowledge(tag, title, url, ackUrl) {
   let done = false;
   try {
     // Asked where this worker comes from: by whichever name the server calls itself.
@@ -95,7 +119,7 @@ async function acknowledge(title, url, ackUrl) {
   }
   await self.registration.showNotification(done ? "Acknowledged" : "Not acknowledged", {
     body: done ? title : `${title}: open it and try again.`, icon: `${HERE}icons/app-192.png`,
-    tag: new URL(url, self.location.origin).pathname, silent: done, requireInteraction: !done, data: { title, url, ackUrl: done ? undefined : ackUrl },
+    tag, silent: done, requireInteraction: !done, data: { title, url, ackUrl: done ? undefined : ackUrl },
     actions: done ? [] : [{ action: "acknowledge", title: "Try again" }],
   });
 }

@@ -211,7 +211,11 @@ async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Ac
     // Whom a push service may write to about us.
     let contact = match &config.smtp.from {
         _ if url.starts_with("https://") => url.to_owned(),
-        Some(from) => format!("mailto:{from}"),
+        // Of `Incidents <a@b.c>` the address.
+        Some(from) => {
+            let bare = from.rsplit_once('<').map_or(from.as_str(), |(_, at)| at);
+            format!("mailto:{}", bare.trim_end_matches('>').trim())
+        }
         None => "mailto:incidentd@localhost".into(),
     };
     let key = PushKey::read(&key, &contact)?;

@@ -1,6 +1,6 @@
 // Acting on incidents: at once, undone by `u`; more than one asks first, with the count.
 import { call, problem, requestKey } from "./http.js";
-import { mayAct, take } from "./incidents.js";
+import { justTurned, mayAct, take } from "./incidents.js";
 import { hold } from "./order.js";
 import { changed, state } from "./state.js";
 import { dismiss, toast } from "./say.js";
@@ -16,7 +16,7 @@ const REST = 1_200;
 const resting = new Set();
 
 /** @param {number} id */
-export const isResting = (id) => state.pending.has(id) || resting.has(id);
+export const isResting = (id) => state.pending.has(id) || resting.has(id) || justTurned(id);
 
 /** What a button does. @param {number} id @param {any} action */
 export function press(id, action) {
@@ -81,7 +81,9 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
     take(answer.incident);
     if (quiet) return true;
     const back = answer.changed && before ? inverse(before, action) : [];
-    tell(answer.message, back.map((one) => ({ id, action: one })));
+    // What was so already takes nothing from what can be undone.
+    if (answer.changed) tell(answer.message, back.map((one) => ({ id, action: one })));
+    else toast(answer.message);
     return true;
   } catch (error) {
     const wrong = problem(error);

@@ -9,7 +9,8 @@ const EVERY = 60_000;
 export async function listen() {
   if (state.session !== "in") return;
   try {
-    const [integrations, overview] = await Promise.all([all("/integrations"), call("GET", "/overview")]);
+    const [integrations, overview, people] = await Promise.all([all("/integrations"), call("GET", "/overview"), state.people.size ? null : all("/users").catch(() => [])]);
+    for (const one of people ?? []) state.people.set(one.username, one.name || one.username);
     const last = integrations.filter((one) => one.lastReceivedAt).sort((a, b) => b.lastReceivedAt.localeCompare(a.lastReceivedAt))[0];
     state.hearing = { at: last?.lastReceivedAt ?? null, from: last?.name ?? "", integrations: integrations.length, onCall: overview.onCall, gaps: overview.gaps, unreachable: overview.unreachable };
     changed();

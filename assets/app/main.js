@@ -38,7 +38,7 @@ const come = new Map();
 function page() {
   const { name } = state.route;
   const fetch = LATER[name];
-  if (!fetch) return html`<div class="empty"><h2>There is no such page.</h2><a class="button" href="/">Incidents</a></div>`;
+  if (!fetch) return html`<div class="empty"><h2>There is nothing here.</h2><p class="muted">The address may be mistyped.</p><a class="button" href="/">Incidents</a></div>`;
   const view = come.get(name);
   if (view) return view(state);
   if (view === undefined) {
@@ -59,6 +59,7 @@ function view() {
     const own = page();
     if (own) return state.session === "in" ? shell(state, own) : html`${own}${ear(state)}`;
   }
+  if (state.route.name === "nowhere" && state.session !== "in") return html`<main id="main" tabindex="-1">${page()}</main>`;
   switch (state.session) {
     case "unknown": return bars(1);
     case "out": return login(state);

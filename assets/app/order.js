@@ -18,6 +18,13 @@ let unused;
 let order = [];
 let key = "";
 let lastFilter = "";
+/** From where on rows moved last, and when. */
+let movedFrom = 0;
+let movedAt = -Infinity;
+/** So long a finger that comes down was aimed at what stood there before. */
+const AIM = 1_200;
+/** @param {number} index of a row */
+export const justMoved = (index) => index >= movedFrom && performance.now() - movedAt < AIM;
 /** @type {{ids: number[], waiting: number, urgent: boolean}} */
 let shown = { ids: [], waiting: 0, urgent: false };
 
@@ -66,9 +73,13 @@ export function rows() {
   }
   sorted.sort(byNeed);
   const keep = engaged() && filter === lastFilter && order.length > 0;
+  const same = filter === lastFilter;
   lastFilter = filter;
   if (!keep) {
+    const before = order;
     order = sorted.map((incident) => incident.id);
+    const from = before.findIndex((id, at) => id !== order[at]);
+    if (same && from >= 0) [movedFrom, movedAt] = [from, performance.now()];
     shown = { ids: order, waiting: 0, urgent: false };
     return shown;
   }

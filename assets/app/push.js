@@ -1,21 +1,47 @@
-// Web Push: this browser as a contact that rings while the page is closed.
+// Web Push: this browser as a contact that rings while the page is closed. It is one person's: who
+// it is stands where the service worker reads it, too.
 import { call, requestKey } from "./http.js";
-import { remember, remembered } from "./state.js";
+import { state } from "./state.js";
+
+/** @typedef {{user: string, name: string, endpoint: string}} Kept whose contact this is, and what it is called */
+
+const KEPT = "incidentd-push";
+const WHERE = "/push";
+
+/** @returns {Promise<Kept | null>} */
+async function kept() {
+  const known = await (await caches.open(KEPT)).match(WHERE);
+  return known ? known.json() : null;
+}
+
+/** @param {Kept | null} what */
+async function keep(what) {
+  const cache = await caches.open(KEPT);
+  if (what) await cache.put(WHERE, new Response(JSON.stringify(what)));
+  else await cache.delete(WHERE);
+}
+
+const me = () => state.me?.user?.username ?? "";
+const subscribed = async () => (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription();
 
 /** Can this browser ring, and does it?
- * @returns {Promise<{why: string, name: string}>} `why` not; `name` of its contact */
+ * @returns {Promise<{why: string, name: string, other: string}>} `why` not; `name` of its contact; for whom `other` it rings */
 export async function here() {
-  const no = (/** @type {string} */ why) => ({ why, name: "" });
+  const no = (/** @type {string} */ why) => ({ why, name: "", other: "" });
   if (!isSecureContext) return no("Ringing in this browser takes https: this page came over plain http.");
   if (!("serviceWorker" in navigator) || !("PushManager" in window)) return no("This browser cannot be rung. On an iPhone, add this page to the home screen first, and open it there.");
   if (Notification.permission === "denied") return no("This browser blocks notifications of this site: allow them in its settings for the site, then load this page again.");
   const registration = await navigator.serviceWorker.getRegistration();
   if (!registration) return no("This window keeps nothing, so it cannot be rung: a private window, perhaps.");
-  return { why: "", name: (await registration.pushManager.getSubscription()) ? remembered("push") : "" };
+  const rings = await registration.pushManager.getSubscription();
+  const whose = rings && (await kept());
+  if (!whose) return no("");
+  return whose.user === me() ? { why: "", name: whose.name, other: "" } : { why: "", name: "", other: whose.user };
 }
 
-/** Asks the person, then the browser's maker, and tells the server. @param {string[]} taken names of contacts */
-export async function subscribe(taken) {
+/** Asks the person, then the browser's maker, and tells the server.
+ * @param {string[]} taken names of contacts @param {string} again the contact that rings again, if it is one that was */
+export async function subscribe(taken, again = "") {
   if ((await Notification.requestPermission()) !== "granted") throw new Error("This browser did not allow notifications, so it does not ring.");
   const { pushKey } = await call("GET", "/channel-kinds");
   const { pushManager } = await navigator.serviceWorker.ready;
@@ -23,21 +49,27 @@ export async function subscribe(taken) {
   const made = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: pushKey }).catch(() => {
     throw new Error("This browser's push service did not answer, so it does not ring.");
   });
-  let name = "browser";
-  for (let next = 2; taken.includes(name); next += 1) name = `browser-${next}`;
+  let name = again || "browser";
+  for (let next = 2; !again && taken.includes(name); next += 1) name = `browser-${next}`;
+  const address = JSON.stringify(made);
   try {
-    await call("POST", "/users/me/contacts", { body: { name, channel: "webpush", address: JSON.stringify(made) }, key: requestKey() });
+    if (again) await call("PATCH", `/users/me/contacts/${encodeURIComponent(again)}`, { body: { address } });
+    else await call("POST", "/users/me/contacts", { body: { name, channel: "webpush", address }, key: requestKey() });
   } catch (error) {
     await made.unsubscribe();
+    await keep(null);
     throw error;
   }
-  remember("push", name);
+  await keep({ user: me(), name, endpoint: made.endpoint });
+  return name;
 }
 
-/** It rings no more. @param {string} name of a contact that went */
-export async function forget(name) {
-  if (!("serviceWorker" in navigator) || remembered("push") !== name) return;
-  const registration = await navigator.serviceWorker.getRegistration();
-  await (await registration?.pushManager.getSubscription())?.unsubscribe();
-  remember("push", "");
+/** My contact has another name, or none: then it rings no more. @param {string} name @param {string} [now] */
+export async function renamed(name, now) {
+  if (!isSecureContext || !("serviceWorker" in navigator)) return;
+  const known = await kept();
+  if (known?.user !== me() || known.name !== name) return;
+  if (now) return keep({ ...known, name: now });
+  await (await subscribed())?.unsubscribe();
+  await keep(null);
 }

@@ -22,7 +22,10 @@ export async function whoAmI() {
 /** @param {any} me */
 function entered(me) {
   const other = state.me && state.me.user?.id !== me.user?.id;
-  if (other) reset();
+  if (other) {
+    reset();
+    state.people.clear();
+  }
   state.me = me;
   state.session = "in";
   start();
@@ -64,6 +67,7 @@ addEventListener("online", () => {
 /** @param {Event} event */
 export async function logIn(event) {
   event.preventDefault();
+  if (state.page.login?.busy) return;
   const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
   setPage("login", { busy: true });
   try {

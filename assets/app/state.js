@@ -13,6 +13,7 @@ export const state = {
   live: { is: "connecting", asOf: null, retryAt: null, newer: false, why: "" },
   list: { filter: "", selected: new Set(), cursor: null, picking: false, facets: false, older: null },
   detail: null,
+  people: new Map(),
   pending: new Map(),
   toasts: [],
   dialog: null,

@@ -58,6 +58,8 @@ export interface State {
     older: Older | null;
   };
   detail: Detail | null;
+  /** Username to name, of whom I may see. */
+  people: Map<string, string>;
   pending: Map<number, string>;
   toasts: Toast[];
   dialog: Dialog | null;

@@ -1,6 +1,7 @@
 // What things are called: badges, who has it or is next, what happened.
 import { age, left, now, until } from "./clock.js";
 import { need } from "./incidents.js";
+import { state } from "./state.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
 
@@ -21,29 +22,31 @@ export const named = (user) => user.name || user.username;
 /** @param {{username: string, name: string}[]} users */
 const names = (users) => users.map(named).join(", ");
 
-/** The column "who, next". @param {Incident} i */
+/** Who did something, as one says it. @param {{kind: string, name: string} | null | undefined} actor */
+export const by = (actor) => (actor?.kind === "user" ? state.people.get(actor.name) : "") || actor?.name || "";
+
+/** The column "who, next": names, which yield where room is short, and the time. @param {Incident} i @returns {[string, string]} */
 export function who(i) {
   if (i.status === "resolved") {
-    if (i.mergedInto) return `into #${i.mergedInto}`;
-    return i.resolvedBy ? `by ${i.resolvedBy.name}` : "";
+    if (i.mergedInto) return [`into #${i.mergedInto}`, ""];
+    return [i.resolvedBy ? `by ${by(i.resolvedBy)}` : "", ""];
   }
   const has = names(i.assignees);
   if (i.status === "acknowledged") {
-    const by = has || i.acknowledgedBy?.name || "";
     const end = i.snoozedUntil ?? i.acknowledgedUntil;
-    return end ? `${by} until ${until(end)}` : by;
+    return [has || by(i.acknowledgedBy), end ? `until ${until(end)}` : ""];
   }
-  if (i.untold) return "nobody was told";
-  if (i.silencedUntil) return `silenced until ${until(i.silencedUntil)}`;
+  if (i.untold) return ["nobody was told", ""];
+  if (i.silencedUntil) return ["silenced", `until ${until(i.silencedUntil)}`];
   const [told] = i.escalation.told;
   const { nextAt, nextTargets } = i.escalation;
   const parts = told ? [TOLD[told.outcome]?.(someone(i, told.user)) ?? ""] : has ? [`for ${has}`] : [];
   if (nextAt && nextTargets.length) {
     // Room is short there; the page of the incident has more names.
     const more = nextTargets.length > 1 ? ` +${nextTargets.length - 1}` : "";
-    parts.push(`${someone(i, nextTargets[0])}${more} in ${left(nextAt)}`);
+    parts.push(`${someone(i, nextTargets[0])}${more}`);
   }
-  return parts.filter(Boolean).join(", ");
+  return [parts.filter(Boolean).join(", "), nextAt && nextTargets.length ? `in ${left(nextAt)}` : ""];
 }
 
 /** What became of the last message. @type {Record<string, (name: string) => string>} */
@@ -52,7 +55,7 @@ const TOLD = { sent: (name) => `${name} told`, queued: (name) => `telling ${name
 /** A username as one says it; of a team's channel its slug. @param {Incident} i @param {string} name */
 function someone(i, name) {
   const user = i.assignees.find((one) => one.username === name);
-  return user ? named(user) : name.replace(/^channel:/, "");
+  return user ? named(user) : state.people.get(name) ?? name.replace(/^channel:/, "");
 }
 
 /** @param {Incident} i @param {string[]} targets */
@@ -79,11 +82,11 @@ export function verdict(i) {
   if (i.mergedInto) return `Merged into #${i.mergedInto}.`;
   if (i.status === "resolved") {
     const why = { manual: "", source: " Its source says that it is over.", expired: " It is no longer reported." };
-    const by = i.resolvedBy?.kind === "user" ? ` by ${i.resolvedBy.name}` : "";
+    const did = i.resolvedBy?.kind === "user" ? ` by ${by(i.resolvedBy)}` : "";
     const held = i.heldUntil && Date.parse(i.heldUntil) > now() ? ` Alerts that still fire stay quiet until ${until(i.heldUntil)}.` : "";
-    return `Resolved ${age(i.resolvedAt)} ago${by}.${why[/** @type {"manual"} */ (i.resolvedReason)] ?? ""}${held}`;
+    return `Resolved ${age(i.resolvedAt)} ago${did}.${why[/** @type {"manual"} */ (i.resolvedReason)] ?? ""}${held}`;
   }
-  const has = names(i.assignees) || i.acknowledgedBy?.name;
+  const has = names(i.assignees) || by(i.acknowledgedBy);
   if (i.snoozedUntil) return `Snoozed until ${until(i.snoozedUntil)}${has ? ` by ${has}` : ""}.`;
   if (i.status === "acknowledged") {
     const end = i.acknowledgedUntil ? ` It is asked about again at ${until(i.acknowledgedUntil)}.` : "";
@@ -129,8 +132,8 @@ export function happened(event) {
       return plain(event.until ? `acknowledged it until ${until(event.until)}` : "acknowledged it", event.note);
     case "incident:resolved": {
       if (event.mergedInto) return plain(`merged it into #${event.mergedInto}`);
-      const by = event.reason === "source" ? "says that it is over" : event.reason === "expired" ? "no longer reported" : "resolved it";
-      return plain(by, event.note);
+      const what = event.reason === "source" ? "says that it is over" : event.reason === "expired" ? "no longer reported" : "resolved it";
+      return plain(what, event.note);
     }
     case "incident:reassigned": return plain(`handed it to ${names(event.to)}`, event.reason);
     case "incident:note_added": return plain("noted", event.note.body);
@@ -153,7 +156,7 @@ export function happened(event) {
 export function announcement(event) {
   const i = event.incident;
   if (event.type === "incident:created") return `New, ${i.urgency} urgency: ${i.title}, #${i.id}.`;
-  return `#${i.id}: ${event.actor.name} ${happened(event).text}.`;
+  return `#${i.id}: ${by(event.actor)} ${happened(event).text}.`;
 }
 
 /** @param {number} n @param {string} one */

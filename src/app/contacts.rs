@@ -7,6 +7,7 @@ use super::{App, Caller, Need};
 use crate::api::configuration::FieldChange;
 use crate::api::contacts::{self as api, ContactChange, NewContact};
 use crate::domain::contact::{EMAIL, MAX_CONTACTS, Rule, Rules, shown};
+use crate::domain::delivery::To;
 use crate::domain::user::check_slug;
 use crate::domain::{Actor, UserId};
 use crate::error::{Error, FieldError, Result};
@@ -280,6 +281,16 @@ pub(super) fn change_contact(
     let label = label(user, &new.name);
     thing(new, &label).log_fields(w, &fields, actor)?;
     Ok(fields)
+}
+
+/// The far end has ended the address: nobody is paged there until the contact has another.
+pub(super) fn ended(w: &mut Write<'_>, to: &To) -> Result<()> {
+    let (Some(user), Some(id)) = (to.user, to.contact_id) else { return Ok(()) };
+    let Some(user) = w.find_user(user)? else { return Ok(()) };
+    let there = |it: &Contact| it.id == id && it.address == to.address && it.verified_at.is_some();
+    let Some(old) = w.contacts(user.id)?.into_iter().find(there) else { return Ok(()) };
+    let new = Contact { verified_at: None, ..old.clone() };
+    change_contact(w, &user, &old, &new, &Actor::system()).map(drop)
 }
 
 /// Rules that named it no longer do.

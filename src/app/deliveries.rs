@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::paging::aftermath;
 use super::rota::People;
-use super::{App, Caller, Need, answers};
+use super::{App, Caller, Need, answers, contacts};
 use crate::api::deliveries::DeliveryView;
 use crate::clock::shift;
 use crate::domain::contact::EMAIL;
@@ -45,6 +45,15 @@ pub struct Outgoing {
 pub enum Undelivered {
     Later { why: String, after: Option<Duration> },
     Never { why: String },
+    Gone { why: String },
+}
+
+impl Undelivered {
+    #[must_use]
+    pub fn why(&self) -> &str {
+        let (Self::Later { why, .. } | Self::Never { why } | Self::Gone { why }) = self;
+        why
+    }
 }
 
 impl App {
@@ -301,11 +310,14 @@ fn settle(w: &mut Write<'_>, rows: &[Delivery], result: &Result<(), Undelivered>
                 row.outcome = Some(why.clone());
                 row.due_at = shift(now, wait);
             }
-            Err(Undelivered::Later { why, .. } | Undelivered::Never { why }) => {
+            Err(failed) => {
                 row.state = DeliveryState::Failed;
                 row.ended_at = Some(now);
-                row.outcome = Some(why.clone());
+                row.outcome = Some(failed.why().to_owned());
             }
+        }
+        if matches!(result, Err(Undelivered::Gone { .. })) {
+            contacts::ended(w, &row.to)?;
         }
         w.update_delivery(&row)?;
         aftermath::settled(w, &row)?;

@@ -176,9 +176,7 @@ impl Deliver {
             }
             Some(Err(why)) => {
                 self.metrics.delivered(&due.channel, "failed");
-                let (Undelivered::Later { why: words, .. } | Undelivered::Never { why: words }) =
-                    why;
-                tracing::warn!(channel = due.channel, why = words, "a message did not go out");
+                tracing::warn!(channel = due.channel, why = why.why(), "a message did not go out");
                 if matches!(why, Undelivered::Later { .. }) {
                     end.failed.insert(due.address.clone());
                     if end.failed.len() >= FAILURES {
@@ -208,6 +206,7 @@ async fn bounded(
         Ok(Ok(())) => Ok(()),
         Ok(Err(Failure::Later { why, after })) => Err(Undelivered::Later { why, after }),
         Ok(Err(Failure::Never { why })) => Err(Undelivered::Never { why }),
+        Ok(Err(Failure::Gone { why })) => Err(Undelivered::Gone { why }),
         Err(_) => later("the channel failed inside; see the log"),
     }
 }

@@ -146,7 +146,7 @@ where
                 log(app.webhook_failed(&hook, failure.why(), gone).await);
                 let after = match failure {
                     Failure::Later { after, .. } => after,
-                    Failure::Never { .. } => None,
+                    Failure::Never { .. } | Failure::Gone { .. } => None,
                 };
                 Some(Ended::Failed { after })
             }

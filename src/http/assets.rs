@@ -95,6 +95,14 @@ fn asked(path: &str, headers: &HeaderMap) -> Response {
     response
 }
 
+/// The page at an address that it does not know either: it says so, and leads home.
+pub fn nowhere(headers: &HeaderMap) -> Response {
+    let page = SITE.files.get("index.html").map(|page| page.answer(headers, "no-cache"));
+    let mut response = page.unwrap_or_default();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
 struct Site {
     version: String,
     tag: HeaderValue,

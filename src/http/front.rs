@@ -124,6 +124,12 @@ fn admit(shared: &Shared, request: &Request) -> Result<(), Response> {
     }
 }
 
+/// Does somebody look at the answer in a browser?
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
 /// For a browser that came by a name which is not ours: whose page that is cannot be known.
 fn strange_host(host: &str, secure: bool, headers: &HeaderMap) -> Response {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
@@ -135,8 +141,7 @@ fn strange_host(host: &str, secure: bool, headers: &HeaderMap) -> Response {
          configuration, or --public-url, or INCIDENTD_PUBLIC_URL; a further name belongs into \
          allowed_origins. Until then use its IP address, or localhost."
     );
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    if !accept.is_some_and(|accept| accept.contains("text/html")) {
+    if !wants_page(headers) {
         return Error::forbidden(detail).hint(hint).into_response();
     }
     let page = format!(

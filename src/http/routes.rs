@@ -1,9 +1,10 @@
 //! Every operation of the contract and the one call that it makes.
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 
+use super::front::wants_page;
 use super::mount::Mounted;
 use super::{
     Shared, answers, assets, backup, configuration, doctor, feeds, health, heartbeats, ingest,
@@ -37,9 +38,17 @@ pub fn router(shared: &Shared) -> Router {
         .merge(operations().router)
         .merge(answers::router())
         .merge(assets::router())
-        .fallback(any(|| async { Error::not_found("This address").into_response() }))
+        .fallback(any(nowhere))
         .method_not_allowed_fallback(|| async { wrong_method().into_response() })
         .with_state(shared.clone())
+}
+
+/// People get a page that leads home; programs read what they ask for.
+async fn nowhere(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if method == Method::GET && !uri.path().starts_with("/api/") && wants_page(&headers) {
+        return assets::nowhere(&headers);
+    }
+    Error::not_found("This address").into_response()
 }
 
 /// The answer's `Allow` names the methods.

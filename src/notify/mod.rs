@@ -91,6 +91,8 @@ pub enum Failure {
     Later { why: String, after: Option<Duration> },
     /// It will not: the address is wrong, or the far end refused it for good.
     Never { why: String },
+    /// Nor will anything else: the far end has ended the address.
+    Gone { why: String },
 }
 
 impl Failure {
@@ -105,7 +107,7 @@ impl Failure {
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
-            Self::Later { why, .. } | Self::Never { why } => why,
+            Self::Later { why, .. } | Self::Never { why } | Self::Gone { why } => why,
         }
     }
 }

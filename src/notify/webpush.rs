@@ -211,7 +211,8 @@ impl Channel for WebPush {
                 .body(body);
             let answer = self.out.send(request).await?;
             if matches!(answer.status, 404 | 410) {
-                return Err(Failure::never("The browser has ended its subscription."));
+                let why = "The browser has ended its subscription.".into();
+                return Err(Failure::Gone { why });
             }
             answer.taken()
         })

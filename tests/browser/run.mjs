@@ -1,7 +1,9 @@
 // The browser dashboard, by people's stories, in a real browser before the built binary.
 //   INCIDENTD_BIN=target/debug/incidentd node run.mjs [part of a story's name]
 import { Browser, Server } from "./world.mjs";
+import * as hands from "./hands.mjs";
 import * as plans from "./plans.mjs";
+import * as push from "./push.mjs";
 import * as settings from "./settings.mjs";
 import * as stories from "./stories.mjs";
 import * as teams from "./teams.mjs";
@@ -14,7 +16,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

@@ -513,7 +513,7 @@ async function told_and_seen(browser, server) {
   // One may not wait: the next step, now.
   const before = await told.count();
   await alice.keyboard.press("e");
-  await alice.locator(".timeline li", { hasText: /alice\s+tells / }).waitFor();
+  await alice.locator(".timeline li", { hasText: /Alice\s+tells / }).waitFor();
   await told.nth(before).waitFor();
   await alice.keyboard.press("a");
   await alice.locator(".verdict .badge", { hasText: "Acked" }).waitFor();

@@ -15,6 +15,8 @@ async function arrived(server, path, wanted) {
 /** On the profile and in the journey of a newcomer alike. */
 export async function proves_a_contact(page, server, name) {
   await page.getByRole("button", { name: "Add a contact" }).click();
+  // Whatever the server can send by, it offers.
+  for (const kind of ["gotify", "slack"]) await page.getByLabel("How", { exact: true }).locator(`option[value="${kind}"]`).waitFor({ state: "attached" });
   await page.getByLabel("How", { exact: true }).selectOption("webhook");
   const form = page.locator("form", { has: page.getByLabel("How", { exact: true }) });
   await form.getByLabel("Name").fill(name);

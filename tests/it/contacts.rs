@@ -1,15 +1,20 @@
 //! How people are told: their contacts, and which of them rings when.
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use incidentd::api::contacts::{
     CHANGE_CONTACT, CONTACTS, CREATE_CONTACT, ContactChange, NewContact, REMOVE_CONTACT, RULES,
     SEND_CODE, SET_RULES, TEST, Test, VERIFY_CONTACT, Verify,
 };
 use incidentd::api::deliveries::{DELIVERIES, DELIVERY};
+use incidentd::api::doctor::DOCTOR;
 use incidentd::api::users::{CHANGE_USER, ChangeUser};
 use incidentd::api::{Nothing, PageQuery};
 use incidentd::domain::IncidentId;
 use incidentd::domain::contact::Rules;
 use incidentd::domain::delivery::DeliveryState;
 use incidentd::error::Kind;
+use ring::agreement::{ECDH_P256, EphemeralPrivateKey};
+use ring::rand::SystemRandom;
 use serde_json::json;
 
 use crate::configuration::{apply, export};
@@ -156,6 +161,46 @@ async fn a_contact_is_paged_once_its_owner_has_shown_that_messages_arrive() {
     let elsewhere = ContactChange { name: None, address: Some(far.url("/elsewhere")) };
     let moved = server.call("alice", &CHANGE_CONTACT, path(), NONE, &elsewhere).await;
     assert_eq!(moved.expect("moved").verified_at, None, "to be shown anew");
+}
+
+/// As a browser gives it: any point of the curve.
+fn subscription(endpoint: &str) -> String {
+    let random = SystemRandom::new();
+    let own = EphemeralPrivateKey::generate(&ECDH_P256, &random).expect("a key");
+    let public = own.compute_public_key().expect("its half");
+    let (p256dh, auth) = (URL_SAFE_NO_PAD.encode(public), URL_SAFE_NO_PAD.encode([7; 16]));
+    json!({ "endpoint": endpoint, "keys": { "p256dh": p256dh, "auth": auth } }).to_string()
+}
+
+#[tokio::test]
+async fn a_browser_that_ended_its_subscription_is_no_way_to_somebody_until_it_has_another() {
+    let mut far = Far::start().await;
+    let server = TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    apply(&server, "[[teams]]\nslug = \"payments\"\nmembers = { alice = \"responder\" }").await;
+    let me = || "alice".to_owned();
+    let address = Some(subscription(&far.url("/one")));
+    let new = NewContact { name: "browser".into(), channel: "webpush".into(), address };
+    let made = server.call("alice", &CREATE_CONTACT, me(), NONE, &new).await.expect("added");
+    assert!(made.verified_at.is_some(), "what the browser gave is proved by it");
+    far.answer(410, "x-told", "gone");
+    let test = Test::default();
+    server.call("alice", &TEST, me(), NONE, &test).await.expect("on its way");
+    far.next().await;
+    server.settle_deliveries().await;
+    let mine = async || {
+        let all = PageQuery::default();
+        let all = server.call("alice", &CONTACTS, me(), &all, NONE).await.expect("contacts");
+        all.items.into_iter().next().expect("the browser")
+    };
+    assert_eq!(mine().await.verified_at, None);
+    let found = server.call("root", &DOCTOR, Nothing {}, NONE, NONE).await.expect("a diagnosis");
+    let contacts = found.findings.iter().find(|one| one.check == "contacts").expect("looked at");
+    assert!(contacts.message.contains("alice"), "{}", contacts.message);
+    let address = Some(subscription(&far.url("/two")));
+    let change = ContactChange { address, ..ContactChange::default() };
+    let at = (me(), "browser".to_owned());
+    server.call("alice", &CHANGE_CONTACT, at, NONE, &change).await.expect("subscribed again");
+    assert!(mine().await.verified_at.is_some());
 }
 
 #[tokio::test]

@@ -44,6 +44,21 @@ async fn every_page_is_the_same_shell_and_asked_for_once() {
 }
 
 #[tokio::test]
+async fn who_strays_in_a_browser_gets_the_page_and_a_program_gets_its_answer() {
+    let server = TestServer::start().await;
+    let stray = async |path: &str, accept: &str| {
+        let asked = server.http().get(format!("{}{path}", server.url));
+        let asked = asked.header(header::ACCEPT, accept).header(header::IF_NONE_MATCH, "*");
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        said(&answer, header::CONTENT_TYPE).to_owned()
+    };
+    assert_eq!(stray("/xyz", "text/html,*/*;q=0.8").await, "text/html; charset=utf-8");
+    assert_eq!(stray("/xyz", "*/*").await, "application/problem+json");
+    assert_eq!(stray("/api/v1/xyz", "text/html").await, "application/problem+json");
+}
+
+#[tokio::test]
 async fn files_are_kept_for_ever_under_their_hash() {
     let server = TestServer::start().await;
     let version = version(&server).await;

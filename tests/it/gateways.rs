@@ -339,5 +339,5 @@ async fn a_browser_opens_what_is_pushed_and_knows_who_sent_it() {
     far.answer(410, "x-told", "gone");
     let outcome = notifier.send("webpush", &subscription, &message).await;
     let why = "The browser has ended its subscription.".into();
-    assert_eq!(outcome, Err(Failure::Never { why }));
+    assert_eq!(outcome, Err(Failure::Gone { why }));
 }

@@ -6,13 +6,10 @@ import { all, call, problem, requestKey } from "../http.js";
 import { mayManage } from "../incidents.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
+import { sample, word } from "./kinds.js";
 import { choice, field, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
 import { top } from "./team.js";
 
-/** @type {Record<string, string>} */
-const NAMES = { email: "E-mail", slack: "Slack", discord: "Discord", mattermost: "Mattermost", teams: "Microsoft Teams", telegram: "Telegram", ntfy: "ntfy", gotify: "Gotify", webhook: "Webhook" };
-/** @param {string} kind */
-const word = (kind) => NAMES[kind] ?? kind;
 /** A browser belongs to one person. */
 const PERSONAL = "webpush";
 /** How long a test is watched, in looks a second apart. */
@@ -52,7 +49,7 @@ function addForm(s, team, kinds) {
       })}>
       ${choice("channel", "Kind", kinds.map((one) => /** @type {[string, string]} */ ([one.channel, word(one.channel)])), kind.channel, "Further kinds are set up in the server's configuration")}
       ${field("slug", "Short name", { key: "add", required: true, placeholder: `${team.slug}-chat`, hint: "How policies call it" })}
-      ${field("address", "Address", { key: "add", required: true, hint: `${kind.address}${kind.secret ? " (whoever knows it can write there: it is not shown again)" : ""}` })}
+      ${field("address", "Address", { key: "add", required: true, hint: sample(kind, "it is not shown again") })}
       ${send("add", "Add channel")}
     </form>`;
 }
@@ -106,7 +103,7 @@ function channel(s, one, policies, kinds, may) {
       <p>${named.length ? html`Told by ${named.map((policy, at) => html`${at ? ", " : ""}<a href="/teams/${policy.team.slug}/policies">${policy.slug}</a>`)}.`
         : html`No policy tells it yet. <a href="/teams/${one.team.slug}/policies">Escalation</a>`}</p>
       ${tried ? html`<p class=${tried.wrong ? "wrong" : ""} role="status">${tried.text}</p>` : nothing}
-      ${may ? html`<div class="actions"><button ?disabled=${tried?.busy} aria-label="Send a test to ${one.slug}" @click=${() => test(one)}>Send a test</button>${opener(change, "Change", {}, one.slug)}
+      ${may ? html`<div class="actions"><button aria-disabled=${tried?.busy ? "true" : nothing} aria-label="Send a test to ${one.slug}" @click=${() => tried?.busy || test(one)}>Send a test</button>${opener(change, "Change", {}, one.slug)}
         ${named.length ? nothing : html`<button aria-label="Remove ${one.slug}" @click=${remove}>Remove</button>`}</div>` : nothing}
       ${may && s.page[change]?.open ? html`<form class="form narrow" @submit=${save}>
         ${field("slug", "Short name", { key: change, required: true, value: one.slug })}

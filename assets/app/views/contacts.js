@@ -3,41 +3,40 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ago } from "../clock.js";
 import { listen } from "../hearing.js";
 import { all, call, problem, requestKey } from "../http.js";
-import { forget, here, subscribe } from "../push.js";
+import { here, renamed, subscribe } from "../push.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
+import { sample, word } from "./kinds.js";
 import { choice, field, loaded, opened, opener, reload, send, submit, sure } from "./parts.js";
 
 const MINE = "/users/me/contacts";
 /** @param {string} name */
 const of = (name) => `${MINE}/${encodeURIComponent(name)}`;
 
-/** Channels for a person, and what their address is. @type {Record<string, [string, string, string]>} */
-const CHANNELS = {
-  email: ["E-mail", "Address", "Left out: that of your profile"],
-  ntfy: ["ntfy", "Topic", "https://ntfy.sh/ and words that nobody guesses: who knows the topic reads it"],
-  webhook: ["Webhook", "URL", "Gets each message as JSON"],
-};
+/** Made by its own button. */
+const BROWSER = "webpush";
+/** @type {Record<string, string>} */
+const ADDRESSES = { ntfy: "Topic", webhook: "URL", twilio: "Number", sms: "Number" };
 
 /** Of a rule: after which time. @type {[string, string][]} */
 const AFTER = [["", "not"], ["0s", "at once"], ["1m", "after 1 min"], ["3m", "after 3 min"], ["5m", "after 5 min"], ["10m", "after 10 min"], ["20m", "after 20 min"]];
 
 const fetch = async () => {
-  const [contacts, rules, user, push] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me"), here()]);
-  return { contacts, rules, user, push };
+  const [contacts, rules, user, push, kinds] = await Promise.all([all(MINE), call("GET", "/users/me/rules"), call("GET", "/users/me"), here(), call("GET", "/channel-kinds")]);
+  return { contacts, rules, user, push, kinds: kinds.items.filter((/** @type {any} */ kind) => kind.channel !== BROWSER) };
 };
 /** Whether anything reaches me is said above every page. */
 const again = () => Promise.all([reload("contacts", fetch), listen()]);
 
 /** @param {boolean} [withRules] a newcomer needs none yet */
-export const contacts = (withRules = true) => loaded("contacts", fetch, ({ contacts, rules, user, push }) => html`
+export const contacts = (withRules = true) => loaded("contacts", fetch, ({ contacts, rules, user, push, kinds }) => html`
   <div class="stack contacts">
-    ${contacts.length ? html`<ul class="alerts-list">${contacts.map(contact)}</ul>`
+    ${contacts.length ? html`<ul class="alerts-list">${contacts.map((/** @type {any} */ one) => contact(one, rules, push))}</ul>`
       : html`<p>${user.email ? html`Without a contact of your own, incidents come to <strong>${user.email}</strong>.` : html`<strong>Nothing reaches you yet:</strong> incidents go to the next person at once.`}</p>`}
     <div class="actions">${opener("contact", "Add a contact")}
-      ${push.why || contacts.some((/** @type {any} */ one) => one.name === push.name) ? nothing : html`<button @click=${() => ring(contacts)}>Ring in this browser</button>`}</div>
+      ${push.why || contacts.some((/** @type {any} */ one) => one.name === push.name) ? nothing : html`<button @click=${() => ring(contacts, rules, push)}>Ring in this browser</button>`}</div>
     ${push.why ? html`<p class="meta">${push.why}</p>` : nothing}
-    ${opened("contact", "Add a contact", addForm())}
+    ${opened("contact", "Add a contact", addForm(kinds))}
     ${contacts.length && withRules ? ruleForm(contacts, rules) : nothing}
   </div>`);
 
@@ -51,11 +50,19 @@ async function attempt(what) {
   await again();
 }
 
-/** @param {any[]} contacts */
-const ring = (contacts) => attempt(async () => {
-  await subscribe(contacts.map((one) => one.name));
-  return "This browser rings from now on, also while this page is closed.";
-});
+/** What rings when may be said by rules, and then those must name it. @param {string} what @param {string} name @param {any} rules */
+function rings(what, name, rules) {
+  const silent = ["high", "low"].filter((urgency) => rules[urgency].length && !rules[urgency].some((/** @type {any} */ rule) => rule.contact === name));
+  if (!silent.length) return `${what} rings from now on`;
+  return `${what} can ring; ${silent.length > 1 ? "" : `for ${silent[0]} urgency `}it does once you say when, under “What rings when”`;
+}
+
+/** @param {any[]} contacts @param {any} rules @param {any} push @param {string} [again] its contact, where it rang before */
+function ring(contacts, rules, push, again) {
+  const go = () => attempt(async () => rings("This browser", await subscribe(contacts.map((one) => one.name), again), rules) + (again || !rules.high.length ? ", also while this page is closed." : "."));
+  if (push.other) sure("Ring here for you?", `This browser rings for ${push.other}, and no longer would.`, "Ring for me", go);
+  else go();
+}
 
 /** Sends a test, and waits a little for what becomes of it. @param {string} name */
 const test = (name) => attempt(async () => {
@@ -69,13 +76,13 @@ const test = (name) => attempt(async () => {
   throw new Error(`The test did not reach ${name}: ${sent.outcome ?? sent.state}.`);
 });
 
-/** The code that came there. @param {any} one */
-function proof(one) {
+/** The code that came there. @param {any} one @param {any} rules */
+function proof(one, rules) {
   const key = `code-${one.id}`;
   const path = of(one.name);
   const verify = submit(key, async ({ code }) => {
     await call("POST", `${path}/verify`, { body: { code }, key: requestKey() });
-    toast(`${one.name} is verified: it rings from now on.`);
+    toast(`${rings(`Verified: ${one.name}`, one.name, rules)}.`);
     await again();
   });
   const another = () => attempt(async () => {
@@ -84,40 +91,52 @@ function proof(one) {
   });
   return html`
     <form class="form" @submit=${verify}>
-      ${field("code", `The code that came to ${one.name}`, { key, required: true, complete: "one-time-code", hint: "Six digits; it rings once they are typed in here" })}
+      ${field("code", `The code that came to ${one.name}`, { key, required: true, complete: "one-time-code", hint: "Six digits; it can ring once they are typed in here" })}
       ${send(key, "Verify")}
       <div class="actions"><button type="button" class="plain" @click=${another}>Send a new code</button></div>
     </form>`;
 }
 
-/** @param {any} one */
-function contact(one) {
+/** @param {any} one @param {any} rules @param {any} push */
+function contact(one, rules, push) {
+  const key = `name-${one.id}`;
+  const rename = submit(key, async ({ name }) => {
+    await call("PATCH", of(one.name), { body: { name } });
+    await renamed(one.name, name);
+    setPage(key, { open: false });
+    await again();
+  });
   const remove = () => sure(`Remove ${one.name}?`, "It rings no more, and the rules that name it go.", "Remove", async () => {
     await call("DELETE", of(one.name));
-    await forget(one.name);
+    await renamed(one.name);
     await again();
   });
   return html`<li>
     <div class="page-head session"><div class="grow"><strong>${one.name}</strong>
         ${one.verifiedAt ? html`<span class="badge calm" title="Since ${ago(one.verifiedAt)}">Verified</span>` : html`<span class="badge ack">Not verified</span>`}
-        <p class="meta">${one.channel === "webpush" ? "Rings in a browser, also when it is closed" : `${CHANNELS[one.channel]?.[0] ?? one.channel}, ${one.address}`}</p></div>
+        <p class="meta">${one.channel !== BROWSER ? `${word(one.channel)}, ${one.address}` : one.verifiedAt ? "Rings in a browser, also when it is closed" : "That browser ended its subscription: nothing rings there. If it is this one, let it ring again"}</p></div>
       ${one.verifiedAt ? html`<button aria-label="Send a test to ${one.name}" @click=${() => test(one.name)}>Send a test</button>` : nothing}
+      ${one.channel === BROWSER && !one.verifiedAt && !push.why ? html`<button @click=${() => ring([], rules, push, one.name)}>Ring here again</button>` : nothing}
+      ${opener(key, "Rename", {}, one.name)}
       <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>
-    ${one.verifiedAt ? nothing : proof(one)}</li>`;
+    ${state.page[key]?.open ? html`<form class="form" @submit=${rename}>${field("name", "New name", { key, required: true, value: one.name })}${send(key, "Rename")}</form>` : nothing}
+    ${one.verifiedAt || one.channel === BROWSER ? nothing : proof(one, rules)}</li>`;
 }
 
-function addForm() {
-  const channel = state.page.contact?.channel ?? "email";
-  const [, label, hint] = CHANNELS[channel];
+/** @param {any[]} kinds */
+function addForm(kinds) {
+  const kind = kinds.find((one) => one.channel === (state.page.contact?.channel ?? "email")) ?? kinds[0];
+  const { channel } = kind;
+  const hint = channel === "email" ? "Left out: that of your profile" : sample(kind, "keep it to yourself");
   return html`
     <form class="form" @change=${(/** @type {any} */ event) => event.target.name === "channel" && setPage("contact", { ...state.page.contact, channel: event.target.value })} @submit=${submit("contact", async (given) => {
       await call("POST", MINE, { body: given, key: requestKey() });
       setPage("contact", { open: false });
       await again();
     })}>
-      ${choice("channel", "How", Object.entries(CHANNELS).map(([key, [word]]) => /** @type {[string, string]} */ ([key, word])), channel)}
+      ${choice("channel", "How", kinds.map((one) => /** @type {[string, string]} */ ([one.channel, word(one.channel)])), channel, "Further kinds are set up in the server's configuration")}
       ${field("name", "Name", { key: "contact", required: true, value: channel, hint: "How rules call it: phone, mail" })}
-      ${field("address", label, { key: "contact", hint })}
+      ${field("address", ADDRESSES[channel] ?? "Address", { key: "contact", hint })}
       ${send("contact", "Add")}
     </form>`;
 }

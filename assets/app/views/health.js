@@ -1,10 +1,10 @@
 // Is everything so that somebody will be told? What `incidentd doctor` finds, for platform admins.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { ago } from "../clock.js";
+import { ago, until } from "../clock.js";
 import { call } from "../http.js";
 import { many } from "../words.js";
+import { coded } from "./shell.js";
 import { head, loaded, nothingYet, reload } from "./parts.js";
-import { coded } from "./team.js";
 
 /** It tries each channel's far end. */
 const fetch = () => call("GET", "/doctor", { patience: 60_000 });
@@ -30,8 +30,11 @@ export function page(s) {
     </div>`;
 }
 
+/** Moments as people write them. @param {string} text */
+const dated = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => until(at));
+
 /** @param {any[]} findings @param {string} name */
 const table = (findings, name) => findings.length ? html`
   <table class="table findings"><caption class="hidden-text">${name}</caption><thead><tr><th scope="col">Looked at</th><th scope="col">Found</th></tr></thead>
     <tbody>${findings.map((one) => html`<tr><td><span class="badge ${GRAVITIES[one.severity]?.[1] ?? ""}">${GRAVITIES[one.severity]?.[0] ?? one.severity}</span> <strong>${one.check}</strong></td>
-      <td>${coded(one.message)}${one.remedy ? html`<p class="meta">${coded(one.remedy)}</p>` : nothing}</td></tr>`)}</tbody></table>` : nothing;
+      <td>${coded(dated(one.message))}${one.remedy ? html`<p class="meta">${coded(one.remedy)}</p>` : nothing}</td></tr>`)}</tbody></table>` : nothing;

@@ -8,6 +8,7 @@ import { heard } from "../live.js";
 import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { choice, copyable, field, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
+import { reachable } from "./senders.js";
 import { matchers } from "./silence.js";
 import { long, past, secs, top } from "./team.js";
 
@@ -80,13 +81,14 @@ const addForm = (services) => html`
 
 /** What a job is given; its key is shown this once. @param {any} made */
 function issued(made) {
-  const server = made.url.slice(0, made.url.lastIndexOf("/heartbeat/"));
+  const url = reachable(made.url);
+  const server = url.slice(0, url.lastIndexOf("/heartbeat/"));
   return html`
     <section class="card panel secret"><h2>${made.slug}: its address</h2>
       <p>It holds the key, and is shown only now. The job calls it when it is done; with <code>/fail</code> behind it, it says that it failed.</p>
-      ${copyable(made.url, "the address")}
+      ${copyable(url, "the address")}
       <p>In a crontab, with curl:</p>
-      ${copyable(`0 3 * * * /usr/local/bin/${made.slug} && curl -fsS -m 10 --retry 5 -o /dev/null ${made.url}`, "the line with curl")}
+      ${copyable(`0 3 * * * /usr/local/bin/${made.slug} && curl -fsS -m 10 --retry 5 -o /dev/null ${url}`, "the line with curl")}
       <p>Or wrapped: it beats if the job succeeds, and says why if it fails.</p>
       ${copyable(`INCIDENTD_HEARTBEAT_KEY=${made.key}\n0 3 * * * incidentd heartbeat wrap --url ${server} -- /usr/local/bin/${made.slug}`, "the wrapped line")}
       <div class="actions"><button class="plain" @click=${() => setPage("issued", null)}>I have it</button></div>

@@ -18,7 +18,7 @@ export function login(s) {
         <div class="field"><label for="password">Password</label>
           <input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024"></div>
         ${error ? html`<p class="wrong" role="alert">${error.words}</p>` : nothing}
-        <button class="primary" ?disabled=${busy}>${busy ? "…" : "Log in"}</button>
+        <button class="primary" aria-disabled=${busy ? "true" : nothing}>${busy ? "…" : "Log in"}</button>
         <p class="meta">Forgotten? On the host: <code>incidentd user set-password NAME</code></p>
       </form>
     </div></main>`;

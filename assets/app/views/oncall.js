@@ -6,10 +6,12 @@ import { all, call, problem, requestKey } from "../http.js";
 import { listen } from "../hearing.js";
 import { mayManage } from "../incidents.js";
 import { DAYS, difference, instant, local, moment, span, turns, weekBegins, weeks } from "../rota.js";
+import { go } from "../router.js";
 import { setPage, state } from "../state.js";
 import { toast } from "../say.js";
 import { named } from "../words.js";
 import { isWide } from "../window.js";
+import { feeds } from "./feeds.js";
 import { head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
 import { blank, editor } from "./rotation.js";
 
@@ -97,6 +99,12 @@ function schedule(s, one, people, refresh) {
     toast(`You are on call for ${one.slug}.`);
     await again();
   });
+  const remove = () => sure(`Remove ${one.slug}?`, "Its calendars end, and policies that name it must let go of it first. What was stays in the history.", "Remove", async () => {
+    await call("DELETE", path);
+    toast(`Removed ${one.slug}.`);
+    if (s.route.id) go("/on-call");
+    else await refresh();
+  });
   return html`
     <section class="card panel rota"><div class="page-head"><h2>${one.slug}</h2>
         ${may && me ? html`<button aria-label="Be on call now for ${one.slug}" @click=${take}>Be on call now</button>` : nothing}
@@ -112,11 +120,13 @@ function schedule(s, one, people, refresh) {
         return html`
           ${opened(`stand-${one.id}`, "Stand in", may ? standIn(s, with_) : nothing)}
           ${opened(`swap-${one.id}`, "Swap two shifts", may ? swap(s, with_) : nothing)}
-          ${opened(`turns-${one.id}`, "Change turns", s.page[`turns-${one.id}`]?.open ? editor(`turns-${one.id}`, one, data.members, [], preview, again) : nothing)}
+          ${opened(`turns-${one.id}`, "Change turns", s.page[`turns-${one.id}`]?.open ? html`${editor(`turns-${one.id}`, one, data.members, [], preview, again)}
+            <div class="actions"><button @click=${remove}>Remove this schedule</button></div>` : nothing)}
           ${one.rotations.length || data.standing.length ? nothing : html`<p class="wrong">It has no rotation yet, so it is nobody's turn.</p>`}
           ${isWide() ? calendar(one, all, may) : agenda(s, one, with_.turns)}
           ${standing(data.standing, with_, may)}`;
       }, EVERY)}
+      ${me ? feeds(one.slug) : nothing}
     </section>`;
 }
 

@@ -3,7 +3,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { problem } from "../http.js";
 import { changed, setPage, state } from "../state.js";
 import { toast } from "../say.js";
-import { bars, broken } from "./shell.js";
+import { bars, broken, coded } from "./shell.js";
 
 /**
  * What a page shows: fetched once while one stays, again by `reload`, and after `every` milliseconds.
@@ -61,6 +61,7 @@ export const submit = (key, what) => async (/** @type {Event} */ event) => {
   try {
     await what(values(event), form);
     setPage(key, { ...state.page[key], busy: false, error: null });
+    keepPlace();
   } catch (error) {
     const wrong = problem(error);
     // Said once: what stands beside its field need not stand below the form.
@@ -70,11 +71,16 @@ export const submit = (key, what) => async (/** @type {Event} */ event) => {
   }
 };
 
-/** @param {string} key @param {string} word */
+/** Where what had the focus is gone, whoever listens or presses Tab goes on in the page. */
+const keepPlace = () => requestAnimationFrame(() => requestAnimationFrame(() => {
+  if (document.activeElement === document.body) document.querySelector("main")?.focus({ preventScroll: true });
+}));
+
+/** The button keeps the focus while it is busy. @param {string} key @param {string} word */
 export function send(key, word) {
   const { busy, error, beside } = state.page[key] ?? {};
-  return html`${error && !beside ? html`<p class="wrong" role="alert">${error.words}</p>` : nothing}
-    <div class="actions"><button class="primary" ?disabled=${busy}>${busy ? "…" : word}</button></div>`;
+  return html`${error && !beside ? html`<p class="wrong" role="alert">${coded(error.words)}</p>` : nothing}
+    <div class="actions"><button class="primary" aria-disabled=${busy ? "true" : nothing}>${busy ? "…" : word}</button></div>`;
 }
 
 /**
@@ -90,7 +96,7 @@ export function field(name, label, { type = "text", value = "", hint = "", requi
       <input id=${id} name=${name} type=${type} value=${value} autocomplete=${complete} placeholder=${placeholder} ?required=${required}
         minlength=${min || nothing} maxlength="1000" list=${list || nothing} autocapitalize="none" spellcheck="false"
         aria-invalid=${wrong ? "true" : nothing} aria-describedby=${hint || wrong ? `${id}-hint` : nothing}>
-      ${wrong ? html`<span class="wrong" id="${id}-hint">${label} ${wrong}</span>` : hint ? html`<span class="meta" id="${id}-hint">${hint}</span>` : nothing}
+      ${wrong ? html`<span class="wrong" id="${id}-hint">${label} ${coded(wrong)}</span>` : hint ? html`<span class="meta" id="${id}-hint">${hint}</span>` : nothing}
     </div>`;
 }
 
@@ -119,6 +125,7 @@ export function sure(title, text, word, run) {
   state.dialog = { kind: "sure", ids: [], title, text, word, run: async () => {
     try {
       await run();
+      keepPlace();
     } catch (error) {
       toast(problem(error).words, { wrong: true });
     }

@@ -9,6 +9,7 @@ import { toast } from "../say.js";
 import { remember, remembered, state } from "../state.js";
 import { setTheme } from "../theme.js";
 import { contacts } from "./contacts.js";
+import { feeds } from "./feeds.js";
 import { copyable, field, head, loaded, nothingYet, reload, send, submit, sure } from "./parts.js";
 
 const fetch = async () => {
@@ -37,6 +38,7 @@ export function page(s) {
             ${send("me", "Save")}
           </form></section>
         <section class="card panel"><h2>Be told</h2>${contacts()}</section>
+        <section class="card panel"><h2>On call</h2>${feeds(null)}</section>
         <section class="card panel"><h2>Password</h2>
           <form class="form" @submit=${submit("password", async (given, form) => {
             await call("PUT", "/me/password", { body: { current: given.current, password: given.password } });

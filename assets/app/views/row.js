@@ -5,6 +5,7 @@ import { isResting, press } from "../act.js";
 import { age, now } from "../clock.js";
 import { mayAct, need } from "../incidents.js";
 import { select } from "../keys.js";
+import { justMoved } from "../order.js";
 import { changed, state } from "../state.js";
 import { badge, who } from "../words.js";
 import { isWide, place, rowHeight } from "../window.js";
@@ -14,15 +15,15 @@ import { isWide, place, rowHeight } from "../window.js";
 /** So long a new row is marked as new. */
 const FRESH = 2_500;
 
-/** @param {Incident} i */
-function doing(i) {
+/** @param {Incident} i @param {number} index */
+function doing(i, index) {
   if (!mayAct(i)) return nothing;
   const pending = state.pending.has(i.id);
   const [word, action] =
     i.status === "triggered" ? ["Ack", "acknowledge"] : i.status === "acknowledged" ? ["Resolve", "resolve"] : i.mergedInto ? ["", ""] : ["Reopen", "reopen"];
   if (!word) return nothing;
   const name = `${word} #${i.id}, ${i.title}`;
-  return html`<button aria-disabled=${isResting(i.id) ? "true" : nothing} aria-label=${name} @click=${() => { state.list.cursor = i.id; press(i.id, { action }); }}>${pending ? "…" : word}</button>`;
+  return html`<button aria-disabled=${isResting(i.id) || justMoved(index) ? "true" : nothing} aria-label=${name} @click=${() => { if (justMoved(index)) return; state.list.cursor = i.id; press(i.id, { action }); }}>${pending ? "…" : word}</button>`;
 }
 
 /** @param {number} id */
@@ -37,7 +38,7 @@ export function row(i, index) {
   const { selected, cursor } = state.list;
   const classes = ["row", mark.kind === "fire" ? "fire" : "", need(i) === 9 ? "over" : "", selected.has(i.id) ? "chosen" : "", cursor === i.id ? "cursor" : "", now() - Date.parse(i.createdAt) < FRESH ? "fresh" : ""];
   const since = i.status === "resolved" ? i.resolvedAt : i.createdAt;
-  const whoNow = who(i);
+  const [names, time] = who(i);
   const title = html`<a href="/incidents/${i.id}" title=${i.title}><span dir="auto">${i.title}</span></a>`;
   const pick = html`<label><input type="checkbox" .checked=${live(selected.has(i.id))} @change=${() => select(i.id)} aria-label="Select #${i.id}"></label>`;
   return html`
@@ -50,14 +51,14 @@ export function row(i, index) {
         <div class="id muted" role="cell">#${i.id}</div>
         <div class="title" role="cell">${title}</div>
         <div class="service muted" role="cell" title=${i.team.name}>${i.service?.name ?? i.team.name}</div>
-        <div role="cell" title=${whoNow}>${whoNow}</div>
+        <div class="who" role="cell" title="${names} ${time}"><span>${names}</span> <span class="time">${time}</span></div>
         <div class="alerts muted" role="cell">${i.alertCount}</div>
-        <div class="do" role="cell">${doing(i)}</div>`
+        <div class="do" role="cell">${doing(i, index)}</div>`
       : html`
         ${state.list.picking ? html`<div class="pick" role="cell">${pick}</div>` : nothing}
         <div class="what title" role="cell">${title}
           <div class="line"><span class="badge ${mark.kind}">${mark.word}</span><span>${age(since)}</span>
-            <span class="muted">${whoNow ? html`${whoNow} · ` : nothing}${i.service?.name ?? i.team.name}</span></div></div>
-        <div class="do" role="cell">${doing(i)}</div>`}
+            <span class="muted who">${names}</span> <span class="time">${time}</span> <span class="muted">${i.service?.name ?? i.team.name}</span></div></div>
+        <div class="do" role="cell">${doing(i, index)}</div>`}
     </div>`;
 }

@@ -12,6 +12,13 @@ export const HIDDEN = "KEY";
 /** @param {string} key */
 export const addressOf = (key) => `${location.origin}/integrations/${key}`;
 
+/** A server that nobody gave a name calls itself by an address which only its own machine knows:
+ * others reach it as this page was reached. @param {string} url */
+export function reachable(url) {
+  const { hostname, pathname } = new URL(url);
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) ? location.origin + pathname : url;
+}
+
 /** @type {Record<string, (url: string, key: string) => string>} */
 const SOURCES = {
   curl: (url) => `curl -d 'disk full on db-3' ${url}/generic`,
@@ -38,7 +45,7 @@ export function paste(name, url, key) {
     <div class="tabs" role="group" aria-label="Sender">
       ${Object.keys(SOURCES).map((source) => html`<button type="button" aria-pressed=${source === chosen ? "true" : "false"} @click=${() => setPage("source", source)}>${source}</button>`)}
     </div>
-    ${copyable(SOURCES[chosen](url, key), `the ${chosen} configuration`)}`;
+    ${copyable(SOURCES[chosen](reachable(url), key), `the ${chosen} configuration`)}`;
 }
 
 /** The integration that is waited for. @type {any} */

@@ -91,8 +91,9 @@ function service(s) {
     const may = mayManage(service.team.slug);
     return html`
       <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}">${service.team.name}</a></div>
-      ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${may ? opener("add", "Add integration") : nothing}`)}
+      ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${mayTrigger(s, service) ? opener("trigger", "Open an incident") : nothing}${may ? opener("add", "Add integration") : nothing}`)}
       <div class="stack">
+        ${mayTrigger(s, service) ? opened("trigger", "Open an incident", triggerForm(service)) : nothing}
         ${may ? opened("add", "Add integration", addForm(service, fetch)) : nothing}
         ${s.page.issued ? issued(s.page.issued) : nothing}
         ${integrations.length ? integrations.map((/** @type {any} */ one) => integration(s, one, may, fetch))
@@ -101,6 +102,21 @@ function service(s) {
       </div>`;
   });
 }
+
+/** @param {State} s @param {any} service */
+const mayTrigger = (s, service) => s.me?.scope !== "read" && (s.me?.admin || s.me?.teams.some((team) => team.id === service.team.id && team.role !== "observer"));
+
+/** What a person sees, and no sender does. @param {any} service */
+const triggerForm = (service) => html`
+  <form class="form narrow" @submit=${submit("trigger", async (given) => {
+    const { incidentId } = await call("POST", "/incidents", { body: { service: service.slug, ...given }, key: requestKey() });
+    go(incidentId ? `/incidents/${incidentId}` : "/");
+  })}>
+    ${field("title", "What is wrong", { required: true, key: "trigger", placeholder: "Customers cannot pay" })}
+    ${choice("urgency", "Urgency", [["high", "High: it pages at once"], ["low", "Low"]], "high")}
+    ${field("description", "More about it", { key: "trigger" })}
+    ${send("trigger", "Open and page")}
+  </form>`;
 
 /** @param {any} service @param {() => Promise<any>} fetch */
 const addForm = (service, fetch) => html`
@@ -146,6 +162,12 @@ function integration(s, one, may, fetch) {
       toast(problem(error).words, { wrong: true });
     }
   };
+  const key = `name-${one.id}`;
+  const rename = submit(key, async ({ name }) => {
+    await call("PATCH", path, { body: { name } });
+    setPage(key, { open: false });
+    await reload("service", fetch);
+  });
   const refused = one.lastRejectedAt && one.lastRejectedAt > (one.lastReceivedAt ?? "");
   return html`
     <section class="card panel"><h2>${one.name}</h2>
@@ -154,7 +176,8 @@ function integration(s, one, may, fetch) {
       <details class="payload"><summary><span>Configuration to paste</span></summary>
         <p class="meta">${HIDDEN} stands for its key, which was shown when it was made.</p>${paste(one.name, addressOf(HIDDEN), HIDDEN)}</details>
       ${may ? payloads(s, one) : nothing}
-      ${may ? html`<div class="actions"><button aria-label="Send a test alert from ${one.name}" @click=${test}>Send a test alert</button><button aria-label="New key for ${one.name}" @click=${rotate}>New key</button><button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>` : nothing}
+      ${may ? html`<div class="actions"><button aria-label="Send a test alert from ${one.name}" @click=${test}>Send a test alert</button><button aria-label="New key for ${one.name}" @click=${rotate}>New key</button>${opener(key, "Rename", {}, one.name)}<button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>` : nothing}
+      ${may && s.page[key]?.open ? html`<form class="form narrow" @submit=${rename}>${field("name", "Name", { key, required: true, value: one.name })}${send(key, "Rename")}</form>` : nothing}
     </section>`;
 }
 

@@ -55,7 +55,7 @@ export function shell(s, page) {
     <div class="toasts">
       ${s.toasts.map((one) => html`
         <div class="toast ${one.wrong ? "wrong" : ""}">
-          <p>${one.text}</p>
+          <p>${coded(one.text)}</p>
           ${one.run ? html`<button @click=${() => { dismiss(one.id); one.run?.(); }}>${one.label}</button>` : nothing}
           <button class="icon" aria-label="Dismiss" @click=${() => dismiss(one.id)}><span aria-hidden="true">✕</span></button>
         </div>`)}
@@ -101,7 +101,7 @@ function liveMark(s) {
 
 /** @param {State} s */
 function newer(s) {
-  return s.live.newer ? html`<button class="plain" @click=${() => location.reload()}>New version: reload</button>` : nothing;
+  return s.live.newer ? html`<button class="plain" aria-label="New version: reload" @click=${() => location.reload()}><span class="roomy-only">New version: reload</span><span class="tight-only" aria-hidden="true">Reload</span></button>` : nothing;
 }
 
 /** @param {State} s */
@@ -114,6 +114,9 @@ function lostBar(s) {
     <button @click=${reconnect}>Try now</button>`;
 }
 
+/** What the server says of commands, as commands. @param {string} text */
+export const coded = (text) => text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+
 /** Grey bars of the final height, after a moment. @param {number} [many] */
 export const bars = (many = 6) => html`<div class="bars late" aria-hidden="true">${Array.from({ length: many }, () => html`<span></span>`)}</div>`;
 
@@ -121,6 +124,6 @@ export const bars = (many = 6) => html`<div class="bars late" aria-hidden="true"
 export const broken = (error, again) => html`
   <div class="empty">
     <h2>${error.status === 404 ? "There is nothing here that you may see." : "This could not be loaded."}</h2>
-    <p class="muted">${error.words}</p>
+    <p class="muted">${coded(error.words)}</p>
     <div class="actions"><button @click=${again}>Try again</button><a class="button" href="/">Incidents</a></div>
   </div>`;

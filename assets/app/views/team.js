@@ -29,6 +29,3 @@ export function long(of) {
 
 /** Is this moment past, by the server's clock? @param {number} at */
 export const past = (at) => at < now();
-
-/** What the server says of commands, as commands. @param {string} text */
-export const coded = (text) => text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));

@@ -96,6 +96,12 @@ function team(s) {
             <datalist id="people">${outside.map((/** @type {any} */ user) => html`<option value=${user.username}>${user.name}</option>`)}</datalist>
             ${choice("role", "Role", ROLES, "responder")}
           </div>${send("member", "Add")}</form></section>` : nothing}
+        ${may ? html`<section class="card panel"><h2>Its name</h2>
+          <form class="form narrow" @submit=${submit("rename", async ({ name }) => {
+            await call("PATCH", path, { body: { name } });
+            toast("Saved.");
+            await Promise.all([reload("team", fetch), again()]);
+          })}>${field("name", "Name", { required: true, key: "rename", value: team.name, hint: `In addresses and files it stays ${team.slug}` })}${send("rename", "Save")}</form></section>` : nothing}
         ${s.me?.admin ? html`<div class="actions"><button @click=${archive}>Archive this team</button></div>` : nothing}
       </div>`;
   });

@@ -6,7 +6,7 @@ import { clockTime, day, full } from "../clock.js";
 import { mayAct } from "../incidents.js";
 import { markdown } from "../markdown.js";
 import { changed } from "../state.js";
-import { happened, many } from "../words.js";
+import { by, happened, many } from "../words.js";
 import { bars } from "./shell.js";
 
 /** @typedef {import("../types.js").Detail} Detail */
@@ -44,7 +44,7 @@ function entries(events) {
       at = end;
     } else {
       const { text, note } = happened(event);
-      lines.push(line(event, html`<strong dir="auto">${event.actor.name}</strong> ${text}`, note));
+      lines.push(line(event, html`<strong dir="auto">${by(event.actor)}</strong> ${text}`, note));
       at += 1;
     }
   }
@@ -61,6 +61,7 @@ function noteForm(s, i, detail) {
   const send = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const body = detail.draft.trim();
+    if (s.pending.has(i.id)) return;
     if (!body) return document.getElementById("note")?.focus();
     if (await act(i.id, { action: "addNote", body })) detail.draft = "";
     changed();
@@ -73,6 +74,6 @@ function noteForm(s, i, detail) {
       <label class="hidden-text" for="note">Note</label>
       <textarea id="note" maxlength="4000" placeholder="What should the next person know?" .value=${live(detail.draft)}
         @keydown=${quick} @input=${(/** @type {any} */ event) => { detail.draft = event.target.value; }}></textarea>
-      <div class="actions"><button ?disabled=${s.pending.has(i.id)}>Add note</button><span class="meta">**bold**, \`code\`, lists and links work.</span></div>
+      <div class="actions"><button aria-disabled=${s.pending.has(i.id) ? "true" : nothing}>Add note</button><span class="meta">**bold**, \`code\`, lists and links work.</span></div>
     </form>`;
 }
