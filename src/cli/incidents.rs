@@ -215,21 +215,15 @@ impl Trigger {
         // A service that was named wins over a key that happens to lie in the environment.
         let key = match &self.service {
             Some(_) => None,
-            None => self.key.or_else(|| std::env::var(KEY).ok().filter(|key| !key.is_empty())),
+            None => {
+                self.key.clone().or_else(|| std::env::var(KEY).ok().filter(|key| !key.is_empty()))
+            }
         };
         if self.service.is_none() && key.is_none() {
             return Err(Error::usage("Of which service is it?")
                 .hint("Say --service SLUG, or give an integration's key in INCIDENTD_KEY."));
         }
-        let links = self.link.iter().map(|href| Link { href: href.clone(), text: String::new() });
-        let body = api::Trigger {
-            service: self.service,
-            dedup_key: self.dedup_key,
-            severity: self.severity,
-            labels: self.label.into_iter().collect(),
-            links: links.collect(),
-            ..api::Trigger::titled(self.title)
-        };
+        let body = self.asked();
         let outcome: Outcome = match &key {
             Some(key) => {
                 let client = Client::new(&common.server()?, None, common.timeout())?;
@@ -238,6 +232,18 @@ impl Trigger {
             None => connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?,
         };
         opened(common, &outcome)
+    }
+
+    pub(super) fn asked(self) -> api::Trigger {
+        let links = self.link.into_iter().map(|href| Link { href, text: String::new() });
+        api::Trigger {
+            service: self.service,
+            dedup_key: self.dedup_key,
+            severity: self.severity,
+            labels: self.label.into_iter().collect(),
+            links: links.collect(),
+            ..api::Trigger::titled(self.title)
+        }
     }
 }
 
@@ -259,12 +265,7 @@ pub struct Page {
 
 impl Page {
     pub async fn run(self, common: &Common) -> Result<()> {
-        let body = api::Trigger {
-            to: Some(self.to),
-            team: self.team,
-            urgency: Some(self.urgency),
-            ..api::Trigger::titled(self.text)
-        };
+        let body = self.asked();
         let client = connect(common)?;
         let outcome = client.call_once(&api::TRIGGER, Nothing {}, &body).await?;
         if let Some(id) = outcome.incident_id {
@@ -278,6 +279,15 @@ impl Page {
             }
         }
         opened(common, &outcome)
+    }
+
+    pub(super) fn asked(self) -> api::Trigger {
+        api::Trigger {
+            to: Some(self.to),
+            team: self.team,
+            urgency: Some(self.urgency),
+            ..api::Trigger::titled(self.text)
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The verbs that the dashboard takes after `:`, the command line's own.
-use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::chosen::{Ids, One};
-use super::incidents::{Ack, Meant, Merge, Note, Reassign, Resolve, Snooze};
+use super::incidents::{Ack, Meant, Merge, Note, Page, Reassign, Resolve, Snooze, Trigger};
 use crate::client::Ours;
 use crate::domain::{Action, IncidentId};
 use crate::error::{Error, Result};
@@ -35,6 +35,9 @@ enum Verb {
     Note(Note),
     Merge(Merge),
     Show(One),
+    Timeline(One),
+    Trigger(Trigger),
+    Page(Page),
     List(List),
     #[command(visible_alias = "?")]
     Help,
@@ -42,11 +45,16 @@ enum Verb {
     Quit,
 }
 
+/// What is selected has no part in them.
+const OPEN: [&str; 2] = ["trigger", "page"];
+
 /// Reads a line; where it names no incident, the selected ones are meant.
 pub fn read(words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed> {
     let parsed = match Line::try_parse_from(words) {
         Err(error)
-            if error.kind() == ErrorKind::MissingRequiredArgument && !selected.is_empty() =>
+            if error.kind() == ErrorKind::MissingRequiredArgument
+                && !selected.is_empty()
+                && !OPEN.contains(&words[0].as_str()) =>
         {
             Line::try_parse_from(command::with_selected(words, selected))
         }
@@ -63,7 +71,9 @@ pub fn read(words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Ty
         Verb::Reassign(reassign) => reassign.meant(ours)?,
         Verb::Note(note) => note.meant(ours)?,
         Verb::Merge(merge) => merge.meant(ours)?,
-        Verb::Show(one) => return Ok(Typed::Show(one.named(ours)?)),
+        Verb::Show(one) | Verb::Timeline(one) => return Ok(Typed::Show(one.named(ours)?)),
+        Verb::Trigger(trigger) => return Ok(Typed::Open(Box::new(trigger.asked()))),
+        Verb::Page(page) => return Ok(Typed::Open(Box::new(page.asked()))),
         Verb::List(list) => return Ok(Typed::List { over: list.all }),
         Verb::Help => return Ok(Typed::Help),
         Verb::Quit => return Ok(Typed::Quit),
@@ -72,6 +82,13 @@ pub fn read(words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Ty
 }
 
 fn first_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let line = Line::command();
+        let known: Vec<&str> = line.get_subcommands().map(clap::Command::get_name).collect();
+        let word = error.get(ContextKind::InvalidSubcommand);
+        let word = word.map(ToString::to_string).unwrap_or_default();
+        return format!("`{word}` is no command here. There are: {}.", known.join(", "));
+    }
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or("That is no command.").trim_start_matches("error: ");
@@ -112,10 +129,15 @@ mod tests {
             ([7].as_slice(), Action::AddNote { body: "- it is over".into() })
         );
         assert!(matches!(typed(&["show"], &[7]), Ok(Typed::Show(IncidentId(7)))));
+        assert!(matches!(typed(&["timeline"], &[7]), Ok(Typed::Show(IncidentId(7)))));
+        let Ok(Typed::Open(page)) = typed(&["page", "bob", "look at this"], &[7]) else { panic!() };
+        assert_eq!((page.to.as_deref(), page.title.as_str()), (Some("bob"), "look at this"));
         assert!(matches!(typed(&["q"], &[]), Ok(Typed::Quit)));
+        let Err(error) = typed(&["page", "bob"], &[7]) else { panic!("7 is nobody") };
+        assert!(error.to_string().contains("required"), "{error}");
         for (line, says) in [
             (&["ack"][..], "required"),
-            (&["frobnicate"], "frobnicate"),
+            (&["frobnicate"], "`frobnicate` is no command here. There are: ack, resolve"),
             (&["ack", "--mine"], "Name"),
             (&["ack", "-"], "stdin"),
             (&["ack", "7", "http://elsewhere/incidents/4"], "of http://elsewhere, not of"),

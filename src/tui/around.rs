@@ -90,6 +90,15 @@ impl State {
         teams.into_iter().collect()
     }
 
+    /// The teams that are looked at now; none: all.
+    #[must_use]
+    pub fn teams_shown(&self) -> Vec<String> {
+        match self.board.team() {
+            Some(team) => vec![team.to_owned()],
+            None => self.settings.teams.clone(),
+        }
+    }
+
     /// Who may be given these incidents, as far as it is known.
     #[must_use]
     pub fn candidates(&self, ids: &[IncidentId]) -> Vec<&str> {

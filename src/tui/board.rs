@@ -36,6 +36,8 @@ pub struct Counts {
     pub low: usize,
     pub acked: usize,
     pub open: usize,
+    /// Unanswered, of high urgency, and of another team than the tab's.
+    pub elsewhere: usize,
 }
 
 #[derive(Default)]
@@ -218,6 +220,9 @@ impl Board {
                     }
                     _ => counts.unanswered += 1,
                 }
+            }
+            if !here && matches!(Standing::of(incident), Standing::Untold | Standing::High) {
+                counts.elsewhere += 1;
             }
             if !is_selected && (!here || incident.is_open() == self.over) {
                 continue;

@@ -78,12 +78,12 @@ impl Detail {
         self.down = 0;
     }
 
-    /// Scrolls; the view does not go beyond what there is.
-    pub(super) const fn scroll(&mut self, by: isize) {
+    /// Scrolls, within the `most` lines that are off the screen.
+    pub(super) fn scroll(&mut self, by: isize, most: usize) {
         if matches!(self.pane, Pane::Timeline) {
-            self.back = self.back.saturating_add_signed(-by);
+            self.back = self.back.saturating_add_signed(by.saturating_neg()).min(most);
         } else {
-            self.down = self.down.saturating_add_signed(by);
+            self.down = self.down.saturating_add_signed(by).min(most);
         }
     }
 }

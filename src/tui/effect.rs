@@ -3,7 +3,9 @@ use tokio::sync::mpsc;
 
 use super::around::Found;
 use super::state::Hearing;
-use crate::api::incidents::{self, Acted, AfterQuery, BulkAction, ListQuery, Order, StatusFilter};
+use crate::api::incidents::{
+    self, Acted, AfterQuery, BulkAction, ListQuery, Order, StatusFilter, Trigger,
+};
 use crate::api::overview::{OVERVIEW, OverviewQuery};
 use crate::api::services::{INTEGRATIONS, IntegrationsQuery};
 use crate::api::sessions::ME;
@@ -32,16 +34,19 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Effect {
     Act(Box<Asked>),
+    /// An incident by hand.
+    Open(Box<Trigger>),
     Look(IncidentId),
     Timeline(IncidentId),
     Alerts(IncidentId),
-    AskHearing,
+    /// What was heard for these teams; none: for all.
+    AskHearing(Vec<String>),
     /// Who is on call, and my teams.
     LookAround,
     /// Who belongs to a team.
     Meet(String),
     /// What is over, the newest.
-    AskHistory,
+    AskHistory(Vec<String>),
     Copy(String),
     Browse(String),
     Bell,
@@ -62,7 +67,8 @@ pub enum Report {
     /// None: it could not be found out.
     Around(Option<Box<Found>>),
     Met(String, Vec<String>),
-    History(Result<Vec<Incident>>),
+    /// The newest, and whether there are more.
+    History(Result<(Vec<Incident>, bool)>),
     Said(Result<String>),
 }
 
@@ -76,20 +82,21 @@ pub fn run(effect: Effect, client: &Client, reports: &mpsc::UnboundedSender<Repo
                 let results = act(&client, &asked).await;
                 Report::Acted(asked, results)
             }
+            Effect::Open(asked) => Report::Said(open(&client, &asked).await),
             Effect::Look(id) => {
                 let found = client.call(&incidents::SHOW, id, &Nothing {}, &Nothing {}).await;
                 Report::Looked(id, found.map(Box::new))
             }
             Effect::Timeline(id) => Report::Timeline(id, timeline(&client, id).await),
             Effect::Alerts(id) => Report::Alerts(id, alerts(&client, id).await),
-            Effect::AskHearing => Report::Hearing(hearing(&client).await.ok()),
+            Effect::AskHearing(teams) => Report::Hearing(hearing(&client, teams).await.ok()),
             Effect::LookAround => Report::Around(around(&client).await.ok().map(Box::new)),
             Effect::Meet(team) => match people(&client, team.clone()).await {
                 Ok(people) => Report::Met(team, people),
                 // Names can be typed without.
                 Err(_) => return,
             },
-            Effect::AskHistory => Report::History(history(&client).await),
+            Effect::AskHistory(teams) => Report::History(history(&client, teams).await),
             Effect::Browse(url) => Report::Said(browse(&url)),
             _ => return,
         };
@@ -145,6 +152,15 @@ async fn once(
     results
 }
 
+async fn open(client: &Client, asked: &Trigger) -> Result<String> {
+    let outcome = client.call_once(&incidents::TRIGGER, Nothing {}, asked).await?;
+    Ok(match outcome.incident_id {
+        Some(id) if outcome.new => format!("Opened {id}."),
+        Some(id) => format!("{id} is open already; it counts there."),
+        None => "Nothing is open of it.".into(),
+    })
+}
+
 async fn timeline(client: &Client, id: IncidentId) -> Result<Vec<Event>> {
     let mut query = AfterQuery { limit: Some(MAX_PAGE), ..AfterQuery::default() };
     let mut events = Vec::new();
@@ -176,15 +192,20 @@ fn incidents_page() -> PageQuery {
     PageQuery { limit: Some(MAX_PAGE), cursor: None }
 }
 
-async fn hearing(client: &Client) -> Result<Hearing> {
-    let query = IntegrationsQuery { limit: Some(MAX_PAGE), ..IntegrationsQuery::default() };
-    let page = client.call(&INTEGRATIONS, Nothing {}, &query, &Nothing {}).await?;
-    let last = page
-        .items
-        .iter()
-        .filter_map(|one| one.last_received_at.map(|at| (at, one.name.clone())))
-        .max();
-    Ok(Hearing { integrations: page.items.len(), last })
+async fn hearing(client: &Client, teams: Vec<String>) -> Result<Hearing> {
+    let each: Vec<Option<String>> =
+        if teams.is_empty() { vec![None] } else { teams.into_iter().map(Some).collect() };
+    let mut heard = Hearing { integrations: 0, last: None };
+    for team in each {
+        let query =
+            IntegrationsQuery { team, limit: Some(MAX_PAGE), ..IntegrationsQuery::default() };
+        let page = client.call(&INTEGRATIONS, Nothing {}, &query, &Nothing {}).await?;
+        let times = page.items.iter().filter_map(|one| one.last_received_at.map(|at| (at, one)));
+        let last = times.map(|(at, one)| (at, one.name.clone())).max();
+        heard.last = heard.last.max(last);
+        heard.integrations += page.items.len();
+    }
+    Ok(heard)
 }
 
 async fn around(client: &Client) -> Result<Found> {
@@ -205,14 +226,16 @@ async fn people(client: &Client, team: String) -> Result<Vec<String>> {
     Ok(members.map(|member| member.user.username).collect())
 }
 
-async fn history(client: &Client) -> Result<Vec<Incident>> {
+async fn history(client: &Client, team: Vec<String>) -> Result<(Vec<Incident>, bool)> {
     let query = ListQuery {
+        team,
         status: vec![StatusFilter::Resolved],
         sort: Some(Order::New),
         limit: Some(MAX_PAGE),
         ..ListQuery::default()
     };
-    Ok(client.call(&incidents::LIST, Nothing {}, &query, &Nothing {}).await?.items)
+    let page = client.call(&incidents::LIST, Nothing {}, &query, &Nothing {}).await?;
+    Ok((page.items, page.next_cursor.is_some()))
 }
 
 /// Hands a link to the desktop.

@@ -86,8 +86,10 @@ impl State {
     fn step(&mut self, by: isize) {
         match &mut self.page {
             Page::List => self.board.step(by),
-            Page::Incident(detail) => detail.scroll(by),
-            Page::Help { top, .. } => *top = top.saturating_add_signed(by).min(layout::HELP_LINES),
+            Page::Incident(detail) => detail.scroll(by, self.off_screen.get()),
+            Page::Help { top, .. } => {
+                *top = top.saturating_add_signed(by).min(self.off_screen.get());
+            }
         }
     }
 
@@ -114,7 +116,7 @@ impl State {
         self.page = Page::List;
         self.board.show_over(over);
         if over {
-            self.effects.push(Effect::AskHistory);
+            self.effects.push(Effect::AskHistory(self.teams_shown()));
         }
     }
 
@@ -129,11 +131,10 @@ impl State {
         match &mut self.page {
             Page::List => {
                 let teams = self.teams();
-                let next = match self.board.team() {
-                    None => teams.first(),
-                    Some(team) => teams.iter().find(|slug| slug.as_str() > team),
-                };
+                let at = self.board.team().and_then(|team| teams.iter().position(|it| it == team));
+                let next = teams.get(at.map_or(0, |at| at + 1));
                 self.board.show_team(next.filter(|_| teams.len() > 1).cloned());
+                self.heard_of_others();
             }
             Page::Incident(detail) => detail.next_pane(),
             Page::Help { .. } => {}

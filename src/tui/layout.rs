@@ -6,8 +6,6 @@ pub const BOTTOM: u16 = 2;
 const WIDE: u16 = 100;
 /// Below, the list keeps status, age and title alone.
 const NARROW: u16 = 60;
-/// The help page is not longer.
-pub const HELP_LINES: usize = 60;
 
 #[must_use]
 pub const fn is_wide(columns: u16) -> bool {

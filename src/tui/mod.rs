@@ -12,6 +12,7 @@ mod layout;
 mod prompt;
 mod screen;
 pub mod state;
+mod straight;
 mod undo;
 pub mod view;
 
@@ -25,6 +26,7 @@ use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::api::incidents::Trigger;
 use crate::client::live::Lives;
 use crate::client::{Client, Ours};
 use crate::clock::Clock;
@@ -48,6 +50,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Typed {
     Act(Vec<IncidentId>, Action),
     Show(IncidentId),
+    /// An incident by hand.
+    Open(Box<Trigger>),
     /// What is over too, or what is open.
     List {
         over: bool,

@@ -241,6 +241,10 @@ impl State {
         match (self.settings.verbs)(words, ids, &self.around.server) {
             Ok(Typed::Act(ids, action)) => self.act(ids, action),
             Ok(Typed::Show(id)) => self.open(id),
+            Ok(Typed::Open(_)) if self.settings.readonly => {
+                self.say(Tone::Bad, "Nothing was done: this dashboard is --readonly.");
+            }
+            Ok(Typed::Open(asked)) => self.effects.push(Effect::Open(asked)),
             Ok(Typed::List { over }) => self.history(over),
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => self.effects.push(Effect::Quit),

@@ -14,6 +14,7 @@ use ratatui::backend::CrosstermBackend;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::state::State;
+use super::straight::{self, Piece};
 use super::view::look::Look;
 use super::view::{self, text};
 use crate::error::{Error, Kind, Result};
@@ -25,6 +26,8 @@ const RESTORE_TITLE: &[u8] = b"\x1b[23;2t";
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     look: Look,
+    /// Rows with text of disputed width.
+    crooked: Vec<u16>,
     title: String,
     /// Ours at the moment, not the shell's.
     ours: bool,
@@ -65,20 +68,44 @@ impl Screen {
             std::process::exit(101);
         }));
         take_over().map_err(gone)?;
-        Ok(Self { terminal, look: Look::of_environment(), title: String::new(), ours: true })
+        Ok(Self {
+            terminal,
+            look: Look::of_environment(),
+            crooked: Vec::new(),
+            title: String::new(),
+            ours: true,
+        })
     }
 
     pub fn draw(&mut self, state: &mut State) -> Result<()> {
         let size = self.terminal.size().map_err(gone)?;
         state.resize(size.width, size.height);
         state.arrange();
-        self.terminal.draw(|frame| view::draw(state, self.look, frame)).map_err(gone)?;
+        let look = self.look;
+        let drawn = self.terminal.draw(|frame| view::draw(state, look, frame)).map_err(gone)?;
+        let pieces = straight::pieces(drawn.buffer, &mut self.crooked);
+        self.write(&pieces).map_err(gone)?;
         let title = state.title();
         if title != self.title {
             execute!(stdout(), SetTitle(&title)).map_err(gone)?;
             self.title = title;
         }
         Ok(())
+    }
+
+    /// Writes these once more; the cursor stays where it is.
+    fn write(&mut self, pieces: &[Piece]) -> std::io::Result<()> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let out = self.terminal.backend_mut();
+        queue!(out, cursor::SavePosition)?;
+        for (at, cells) in pieces {
+            let cells = cells.iter().zip(at.x..).map(|(cell, x)| (x, at.y, cell));
+            ratatui::backend::Backend::draw(out, cells)?;
+        }
+        queue!(out, cursor::RestorePosition)?;
+        Write::flush(out)
     }
 
     /// Draws everything anew with the next frame.

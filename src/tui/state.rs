@@ -1,5 +1,6 @@
 //! All that the screen shows, and how it changes: by what is learnt and by keys. Pure: what is to
 //! be done outside comes back as effects.
+use std::cell::Cell;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -94,6 +95,8 @@ pub struct State {
     ahead: SignedDuration,
     bell: Bell,
     asked_hearing: Option<Duration>,
+    /// How many lines of the page that was drawn last are off the screen.
+    pub(super) off_screen: Cell<usize>,
     ended: Option<Error>,
 }
 
@@ -109,6 +112,8 @@ pub struct Hearing {
 struct Bell {
     rung: Option<Duration>,
     due: bool,
+    /// What it rings for, as a desktop tells it.
+    news: Vec<String>,
 }
 
 impl State {
@@ -135,6 +140,7 @@ impl State {
             ahead: SignedDuration::ZERO,
             bell: Bell::default(),
             asked_hearing: None,
+            off_screen: Cell::default(),
             ended: None,
         }
     }
@@ -183,8 +189,13 @@ impl State {
         if self.loaded && self.board.counts().open == 0 && stale && matches!(self.link, Link::Live)
         {
             self.asked_hearing = Some(self.boot);
-            self.effects.push(Effect::AskHearing);
+            self.effects.push(Effect::AskHearing(self.teams_shown()));
         }
+    }
+
+    /// Other teams are looked at: what was heard for the last ones proves nothing.
+    pub(super) fn heard_of_others(&mut self) {
+        (self.heard, self.asked_hearing) = (None, None);
     }
 
     /// What is to be done outside.
@@ -208,7 +219,8 @@ impl State {
     /// What the terminal's title says.
     #[must_use]
     pub fn title(&self) -> String {
-        match (&self.link, self.board.counts().unanswered) {
+        let counts = self.board.counts();
+        match (&self.link, counts.unanswered + counts.elsewhere) {
             (Link::Live | Link::CatchingUp, 0) => "incidentd".into(),
             (Link::Live | Link::CatchingUp, count) => format!("({count}) incidentd"),
             _ => "(?) incidentd".into(),
@@ -295,10 +307,8 @@ impl State {
             return;
         };
         if self.calls(&event) {
-            if self.settings.notify {
-                let Event { incident, .. } = &event;
-                self.effects.push(Effect::Notify(format!("{} {}", incident.id, incident.title)));
-            }
+            let Event { incident, .. } = &event;
+            self.bell.news.push(format!("{} {}", incident.id, incident.title));
             self.ring();
         }
         self.board.take(event.incident.clone());
@@ -334,6 +344,16 @@ impl State {
         }
         self.bell.rung = Some(self.boot);
         self.effects.push(Effect::Bell);
+        let news = std::mem::take(&mut self.bell.news);
+        match news.as_slice() {
+            _ if !self.settings.notify => {}
+            [] => {}
+            [one] => self.effects.push(Effect::Notify(one.clone())),
+            [.., last] => {
+                let words = format!("{} call, the last is {last}", news.len());
+                self.effects.push(Effect::Notify(words));
+            }
+        }
     }
 
     /// What an effect came to.
@@ -357,7 +377,12 @@ impl State {
                 }
             }
             Report::Met(team, people) => self.around.meet(team, people),
-            Report::History(Ok(over)) => {
+            Report::History(Ok((over, more))) => {
+                if more {
+                    let words =
+                        format!("The last {}; all of them: incidentd list --all", over.len());
+                    self.say(Tone::Plain, words);
+                }
                 let none = over.is_empty();
                 for incident in over {
                     self.board.take(incident);

@@ -19,7 +19,7 @@ pub struct Back {
     left: (Status, Option<Actor>),
 }
 
-/// One thing that was done, maybe to several.
+/// One thing that was done, maybe to several; empty: it cannot be taken back.
 pub type Undo = Vec<Back>;
 
 fn state_of(incident: &Incident) -> (Status, Option<Actor>) {
@@ -50,11 +50,10 @@ fn inverse(action: &Action, before: &Incident, mine: bool) -> Option<Vec<Action>
             Some(vec![Action::Reopen {}, acknowledge()])
         }
         (Action::Resolve { .. }, Status::Acknowledged) => Some(vec![Action::Reopen {}]),
-        (Action::Unacknowledge {} | Action::Reassign { .. }, Status::Acknowledged)
-            if mine && plain_ack =>
-        {
-            Some(vec![acknowledge()])
-        }
+        (
+            Action::Unacknowledge {} | Action::Reassign { .. } | Action::Escalate {},
+            Status::Acknowledged,
+        ) if mine && plain_ack => Some(vec![acknowledge()]),
         (Action::Reopen {}, Status::Resolved) => {
             Some(vec![Action::Resolve { note: before.resolution_note.clone(), hold: None }])
         }
@@ -70,19 +69,19 @@ fn inverse(action: &Action, before: &Incident, mine: bool) -> Option<Vec<Action>
     }
 }
 
-/// As in "Acknowledge 3 incidents?"
-const fn verb(action: &Action) -> &'static str {
+/// As in "Acknowledge 3 incidents?", and in "Acknowledged 3 incidents."
+const fn verb(action: &Action) -> (&'static str, &'static str) {
     match action {
-        Action::Acknowledge { .. } => "Acknowledge",
-        Action::Resolve { .. } => "Resolve",
-        Action::Unacknowledge {} => "Give back",
-        Action::Reopen {} => "Reopen",
-        Action::Reassign { .. } => "Reassign",
-        Action::AddNote { .. } => "Add the note to",
-        Action::Snooze { .. } => "Snooze",
-        Action::Urgency { .. } => "Change the urgency of",
-        Action::Escalate {} => "Escalate",
-        Action::Merge { .. } => "Merge",
+        Action::Acknowledge { .. } => ("Acknowledge", "Acknowledged"),
+        Action::Resolve { .. } => ("Resolve", "Resolved"),
+        Action::Unacknowledge {} => ("Give back", "Gave back"),
+        Action::Reopen {} => ("Reopen", "Reopened"),
+        Action::Reassign { .. } => ("Reassign", "Reassigned"),
+        Action::AddNote { .. } => ("Add the note to", "Added the note to"),
+        Action::Snooze { .. } => ("Snooze", "Snoozed"),
+        Action::Urgency { .. } => ("Change the urgency of", "Changed the urgency of"),
+        Action::Escalate {} => ("Escalate", "Escalated"),
+        Action::Merge { .. } => ("Merge", "Merged"),
     }
 }
 
@@ -100,8 +99,10 @@ impl State {
             return self.say(Tone::Plain, "Nothing is selected.");
         }
         if asked.ids.len() > 1 {
-            let verb =
-                if asked.undoes { "Take back" } else { asked.actions.first().map_or("", verb) };
+            let verb = match asked.actions.first() {
+                Some(action) if !asked.undoes => verb(action).0,
+                _ => "Take back",
+            };
             let hidden = match self.board.hidden(&asked.ids) {
                 0 => String::new(),
                 hidden => format!(" ({hidden} of them not on the screen)"),
@@ -126,7 +127,7 @@ impl State {
         let (now, zone) = (self.now(), self.settings.zone.clone());
         let mut undo = Undo::new();
         let mut failures: Vec<(IncidentId, Error)> = Vec::new();
-        let (mut done, mut words) = (0, String::new());
+        let (mut done, mut changed, mut words) = (0, false, String::new());
         for (id, result) in results {
             match result {
                 Ok(acted) => {
@@ -135,6 +136,7 @@ impl State {
                         [action] => acted.said(action, &|at| moment(at, now, &zone, false)),
                         _ => acted.message,
                     };
+                    changed |= acted.changed;
                     let back = self.way_back(asked, &acted.incident, acted.changed);
                     undo.extend(back);
                     self.board.marked.remove(&id);
@@ -144,17 +146,21 @@ impl State {
             }
         }
         if done > 1 {
-            words = format!("Done: {done} incidents.");
+            let did = asked.actions.last().map_or("", |action| verb(action).1);
+            words = format!("{did} {done} incidents.");
         }
         if asked.undoes && done > 0 {
             words = format!("Taken back. {words}");
         }
         if !undo.is_empty() {
+            words.push_str(" u undo");
+        }
+        // What cannot be taken back stands before what was done earlier.
+        if changed && !asked.undoes {
             self.undo.push(undo);
             if self.undo.len() > MAX_UNDO {
                 self.undo.remove(0);
             }
-            words.push_str(" u undo");
         }
         match failures.as_slice() {
             [] => self.say(Tone::Plain, words),
@@ -192,6 +198,10 @@ impl State {
         let Some(last) = self.undo.pop() else {
             return self.say(Tone::Plain, "There is nothing to undo.");
         };
+        if last.is_empty() {
+            let more = if self.undo.is_empty() { "" } else { " u again: what came before it." };
+            return self.say(Tone::Plain, format!("What you did last cannot be taken back.{more}"));
+        }
         let as_left = |back: &Back| {
             self.board.get(back.id).is_none_or(|incident| state_of(incident) == back.left)
         };

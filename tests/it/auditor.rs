@@ -76,13 +76,14 @@ pub struct Row {
     pub due: Timestamp,
 }
 
-/// What a far end heard, and answered; 0: nothing.
+/// What a far end heard, and answered: 0 is nothing, and it may have hung before.
 #[derive(Clone, Debug)]
 pub struct Post {
     pub at: Timestamp,
     pub address: String,
     pub said: Value,
     pub answered: u16,
+    pub answered_at: Timestamp,
 }
 
 impl Post {
@@ -436,7 +437,7 @@ impl Auditor<'_> {
                 wrong.push(format!("{name} was taken and came again at {}", post.at));
             }
             if post.answered == 200 {
-                taken.insert(name.clone(), post.at);
+                taken.insert(name.clone(), post.answered_at);
             }
             if first.address != post.address || post.said["kind"] != first.kind {
                 wrong.push(format!("{name} went to {}", post.address));

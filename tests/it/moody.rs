@@ -90,11 +90,12 @@ impl Line {
         if *self.mood.lock().expect("unpoisoned") == Mood::Gone {
             return StatusCode::BAD_GATEWAY;
         }
-        let at = self.clock.get().expect("the server came first").now();
+        let now = || self.clock.get().expect("the server came first").now();
+        let at = now();
         let address = format!("{}{path}", self.url);
         let n = {
             let mut heard = self.heard.lock().expect("unpoisoned");
-            heard.push(Post { at, address: address.clone(), said, answered: 0 });
+            heard.push(Post { at, address: address.clone(), said, answered: 0, answered_at: at });
             heard.len()
         };
         if self.hang_next.swap(false, Ordering::Relaxed) {
@@ -109,7 +110,8 @@ impl Line {
             Mood::Refuses => 410,
             Mood::Well | Mood::Flaky => 200,
         };
-        self.heard.lock().expect("unpoisoned")[n - 1].answered = status;
+        let mut heard = self.heard.lock().expect("unpoisoned");
+        (heard[n - 1].answered, heard[n - 1].answered_at) = (status, now());
         StatusCode::from_u16(status).expect("a status")
     }
 }

@@ -5,6 +5,7 @@ mod phones;
 mod players;
 mod story;
 
+use std::io::{IsTerminal, stdin, stdout};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,10 @@ impl Demo {
             return Err(Error::usage("The demo has a folder of its own, and keeps nothing.")
                 .hint("To keep what you do: incidentd serve --data-dir DIR"));
         }
+        if self.tui && !(stdin().is_terminal() && stdout().is_terminal()) {
+            return Err(Error::usage("There is no terminal to show it on.")
+                .hint("Without --tui it prints an address for a browser."));
+        }
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         if !self.tui {
             // On a dashboard there is no place for it.
@@ -90,6 +95,9 @@ impl Demo {
         };
         let seed = self.seed.unwrap_or_else(|| u64::from(std::process::id()));
         let played = async {
+            if self.tui {
+                output::say("Making up a company and its night…");
+            }
             let (server, players) = prepare(&config, seed).await?;
             self.open(&server, &players, format).await?;
             let client = players.client(YOU)?;

@@ -1,5 +1,6 @@
 //! The dashboard without a terminal: what is learnt and typed, and what the screen shows then.
 mod broken;
+mod found;
 mod shown;
 
 use std::time::Duration;

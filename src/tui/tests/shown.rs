@@ -91,15 +91,22 @@ fn an_incident_shows_what_happened_and_grows() {
     state.apply(event(101, "note_added", night().remove(2), &note));
     let shown = screen(&mut state, 120, 30);
     assert!(shown[0].starts_with(" HIGH  42  Disk full on db-3"), "{}", shown[0]);
-    assert!(shown[1].starts_with(" Unanswered 14m. alice told, bob in 1:12."), "{}", shown[1]);
+    assert!(
+        shown[1].starts_with(
+            " Unanswered 14m. alice told by ntfy 03:01, delivered. Next: bob in 1:12."
+        ),
+        "{}",
+        shown[1]
+    );
     assert!(shown[1].ends_with("checkout  payments  critical"), "{}", shown[1]);
     assert_eq!(shown[2].split_whitespace().next(), Some("TIMELINE"));
     assert!(shown[3].starts_with(" 03:14:07  opened by prometheus"), "{}", shown[3]);
     assert!(shown[4].starts_with(" 03:14:07  bob: Friday's snapshots can go"), "{}", shown[4]);
     let narrow = screen(&mut state, 80, 24);
-    assert_eq!(narrow[2], " TIMELINE");
+    assert_eq!(narrow[2], " TIMELINE   ALERTS 1 firing   LABELS, LINKS");
     press(&mut state, "⇥");
-    assert!(screen(&mut state, 80, 24)[2].starts_with(" ALERTS"));
+    let alerts = drawn(&mut state, 80, 24, true);
+    assert!(alerts[(13, 2)].modifier.contains(Modifier::BOLD), "that pane");
     press(&mut state, "a");
     assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
     press(&mut state, "?⎋⎋");
@@ -153,7 +160,7 @@ fn without_colour_nothing_is_coloured_and_everything_is_said() {
 #[test]
 fn calm_is_proved() {
     let mut state = dashboard(Vec::new());
-    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHearing)));
+    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHearing(_))));
     let last = Some((now() - SignedDuration::from_secs(12), "prometheus".into()));
     state.report(Report::Hearing(Some(Hearing { integrations: 1, last })));
     let shown = screen(&mut state, 80, 24);
@@ -203,7 +210,7 @@ fn the_header_says_who_is_on_call_as_far_as_there_is_room() {
     let gap = duty("search", "search", &Value::Null, "2026-11-23T03:20:00Z", "mallory");
     around(&mut state, &json!([alice, gap]), &["payments", "search"]);
     let shown = screen(&mut state, 120, 30);
-    assert!(shown[0].contains("on call: alice, nobody "), "{}", shown[0]);
+    assert!(shown[0].contains("on call: payments alice, search nobody "), "{}", shown[0]);
     press(&mut state, "⇥⇥");
     let shown = screen(&mut state, 120, 30);
     assert!(shown[0].contains("[search]"), "a team of mine without incidents: {}", shown[0]);
@@ -243,11 +250,11 @@ fn names_are_offered_and_completed() {
 fn what_is_over_is_shown_when_asked_for() {
     let mut state = dashboard(night());
     press(&mut state, "H");
-    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHistory)));
+    assert!(state.take_effects().iter().any(|effect| matches!(effect, Effect::AskHistory(_))));
     let over = |id, minutes, title| {
         incident(id, minutes, title, &json!({"status": "resolved", "resolvedAt": ago(1)}))
     };
-    state.report(Report::History(Ok(vec![over(7, 200, "Older"), over(8, 100, "Newer")])));
+    state.report(Report::History(Ok((vec![over(7, 200, "Older"), over(8, 100, "Newer")], false))));
     let shown = screen(&mut state, 120, 30);
     assert!(shown[0].contains("3 UNANSWERED") && shown[0].contains("HISTORY"), "{}", shown[0]);
     assert_eq!(state.board.order(), [8, 7].map(IncidentId), "the newest first");

@@ -6,12 +6,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::list::who;
 use super::look::{Look, MUTED, STRONG};
-use super::put;
-use super::text::{age, fit, moment, wrap};
+use super::text::{age, clean, countdown, cut, fit, moment, wrap};
+use super::{connection, put};
+use crate::domain::escalation::Told;
 use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
 use crate::tui::detail::{Detail, Pane};
-use crate::tui::layout::{is_wide, split};
+use crate::tui::layout::{is_narrow, is_wide, split};
 use crate::tui::state::State;
 
 /// A line of a pane.
@@ -25,7 +26,11 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
     let standing = Standing::of(incident);
     let x = put(buffer, area, 1, 0, standing.word(), look.badge(standing));
     let x = put(buffer, area, x + 2, 0, &incident.id.to_string(), STRONG);
-    put(buffer, area, x + 2, 0, &incident.title, STRONG);
+    let (told, _) = connection(state, look, is_narrow(area.width));
+    let room = usize::from(area.width).saturating_sub(usize::from(x) + told.width() + 5);
+    let title = clean(&incident.title);
+    put(buffer, area, x + 2, 0, &cut(&title, room), STRONG);
+    let whole = (title.width() > room).then_some(title.as_ref());
     facts(state, incident, area, buffer);
     let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     if is_wide(area.width) {
@@ -34,20 +39,36 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
         let right = Rect { x: body.x + middle, width: body.width - middle, ..body };
         timeline(state, detail, left, buffer);
         let mut lines = alerts(state, detail, incident, right.width);
-        lines.extend(labels(incident, right.width));
+        lines.extend(labels(incident, whole, right.width));
         let focus = detail.pane != Pane::Timeline;
-        pane(&lines, detail.down, focus, right, buffer);
+        pane(state, &lines, detail.down, focus, right, buffer);
     } else {
         match detail.pane {
             Pane::Timeline => timeline(state, detail, body, buffer),
             Pane::Alerts => {
                 let lines = alerts(state, detail, incident, body.width);
-                pane(&lines, detail.down, true, body, buffer);
+                pane(state, &lines, detail.down, true, body, buffer);
             }
             Pane::Labels => {
-                pane(&labels(incident, body.width), detail.down, true, body, buffer);
+                let lines = labels(incident, whole, body.width);
+                pane(state, &lines, detail.down, true, body, buffer);
             }
         }
+        tabs(detail, incident, body, buffer);
+    }
+}
+
+/// Where one pane fills the screen: what the others are.
+fn tabs(detail: &Detail, incident: &Incident, area: Rect, buffer: &mut Buffer) {
+    put(buffer, area, 0, 0, &" ".repeat(usize::from(area.width)), Style::new());
+    let mut x = 1;
+    for (pane, title) in [
+        (Pane::Timeline, "TIMELINE".to_owned()),
+        (Pane::Alerts, alerts_title(detail, incident)),
+        (Pane::Labels, "LABELS, LINKS".to_owned()),
+    ] {
+        let style = if pane == detail.pane { STRONG } else { MUTED };
+        x = put(buffer, area, x, 0, &title, style) + 3;
     }
 }
 
@@ -55,11 +76,12 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
 fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     let now = state.now();
     let zone = &state.settings.zone;
+    let room = usize::from(area.width).saturating_sub(2);
     let who = who(state, incident, false);
     let left = match incident.status {
         Status::Triggered => {
-            let who = if who.is_empty() { String::new() } else { format!(" {who}.") };
-            format!("Unanswered {}.{who}", age(incident.created_at, now))
+            let begin = format!("Unanswered {}.", age(incident.created_at, now));
+            format!("{begin}{}", paging(state, incident, room.saturating_sub(begin.width())))
         }
         Status::Acknowledged => format!("Open {}. {who}.", age(incident.created_at, now)),
         Status::Resolved => {
@@ -82,6 +104,49 @@ fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Who was told by what, when, and what came of it; and who is next. Of many the last ones.
+fn paging(state: &State, incident: &Incident, room: usize) -> String {
+    let (now, zone) = (state.now(), &state.settings.zone);
+    let escalation = &incident.escalation;
+    if incident.untold {
+        return " Nobody was told.".into();
+    }
+    if let Some(until) = incident.silenced_until {
+        return format!(" Silenced until {}.", moment(until, now, zone, false));
+    }
+    let next = match (escalation.next_at, escalation.next_targets.as_slice()) {
+        (Some(at), [_, ..]) => {
+            let whom = escalation.next_targets.join(", ");
+            format!(" Next: {whom} in {}.", countdown(at, now))
+        }
+        _ => String::new(),
+    };
+    let mut told: Vec<String> = Vec::new();
+    for (nth, one) in escalation.told.iter().enumerate() {
+        let known = |other: &Told| (&other.user, &other.channel) == (&one.user, &one.channel);
+        if !escalation.told[..nth].iter().any(known) {
+            let at = moment(one.at, now, zone, false);
+            let outcome = if one.outcome == "queued" { "on its way" } else { &one.outcome };
+            told.push(format!("{} told by {} {at}, {outcome}", one.user, one.channel));
+        }
+    }
+    let all = told.len();
+    while !told.is_empty() {
+        let more = match all - told.len() {
+            0 => String::new(),
+            more => format!("; {more} more"),
+        };
+        let said = format!(" {}{more}.", told.join("; "));
+        if said.width() + next.width() <= room || told.len() == 1 {
+            return said + &next;
+        }
+        told.pop();
+    }
+    let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
+    let names = if names.is_empty() { String::new() } else { format!(" {}.", names.join(", ")) };
+    names + &next
+}
+
 /// Newest at the bottom, as it grows; scrolled back by `detail.back`.
 fn timeline(state: &State, detail: &Detail, area: Rect, buffer: &mut Buffer) {
     let focus = detail.pane == Pane::Timeline;
@@ -95,6 +160,9 @@ fn timeline(state: &State, detail: &Detail, area: Rect, buffer: &mut Buffer) {
     heading("TIMELINE", focus, area, buffer);
     let room = usize::from(area.height.saturating_sub(1));
     let most = lines.len().saturating_sub(room);
+    if focus {
+        state.off_screen.set(most);
+    }
     let top = most - detail.back.min(most);
     for (y, (text, style)) in (1..area.height).zip(lines.iter().skip(top)) {
         put(buffer, area, 1, y, text, *style);
@@ -121,29 +189,49 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
     }
 }
 
-fn alerts(state: &State, detail: &Detail, incident: &Incident, width: u16) -> Vec<Line> {
+fn alerts_title(detail: &Detail, incident: &Incident) -> String {
     let firing = detail.alerts.iter().filter(|alert| alert.status == "firing").count();
-    let title = if detail.alerts.is_empty() {
+    if detail.alerts.is_empty() {
         format!("ALERTS {} firing", incident.firing_count)
     } else {
         format!("ALERTS {firing}/{} firing", detail.alerts.len())
-    };
-    let mut lines = vec![(title, MUTED)];
+    }
+}
+
+fn alerts(state: &State, detail: &Detail, incident: &Incident, width: u16) -> Vec<Line> {
+    let mut lines = vec![(alerts_title(detail, incident), MUTED)];
     for alert in &detail.alerts {
+        // What tells it from the others.
+        let shared = |name: &String, value: &String| {
+            detail.alerts.iter().all(|other| other.labels.get(name) == Some(value))
+        };
+        let own = alert.labels.iter().filter(|(name, value)| !shared(name, value));
+        let own: Vec<&str> = own.map(|(_, value)| value.as_str()).collect();
+        let what = match own.as_slice() {
+            [] => alert.title.clone(),
+            own => format!("{}  {}", own.join(" "), alert.title),
+        };
         let style = if alert.status == "firing" { Style::new() } else { MUTED };
         let last = age(alert.last_at, state.now());
         let source = alert.source.as_deref().unwrap_or_default();
         let stale = if alert.stale { " stale" } else { "" };
         let width = usize::from(width).saturating_sub(12);
-        let title = fit(&alert.title, width.saturating_sub(source.len() + last.len() + 4));
+        let title = fit(&what, width.saturating_sub(source.len() + last.len() + 4));
         lines.push((format!("{} {title} {source} {last}{stale}", fit(&alert.status, 8)), style));
     }
     lines
 }
 
-fn labels(incident: &Incident, width: u16) -> Vec<Line> {
+/// `title`: the whole one, where the head has no room for it.
+fn labels(incident: &Incident, title: Option<&str>, width: u16) -> Vec<Line> {
     let width = usize::from(width).saturating_sub(2);
-    let mut lines = vec![("LABELS, LINKS".to_owned(), MUTED)];
+    let mut lines = Vec::new();
+    for (heading, text) in [("TITLE", title), ("DESCRIPTION", Some(&*incident.description))] {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+        lines.push((heading.to_owned(), MUTED));
+        lines.extend(wrap(text, width).into_iter().map(|line| (line, Style::new())));
+    }
+    lines.push(("LABELS, LINKS".to_owned(), MUTED));
     let mut add = |text: &str| {
         lines.extend(wrap(text, width).into_iter().map(|line| (line, Style::new())));
     };
@@ -156,20 +244,19 @@ fn labels(incident: &Incident, width: u16) -> Vec<Line> {
     if !incident.url.is_empty() {
         add(&incident.url);
     }
-    if !incident.description.is_empty() {
-        lines.push(("DESCRIPTION".to_owned(), MUTED));
-        let text = wrap(&incident.description, width);
-        lines.extend(text.into_iter().map(|line| (line, Style::new())));
-    }
     lines
 }
 
 /// Lines from `down` on, the first of them a heading that stays.
-fn pane(lines: &[Line], down: usize, focus: bool, area: Rect, buffer: &mut Buffer) {
+fn pane(state: &State, lines: &[Line], down: usize, focus: bool, area: Rect, buffer: &mut Buffer) {
     let Some(((title, _), rest)) = lines.split_first() else { return };
     heading(title, focus, area, buffer);
     let room = usize::from(area.height.saturating_sub(1));
-    let top = down.min(rest.len().saturating_sub(room));
+    let most = rest.len().saturating_sub(room);
+    if focus {
+        state.off_screen.set(most);
+    }
+    let top = down.min(most);
     for (y, (text, style)) in (1..area.height).zip(&rest[top..]) {
         put(buffer, area, 1, y, text, *style);
     }

@@ -5,8 +5,9 @@ use ratatui::style::Style;
 
 use super::look::{CURSOR, STRONG};
 use super::put;
-use super::text::fit;
+use super::text::{fit, wrap};
 use crate::tui::keys::TABLE;
+use crate::tui::state::State;
 
 const ALSO: &[(&str, &str)] = &[
     ("mouse", "click selects, again opens, the wheel moves; shift-drag selects text"),
@@ -16,14 +17,24 @@ const ALSO: &[(&str, &str)] = &[
     ("…", "asked of the server, not answered yet"),
 ];
 
-pub fn draw(top: usize, area: Rect, buffer: &mut Buffer) {
+/// How wide the keys' column is.
+const KEY: usize = 11;
+
+pub fn draw(state: &State, top: usize, area: Rect, buffer: &mut Buffer) {
     put(buffer, area, 1, 0, "Keys", STRONG);
     let table = TABLE.iter().map(|binding| (binding.shown, binding.help));
-    let lines: Vec<(&str, &str)> = table.chain(ALSO.iter().copied()).collect();
+    let width = usize::from(area.width).saturating_sub(KEY + 2);
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    for (key, help) in table.chain(ALSO.iter().copied()) {
+        let keys = std::iter::once(key).chain(std::iter::repeat(""));
+        lines.extend(keys.zip(wrap(help, width)));
+    }
     let room = usize::from(area.height.saturating_sub(1));
-    let top = top.min(lines.len().saturating_sub(room));
+    let most = lines.len().saturating_sub(room);
+    state.off_screen.set(most);
+    let top = top.min(most);
     for (y, (key, help)) in (1..area.height).zip(&lines[top..]) {
-        let x = put(buffer, area, 1, y, &fit(key, 11), STRONG);
+        let x = put(buffer, area, 1, y, &fit(key, KEY), STRONG);
         put(buffer, area, x, y, help, Style::new());
     }
     if top + room < lines.len() {

@@ -7,7 +7,7 @@ use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::look::{CURSOR, Look, MUTED, STRONG};
-use super::text::{age, countdown, fit, fit_right, moment};
+use super::text::{age, countdown, cut, fit, fit_right, moment};
 use super::{connection, put};
 use crate::api::schedules::OnCall;
 use crate::domain::words::Standing;
@@ -20,6 +20,8 @@ const AGE: usize = 4;
 const ID: usize = 6;
 const SERVICE: usize = 12;
 const WHO: usize = 24;
+/// Where there is more room, and of that a third.
+const WHO_MOST: usize = 44;
 /// Where there is less room.
 const WHO_SHORT: usize = 16;
 const ALERTS: usize = 6;
@@ -59,33 +61,45 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     } else {
         x = put(buffer, area, x, 0, "All calm", STRONG);
     }
-    for (count, word) in [(counts.low, "low"), (counts.acked, "acked")] {
-        if count > 0 {
-            x = put(buffer, area, x + 2, 0, &format!("{count} {word}"), Style::new());
-        }
+    if counts.elsewhere > 0 {
+        let text = format!("{} UNANSWERED elsewhere", counts.elsewhere);
+        x = put(buffer, area, x + 2, 0, &text, look.fire());
+    }
+    let mut more: Vec<(String, Style)> = Vec::new();
+    if let Some(team) = state.board.team() {
+        more.push((format!("[{team}]"), STRONG));
     }
     if !state.board.marked.is_empty() {
-        let text = format!("{} selected", state.board.marked.len());
-        x = put(buffer, area, x + 2, 0, &text, STRONG);
+        more.push((format!("{} selected", state.board.marked.len()), STRONG));
     }
     if state.board.over {
-        x = put(buffer, area, x + 2, 0, "HISTORY", STRONG);
+        more.push(("HISTORY".into(), STRONG));
     }
     let filter = state.board.filter();
     if !filter.is_empty() {
         let text = format!("/{} ({})", filter.text(), state.board.order().len());
-        x = put(buffer, area, x + 2, 0, &text, STRONG);
+        more.push((text, STRONG));
+    }
+    for (count, word) in [(counts.low, "low"), (counts.acked, "acked")].into_iter().rev() {
+        if count > 0 {
+            more.insert(0, (format!("{count} {word}"), Style::new()));
+        }
+    }
+    // What does not fit beside the connection is left out whole.
+    let (told, _) = connection(state, look, is_narrow(area.width));
+    let end = usize::from(area.width).saturating_sub(told.width() + 2);
+    for (text, style) in more {
+        if usize::from(x) + 2 + text.width() <= end {
+            x = put(buffer, area, x + 2, 0, &text, style);
+        }
     }
     if is_narrow(area.width) {
         return;
     }
     x += 4;
     let teams = state.teams();
-    for team in &teams {
-        let active = teams.len() > 1 && state.board.team() == Some(team);
-        let (text, style) =
-            if active { (format!("[{team}]"), STRONG) } else { (team.clone(), MUTED) };
-        x = put(buffer, area, x + 1, 0, &text, style);
+    for team in teams.iter().filter(|team| state.board.team() != Some(team)) {
+        x = put(buffer, area, x + 1, 0, team, MUTED);
     }
     on_call(state, look, Rect { width: area.width.saturating_sub(1), ..area }, x + 4, buffer);
 }
@@ -93,10 +107,10 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
 /// Who is on call, in as much detail as there is room for.
 fn on_call(state: &State, look: Look, area: Rect, x: u16, buffer: &mut Buffer) {
     let (now, zone) = (state.now(), &state.settings.zone);
-    let team = state.board.team();
+    let teams = state.teams_shown();
     let duties = state.around.on_call.iter();
     let duties: Vec<_> =
-        duties.filter(|one| team.is_none_or(|team| team == one.team.slug)).collect();
+        duties.filter(|one| teams.is_empty() || teams.contains(&one.team.slug)).collect();
     if duties.is_empty() {
         return;
     }
@@ -114,8 +128,12 @@ fn on_call(state: &State, look: Look, area: Rect, x: u16, buffer: &mut Buffer) {
         };
     let (told, _) = connection(state, look, false);
     let room = usize::from(area.width.saturating_sub(x)).saturating_sub(told.width() + 3);
+    let several = duties.iter().any(|one| one.team.slug != duties[0].team.slug);
     let say = |way: &dyn Fn(&OnCall) -> String, between: &str| {
-        let all: Vec<String> = duties.iter().map(|one| way(one)).collect();
+        let whose =
+            |one: &OnCall| if several { format!("{} ", one.team.slug) } else { String::new() };
+        let all: Vec<String> =
+            duties.iter().map(|one| format!("{}{}", whose(one), way(one))).collect();
         format!("on call: {}", all.join(between))
     };
     let ways = [say(&next, "; "), say(&until, ", "), say(&name, ", ")];
@@ -166,7 +184,7 @@ impl Columns {
         let all = is_wide(width);
         let id = !is_narrow(width);
         let who = if all {
-            WHO
+            (WHO + usize::from(width).saturating_sub(120) / 3).min(WHO_MOST)
         } else if id {
             WHO_SHORT
         } else {
@@ -219,6 +237,7 @@ impl Columns {
         };
         let mut x = put(buffer, area, 0, y, sign, row);
         let word = if pending { format!("{}…", standing.word()) } else { standing.word().into() };
+        let word = cut(&word, STATUS);
         let mut badge = look.badge(standing);
         if selected && !look.colour {
             // Reversed in a reversed row would not be seen.

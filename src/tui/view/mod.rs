@@ -18,8 +18,10 @@ use super::prompt::{Prompt, What};
 use super::state::{Link, Page, State, Tone};
 use crate::api::overview::Unreachable;
 use look::{Look, MUTED, STRONG};
-use text::{clean, cut, moment};
+use text::{clean, cut, moment, wrap};
 
+/// A message has no more.
+const MOST_ROWS: u16 = 4;
 /// Smaller ones say so.
 const SMALLEST: (u16, u16) = (20, 5);
 
@@ -35,7 +37,7 @@ pub fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
     match &state.page {
         Page::List => list::draw(state, look, body, buffer),
         Page::Incident(detail) => detail::draw(state, detail, look, body, buffer),
-        Page::Help { top, .. } => help::draw(*top, body, buffer),
+        Page::Help { top, .. } => help::draw(state, *top, body, buffer),
     }
     status(state, look, area, buffer);
     keys(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
@@ -117,7 +119,7 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
                 Tone::Good => look.live(),
                 Tone::Bad => look.bad(),
             };
-            put(buffer, area, 1, 0, &message.text, style);
+            long(buffer, area, &message.text, style);
         }
         (None, Link::Lost { why, .. }) => {
             put(
@@ -136,6 +138,17 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         }
     }
     None
+}
+
+/// What does not fit into the row above the keys takes the rows above it, too.
+fn long(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let lines = wrap(text, usize::from(area.width).saturating_sub(2));
+    let rows = u16::try_from(lines.len()).unwrap_or(1).min(MOST_ROWS).min(area.y + 1);
+    let area = Rect { y: area.y + 1 - rows, height: rows, ..area };
+    for (y, line) in (0..rows).zip(&lines) {
+        put(buffer, area, 0, y, &" ".repeat(usize::from(area.width)), Style::reset());
+        put(buffer, area, 1, y, line, style);
+    }
 }
 
 /// I am on call, and would not hear of it.
@@ -186,12 +199,13 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let end = match state.page {
         Page::List => "? help  q quit",
-        Page::Incident(_) => "? help  esc back",
+        Page::Incident(_) => "tab pane  ? help  esc back",
         Page::Help { .. } => "esc back",
     };
+    let acts = !matches!(state.page, Page::Help { .. });
     let x = area.width.saturating_sub(u16::try_from(end.width()).unwrap_or(0) + 1);
     let mut at = 1;
-    let shown = TABLE.iter().filter(|binding| !(binding.acts && state.settings.readonly));
+    let shown = TABLE.iter().filter(|binding| acts && !(binding.acts && state.settings.readonly));
     for binding in shown.filter(|binding| !matches!(binding.wish, Wish::Quit | Wish::Help)) {
         let Some(word) = binding.word else { continue };
         let width = u16::try_from(binding.shown.width() + 1 + word.width()).unwrap_or(0);

@@ -102,7 +102,7 @@ pub fn wrap(given: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// How long ago.
+/// How long ago, in three characters at most.
 #[must_use]
 pub fn age(at: Timestamp, now: Timestamp) -> String {
     let secs = now.duration_since(at).as_secs().max(0);
@@ -110,16 +110,19 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
         0..60 => format!("{secs}s"),
         60..3_600 => format!("{}m", secs / 60),
         3_600..86_400 => format!("{}h", secs / 3_600),
-        _ => format!("{}d", secs / 86_400),
+        86_400..8_640_000 => format!("{}d", secs / 86_400),
+        8_640_000..60_480_000 => format!("{}w", secs / 604_800),
+        _ => format!("{}y", secs / 31_557_600),
     }
 }
 
-/// How long until then, to the second.
+/// How long until then: to the second, beyond a day to the hour.
 #[must_use]
 pub fn countdown(at: Timestamp, now: Timestamp) -> String {
     let secs = at.duration_since(now).as_secs().max(0);
     match secs {
         0..3_600 => format!("{}:{:02}", secs / 60, secs % 60),
+        86_400.. => format!("{}d {}h", secs / 86_400, secs / 3_600 % 24),
         _ => format!("{}:{:02}:{:02}", secs / 3_600, secs / 60 % 60, secs % 60),
     }
 }

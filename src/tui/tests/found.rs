@@ -1,0 +1,165 @@
+//! What somebody who tried to break it found: what is taken back, how far it scrolls, whose teams.
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+
+fn notes(state: &mut State) -> Vec<String> {
+    let told = state.take_effects().into_iter().filter_map(|effect| match effect {
+        Effect::Notify(words) => Some(words),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn of_search(id: i64) -> Incident {
+    incident(id, 5, "Slow", &json!({"team": {"id": 2, "slug": "search", "name": "Search"}}))
+}
+
+#[test]
+fn what_cannot_be_taken_back_hides_what_was_done_before_it() {
+    let mut state = dashboard(night());
+    press(&mut state, "ja");
+    let asked = acts(&mut state).remove(0);
+    let mut mine = acked_by("alice", "2026-11-23T11:14:00Z");
+    mine["seq"] = json!(102);
+    done(&mut state, asked, incident(42, 14, "Disk full on db-3", &mine), "Acknowledged 42.");
+    press(&mut state, "je");
+    let asked = acts(&mut state).remove(0);
+    assert_eq!(asked.actions, [Action::Escalate {}]);
+    let other = incident(asked.ids[0].0, 22, "Backup slow", &json!({"seq": 103}));
+    done(&mut state, asked, other, "Escalated 40. Told: bob.");
+    press(&mut state, "u");
+    assert!(acts(&mut state).is_empty(), "42 is not what was done last");
+    let said = "What you did last cannot be taken back. u again: what came before it.";
+    assert!(screen(&mut state, 120, 30)[28].contains(said));
+    press(&mut state, "u");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
+}
+
+#[test]
+fn escalating_what_i_had_is_taken_back_by_having_it_again() {
+    let mut mine = acked_by("alice", "2026-11-23T11:14:00Z");
+    mine["acknowledgedBy"]["id"] = json!(1);
+    let mut state = dashboard(vec![incident(42, 14, "Disk full", &mine)]);
+    press(&mut state, "e");
+    let asked = acts(&mut state).remove(0);
+    done(&mut state, asked, incident(42, 14, "Disk full", &json!({"seq": 101})), "Escalated 42.");
+    press(&mut state, "u");
+    let [undo] = &acts(&mut state)[..] else { panic!("an undo") };
+    assert!(matches!(undo.actions[..], [Action::Acknowledge { .. }]));
+}
+
+#[test]
+fn scrolling_ends_where_the_page_does() {
+    let mut state = dashboard(night());
+    let labels: serde_json::Map<_, _> = (0..60).map(|n| (format!("l{n:02}"), json!("x"))).collect();
+    let many = incident(57, 2, "Many", &json!({"labels": labels, "untold": true}));
+    state.apply(event(101, "updated", many, &json!({"reason": "severity"})));
+    state.arrange();
+    press(&mut state, "⏎gG");
+    assert!(screen(&mut state, 80, 24)[2].starts_with(" TIMELINE"));
+    press(&mut state, "⇥⇥");
+    screen(&mut state, 80, 24);
+    press(&mut state, "G");
+    let end = screen(&mut state, 80, 24);
+    press(&mut state, "k");
+    assert_ne!(screen(&mut state, 80, 24), end, "one line back at once");
+    press(&mut state, "g");
+    assert!(screen(&mut state, 80, 24)[3].contains("l00=x"));
+    press(&mut state, "?");
+    screen(&mut state, 40, 12);
+    press(&mut state, "G");
+    let end = screen(&mut state, 40, 12);
+    press(&mut state, "k");
+    assert_ne!(screen(&mut state, 40, 12), end);
+}
+
+#[test]
+fn a_desktop_is_told_no_more_often_than_the_bell_rings() {
+    let mut state = dashboard(night());
+    let fresh = |seq| event(seq, "created", incident(seq, 0, "New", &json!({})), &json!({}));
+    state.apply(fresh(101));
+    assert_eq!(notes(&mut state), ["101 New"]);
+    for seq in 102..=106 {
+        state.apply(fresh(seq));
+    }
+    assert!(notes(&mut state).is_empty());
+    state.tick(now(), Duration::from_secs(1_006));
+    assert_eq!(notes(&mut state), ["5 call, the last is 106 New"]);
+}
+
+#[test]
+fn a_team_s_tab_is_told_of_and_hides_no_fire_elsewhere() {
+    let mut state = dashboard([night(), vec![of_search(70)]].concat());
+    press(&mut state, "⇥⇥");
+    state.apply(event(
+        101,
+        "resolved",
+        {
+            let mut over = of_search(70);
+            over.status = crate::domain::Status::Resolved;
+            over
+        },
+        &json!({"reason": "source", "note": null}),
+    ));
+    press(&mut state, "jk");
+    for columns in [120, 58] {
+        let shown = screen(&mut state, columns, 20);
+        assert!(shown[0].contains("All calm  2 UNANSWERED elsewhere"), "{}", shown[0]);
+    }
+    assert!(screen(&mut state, 120, 20)[0].contains("[search]"));
+    assert_eq!(state.title(), "(2) incidentd");
+    let asks = state.take_effects().into_iter().find_map(|effect| match effect {
+        Effect::AskHearing(teams) => Some(teams),
+        _ => None,
+    });
+    assert_eq!(asks.expect("asked"), ["search"], "what others heard proves nothing");
+    press(&mut state, "H");
+    let asked = state.take_effects();
+    let only =
+        |effect: &Effect| matches!(effect, Effect::AskHistory(teams) if teams == &["search"]);
+    assert!(asked.iter().any(only), "{asked:?}");
+    state.settings.teams = vec!["search".into(), "payments".into()];
+    press(&mut state, "H⇥");
+    assert_eq!(state.board.team(), Some("payments"), "in the order that they were named in");
+}
+
+#[test]
+fn what_is_too_long_for_its_row_is_read_whole() {
+    let title = "Replication of the ledger to the other region ".repeat(4);
+    let mut state = dashboard(vec![incident(7, 3, &title, &json!({"description": "since noon"}))]);
+    press(&mut state, "⏎");
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[0].contains('…') && shown[0].ends_with("live  03:14:07"), "{}", shown[0]);
+    press(&mut state, "⇥⇥");
+    let shown = screen(&mut state, 80, 24).join("\n");
+    assert!(shown.contains("DESCRIPTION") && shown.contains("since noon"), "{shown}");
+    assert!(shown.matches("ledger").count() > 4, "{shown}");
+    press(&mut state, "a");
+    let asked = acts(&mut state).remove(0);
+    let hint = "It is refused for a long reason, which says what to do next. ".repeat(3) + "End.";
+    let error = Error::new(Kind::Refused, hint);
+    state.report(Report::Acted(Box::new(asked), vec![(IncidentId(7), Err(error))]));
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[22].contains("End.") && shown[20].contains("It is refused"), "{shown:#?}");
+}
+
+#[test]
+fn alerts_are_told_apart_by_what_is_their_own() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let alert = |id: i64, host: &str| {
+        json!({"id": id, "status": "firing", "title": "DiskFull", "severity": "critical",
+            "labels": {"instance": host, "job": "node"}, "source": "prometheus", "firstAt": now(),
+            "lastAt": now(), "startsAt": null, "endedAt": null, "endedBy": null, "stale": false,
+            "count": 1})
+    };
+    let alerts = serde_json::from_value(json!([alert(1, "db-3"), alert(2, "db-4")]));
+    state.report(Report::Alerts(IncidentId(42), Ok(alerts.expect("alerts"))));
+    press(&mut state, "⇥");
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[3].contains("firing   db-3  DiskFull"), "{}", shown[3]);
+    assert!(shown[4].contains("firing   db-4  DiskFull"), "{}", shown[4]);
+}
