@@ -1,37 +1,40 @@
 // Acting on incidents: at once, undone by `u`; more than one asks first, with the count.
 import { call, problem, requestKey } from "./http.js";
-import { justTurned, mayAct, take } from "./incidents.js";
+import { mayAct, take } from "./incidents.js";
 import { hold } from "./order.js";
 import { changed, state } from "./state.js";
 import { dismiss, toast } from "./say.js";
-import { many } from "./words.js";
+import { by, many } from "./words.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
-/** @typedef {{id: number, action: any}[]} Steps */
+/** What takes one incident back, if it still is as it was left. @typedef {{id: number, actions: any[], left: string}[]} Steps */
 
-/** After an action the button in its place is another one: a second press that was meant for the
- * first does nothing. */
-const REST = 1_200;
-/** @type {Set<number>} */
-const resting = new Set();
+/** After an action the button in its place is another one: a press that was meant for the one before
+ * does nothing. */
+export const REST = 2_000;
+/** Incidents acted on here, and until when their buttons rest. @type {Map<number, number>} */
+const resting = new Map();
 
 /** @param {number} id */
-export const isResting = (id) => state.pending.has(id) || resting.has(id) || justTurned(id);
+export const isResting = (id) => state.pending.has(id) || (resting.get(id) ?? 0) > performance.now();
 
-/** What a button does. @param {number} id @param {any} action */
-export function press(id, action) {
-  if (isResting(id)) return;
-  resting.add(id);
-  const wake = () => setTimeout(() => { resting.delete(id); changed(); }, REST);
-  act(id, action).then(wake, wake);
+/** @param {number[]} ids */
+function rest(ids) {
+  for (const id of ids) {
+    state.pending.delete(id);
+    resting.set(id, performance.now() + REST);
+  }
+  changed();
+  setTimeout(changed, REST);
 }
 
 const BULK = 500;
-/** What takes back the last thing done. @type {{steps: Steps, words: string} | null} */
-let undoable = null;
-let undoToast = 0;
-/** The last thing done, if nothing takes it back: a note, or whom it was taken from when that was nobody. */
-let final = "";
+/** Things done that are remembered. */
+const MOST = 50;
+/** What was done here, the last at the end; without steps nothing takes it back: a note, a merge.
+ * @typedef {{steps: Steps, words: string, toast: number}} Done */
+/** @type {Done[]} */
+const done = [];
 
 /** @type {Record<string, string>} */
 export const VERBS = {
@@ -45,24 +48,34 @@ const DONE = {
   reassign: "Handed over", urgency: "Changed the urgency of", merge: "Merged", addNote: "Added the note to", escalate: "Escalated",
 };
 
+/** What gives it back to who had it: to me as it was; another is asked again, nobody answers for others.
+ * @param {Incident} before @returns {any[]} */
+function had(before) {
+  if (before.status === "acknowledged" && before.acknowledgedBy?.id === state.me?.user?.id) {
+    if (before.snoozedUntil) return [{ action: "snooze", until: before.snoozedUntil }];
+    return [{ action: "acknowledge", ...(before.acknowledgedUntil ? { until: before.acknowledgedUntil } : {}) }];
+  }
+  const [one, ...more] = before.assignees;
+  return one && !more.length ? [{ action: "reassign", to: one.username }] : [];
+}
+
+/** @param {Incident | undefined} i */
+const standing = (i) => `${i?.status} ${i?.acknowledgedBy?.id} ${i?.assignees.map((user) => user.id)}`;
+
 /** What would bring `before` back after `action`. @param {Incident} before @param {any} action @returns {any[]} */
 function inverse(before, action) {
-  const again = { action: "acknowledge", ...(before.acknowledgedUntil ? { until: before.acknowledgedUntil } : {}) };
-  const mine = before.acknowledgedBy?.id === state.me?.user?.id;
+  const acked = before.status === "acknowledged";
   switch (action.action) {
     case "acknowledge":
     case "snooze":
-      if (before.status === "triggered") return [{ action: "unacknowledge" }];
-      if (before.snoozedUntil && mine) return [{ action: "snooze", until: before.snoozedUntil }];
-      return mine ? [again] : before.assignees[0] ? [{ action: "reassign", to: before.assignees[0].username }] : [];
+      return acked ? had(before) : [{ action: "unacknowledge" }];
     case "resolve":
-      return before.status === "acknowledged" && mine ? [{ action: "reopen" }, again] : [{ action: "reopen" }];
+      return [{ action: "reopen" }, ...(acked ? had(before) : [])];
     case "unacknowledge":
-      return mine ? [again] : [];
-    case "reopen":
-      return [{ action: "resolve" }];
     case "reassign":
-      return before.assignees[0] ? [{ action: "reassign", to: before.assignees[0].username }] : [];
+      return had(before);
+    case "reopen":
+      return [{ action: "resolve", ...(before.resolutionNote ? { note: before.resolutionNote } : {}) }];
     case "urgency":
       return [{ action: "urgency", to: before.urgency }];
     default:
@@ -80,9 +93,8 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
     const answer = await call("POST", `/incidents/${id}/actions`, { body: action, key });
     take(answer.incident);
     if (quiet) return true;
-    const back = answer.changed && before ? inverse(before, action) : [];
     // What was so already takes nothing from what can be undone.
-    if (answer.changed) tell(answer.message, back.map((one) => ({ id, action: one })));
+    if (answer.changed) tell(answer.message, before ? wayBack(before, answer.incident, action) : []);
     else toast(answer.message);
     return true;
   } catch (error) {
@@ -94,28 +106,51 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
     }
     return false;
   } finally {
-    state.pending.delete(id);
-    changed();
+    rest([id]);
   }
+}
+
+/** @param {Incident} before @param {Incident} after @param {any} action @returns {Steps} */
+function wayBack(before, after, action) {
+  const actions = inverse(before, action);
+  return actions.length ? [{ id: before.id, actions, left: standing(after) }] : [];
 }
 
 /** @param {string} words @param {Steps} steps */
 function tell(words, steps) {
-  undoable = steps.length ? { steps, words } : null;
-  final = steps.length ? "" : words;
-  toast(words, steps.length ? { label: "Undo", run: undo } : {});
-  undoToast = state.toasts.at(-1)?.id ?? 0;
+  /** @type {Done} */
+  const one = { steps, words, toast: 0 };
+  toast(words, steps.length ? { label: "Undo", run: () => takeBack(one) } : {});
+  one.toast = state.toasts.at(-1)?.id ?? 0;
+  done.push(one);
+  if (done.length > MOST) done.shift();
 }
 
 /** Takes the last thing back. */
-export async function undo() {
-  const last = undoable;
-  undoable = null;
-  if (!last) return toast(final ? `Nothing takes this back: ${final}` : "Nothing to undo.");
-  dismiss(undoToast);
-  const done = [];
-  for (const { id, action } of last.steps) done.push(await act(id, action, { quiet: true }));
-  if (done.every(Boolean)) toast(last.steps.length > 1 ? "Undone." : `Undone: ${last.words}`);
+export function undo() {
+  const last = done.at(-1);
+  if (!last) return toast("Nothing to undo.");
+  if (last.steps.length) return takeBack(last);
+  done.pop();
+  toast(`What you did last cannot be taken back: ${last.words}${done.length ? " u again: what came before it." : ""}`);
+}
+
+/** @param {Done} one */
+async function takeBack(one) {
+  const at = done.indexOf(one);
+  if (at < 0) return;
+  done.splice(at, 1);
+  dismiss(one.toast);
+  const late = one.steps.filter(({ id, left }) => standing(state.incidents.get(id)) !== left);
+  if (late.length) toast(`Changed since, and left as it is: ${late.map(({ id }) => `#${id}`).join(", ")}.`, { wrong: true });
+  const good = one.steps.filter((step) => !late.includes(step));
+  let undone = good.length > 0;
+  for (const { id, actions } of good) {
+    for (const action of actions) undone = undone && await act(id, action, { quiet: true });
+  }
+  if (!undone) return;
+  const asked = [...new Set(good.flatMap(({ actions }) => actions.filter((action) => action.action === "reassign").map((action) => by({ kind: "user", name: action.to }))))];
+  toast((good.length > 1 ? "Undone." : `Undone: ${one.words}`) + (asked.length ? ` ${asked.join(", ")} must acknowledge again.` : ""));
 }
 
 /** Acts on one at once, on several after asking. @param {number[]} ids @param {any} action */
@@ -140,7 +175,8 @@ export async function actOnAll(ids, action) {
   const back = [];
   /** @type {Map<string, number>} */
   const failed = new Map();
-  let done = 0;
+  let acted = 0;
+  let changes = 0;
   for (let at = 0; at < ids.length; at += BULK) {
     const some = ids.slice(at, at + BULK);
     try {
@@ -151,18 +187,20 @@ export async function actOnAll(ids, action) {
           continue;
         }
         take(result.incident);
-        done += 1;
+        acted += 1;
+        changes += result.changed ? 1 : 0;
         const was = before.get(result.id);
-        if (result.changed && was) back.push(...inverse(was, action).map((one) => ({ id: result.id, action: one })));
+        if (result.changed && was) back.push(...wayBack(was, result.incident, action));
       }
     } catch (error) {
       failed.set(problem(error).words, (failed.get(problem(error).words) ?? 0) + some.length);
     }
-    for (const id of some) state.pending.delete(id);
-    changed();
+    rest(some);
   }
   state.list.selected.clear();
   state.list.picking = false;
-  if (done) tell(`${DONE[action.action]} ${many(done, "incident")}.`, back.length <= BULK ? back : []);
+  const words = `${DONE[action.action]} ${many(acted, "incident")}.`;
+  if (changes) tell(words, back.length <= BULK ? back : []);
+  else if (acted) toast(`${words} All were so already.`);
   for (const [why, number] of failed) toast(`${many(number, "incident")}: ${why}`, { wrong: true });
 }

@@ -11,8 +11,7 @@ const MOST = 1_000;
 export async function openIncident(id) {
   const again = state.detail?.id === id;
   if (!again) {
-    const draft = "";
-    state.detail = { id, events: [], alerts: [], deliveries: [], ready: false, missing: false, error: "", draft, open: false };
+    state.detail = { id, events: [], alerts: [], deliveries: [], ready: false, missing: false, error: "", open: false };
   }
   const detail = /** @type {import("./types.js").Detail} */ (state.detail);
   changed();

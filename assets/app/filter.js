@@ -6,6 +6,9 @@
 const FIELD = /^(status|team|service|assignee|urgency|is):(.*)$/;
 const MATCHER = /^([\p{L}_@][\p{L}\p{N}_.@/-]*)(!~|=~|!=|=)(.*)$/u;
 
+/** What some fields take; the others take names. @type {Record<string, string[]>} */
+const VALUES = { status: ["open", "triggered", "acknowledged", "resolved", "all"], urgency: ["high", "low"], is: ["untold"] };
+
 const WORDS = /[^\s"]*"(?:[^"\\]|\\.)*"|\S+/g;
 
 /** As it stands in a filter: in quotes where it must. @param {string} value */
@@ -23,6 +26,26 @@ export function parse(text) {
     const matcher = MATCHER.exec(word);
     if (matcher) return { name: matcher[1], op: matcher[2], value: bare(matcher[3]) };
     return { name: "", op: "", value: bare(word) };
+  });
+}
+
+/** What of it is not understood, in sentences. @param {string} text @returns {string[]} */
+export function misread(text) {
+  return parse(text).flatMap(({ name, op, value }) => {
+    if (op === ":" && VALUES[name]) {
+      const odd = value.split(",").find((one) => !VALUES[name].includes(one));
+      return odd === undefined ? [] : [`${name}:${odd} is not known. There is ${VALUES[name].join(", ")}.`];
+    }
+    const field = /^([a-z]+):(?!\/\/)./i.exec(op ? "" : value);
+    if (field) return [`${field[1]}: is no field, so these words are looked for. There is status, team, service, assignee, urgency, is.`];
+    if (op.includes("~")) {
+      try {
+        new RegExp(`^(?:${value})$`);
+      } catch (error) {
+        return [`${name}${op}${value} is no pattern: ${/** @type {Error} */ (error).message.split(": ").pop()}.`];
+      }
+    }
+    return [];
   });
 }
 
@@ -82,7 +105,7 @@ function test({ name, op, value }, me) {
       case "service": return (i) => values.includes(i.service?.slug ?? "");
       case "urgency": return (i) => values.includes(i.urgency);
       case "assignee": return (i) => i.assignees.some((user) => values.includes(user.username));
-      default: return (i) => values.every((one) => one !== "untold" || i.untold);
+      default: return (i) => values.every((one) => one === "untold" && i.untold);
     }
   }
   if (op) {

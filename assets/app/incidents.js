@@ -3,18 +3,10 @@ import { state, changed } from "./state.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
 
-/** When an incident's standing changed here: the button in its place has another meaning since. @type {Map<number, number>} */
-const turned = new Map();
-/** So long a press was aimed at what stood there before. */
-const AIM = 2_000;
-/** @param {number} id */
-export const justTurned = (id) => performance.now() - (turned.get(id) ?? -AIM) < AIM;
-
 /** Per incident the highest seq wins. @param {Incident} incident @returns {boolean} was it news? */
 export function take(incident) {
   const known = state.incidents.get(incident.id);
   if (known && known.seq >= incident.seq) return false;
-  if (known && known.status !== incident.status) turned.set(incident.id, performance.now());
   state.incidents.set(incident.id, incident);
   state.version += 1;
   changed();

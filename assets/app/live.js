@@ -3,6 +3,7 @@ import { io } from "../vendor/socket.io-client/socket.io.esm.min.js";
 import { setNow, now } from "./clock.js";
 import { call, endSession, problem } from "./http.js";
 import { forget, isOpen, take } from "./incidents.js";
+import { reorder } from "./order.js";
 import { changed, state } from "./state.js";
 import { announcement, many } from "./words.js";
 import { announce, toast } from "./say.js";
@@ -197,6 +198,7 @@ function arrive(ack, came) {
   joined = true;
   joining = false;
   attempt = 0;
+  if (back || !state.loaded) reorder();
   state.loaded = true;
   state.live = { ...state.live, is: "live", asOf: null, retryAt: null, why: "" };
   if (back) {

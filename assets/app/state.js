@@ -51,6 +51,30 @@ export function changed() {
   else requestAnimationFrame(turn);
 }
 
+/** Notes that are not sent yet, by who wrote them and of which incident: kept while the window lives. @param {number} id */
+const noteKey = (id) => `incidentd.note.${state.me?.user?.id}.${id}`;
+/** @type {Map<string, string>} */
+const drafts = new Map();
+
+/** @param {number} id */
+export function draftOf(id) {
+  try {
+    return sessionStorage.getItem(noteKey(id)) ?? "";
+  } catch {
+    return drafts.get(noteKey(id)) ?? "";
+  }
+}
+
+/** @param {number} id @param {string} text */
+export function keepDraft(id, text) {
+  try {
+    if (text) sessionStorage.setItem(noteKey(id), text);
+    else sessionStorage.removeItem(noteKey(id));
+  } catch {
+    drafts.set(noteKey(id), text);
+  }
+}
+
 /** A page's own data, kept while one stays on it. @param {string} key @param {unknown} value */
 export function setPage(key, value) {
   state.page = { ...state.page, [key]: value };

@@ -19,7 +19,6 @@ export interface Detail {
   ready: boolean;
   missing: boolean;
   error: string;
-  draft: string;
   open: boolean;
 }
 

@@ -95,6 +95,14 @@ export function verdict(i) {
   return `Unanswered ${age(i.createdAt)}.${paging(i)}`;
 }
 
+/** What became of it, to who was about to act. @param {Incident} i */
+export function standing(i) {
+  if (i.mergedInto) return `#${i.id} was merged into #${i.mergedInto}.`;
+  if (i.status === "resolved") return `${by(i.resolvedBy) || "Somebody"} has resolved #${i.id}.`;
+  if (i.status === "acknowledged") return `${i.assignees.length ? names(i.assignees) : by(i.acknowledgedBy) || "Somebody"} has acknowledged #${i.id}.`;
+  return `#${i.id} is unanswered, its urgency ${i.urgency}.`;
+}
+
 /** Who is on call now, and who is next. Of several schedules each has its name.
  * @param {any[]} people one entry a person or gap, as `/overview` has them */
 export function onCallNow(people) {

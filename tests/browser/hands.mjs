@@ -1,38 +1,6 @@
-// Hands that aim at one thing never do another, and what people make by hand.
+// What people make by hand, and where strays are led.
 import assert from "node:assert/strict";
-import { isLive, row } from "./world.mjs";
-
-const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
-const status = (server, id) => JSON.parse(server.cli(["show", String(id), "-o", "json"])).status;
-
-/** Presses a row's button in the very moment in which it says `word`. */
-const strikes = (page, id, word) => page.evaluate(async ([id, word]) => {
-  const button = () => document.querySelector(`.row[data-id="${id}"] .do button`);
-  while (button()?.textContent !== word) await new Promise(requestAnimationFrame);
-  button().click();
-}, [id, word]);
-
-export async function a_finger_that_was_on_its_way_does_nothing_else(browser, server) {
-  const low = await server.alert({ title: "Log grows by the hour", severity: "warning" });
-  const alice = await browser.window(server, "alice", "/", PHONE);
-  await isLive(alice);
-  await row(alice, low).waitFor();
-  // It pushes the row away that was aimed at, and is not hit in its place.
-  const struck = strikes(alice, low + 1, "Ack");
-  const high = await server.alert({ title: "Vault sealed", severity: "critical" });
-  assert.equal(high, low + 1);
-  await struck;
-  await row(alice, high).locator(".do button:not([aria-disabled])").waitFor();
-  assert.equal(status(server, high), "triggered");
-  // Somebody else has it just now: the press meant "Ack".
-  const late = strikes(alice, high, "Resolve");
-  server.cli(["ack", String(high)]);
-  await late;
-  await row(alice, high).locator(".do button:not([aria-disabled])").waitFor();
-  assert.equal(status(server, high), "acknowledged");
-  server.cli(["resolve", String(low), String(high)]);
-  await browser.close(alice);
-}
+import { isLive } from "./world.mjs";
 
 export async function who_strays_is_led_home(browser, server) {
   const alice = await browser.window(server, "alice", "/", { viewport: { width: 360, height: 740 } });

@@ -5,6 +5,7 @@ import * as hands from "./hands.mjs";
 import * as plans from "./plans.mjs";
 import * as push from "./push.mjs";
 import * as settings from "./settings.mjs";
+import * as steady from "./steady.mjs";
 import * as stories from "./stories.mjs";
 import * as teams from "./teams.mjs";
 import { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so } from "./told.mjs";
@@ -16,7 +17,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

@@ -35,7 +35,7 @@ export async function dialogs_do_what_they_say(browser, server) {
   await dialog.getByRole("button", { name: "Add note" }).click();
   await alice.locator(".timeline .note", { hasText: "letters here" }).waitFor();
   await alice.keyboard.press("u");
-  await said(alice, /^Nothing takes this back: /);
+  await said(alice, /^What you did last cannot be taken back: /);
   await badge("High");
   // Two are merged into the one that is chosen.
   await alice.goto("/");

@@ -7,7 +7,7 @@ import { now, until } from "../clock.js";
 import { all, problem } from "../http.js";
 import { byNeed, isOpen } from "../incidents.js";
 import { KEYS, keysAreOn } from "../keys.js";
-import { changed, remember, state } from "../state.js";
+import { changed, draftOf, keepDraft, remember, state } from "../state.js";
 import { badge, many } from "../words.js";
 
 /** @typedef {import("../types.js").State} State */
@@ -124,13 +124,18 @@ function note(_, of) {
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
     const body = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("body")).trim();
-    if (body) go(of, { action: "addNote", body });
+    if (!body) return;
+    if (one) keepDraft(one, "");
+    go(of, { action: "addNote", body });
   };
+  // The same that one may have begun on its page.
+  const one = of.ids.length === 1 ? of.ids[0] : 0;
   return html`
     <h2 id="dialog-title">Note on ${which(of)}</h2>
     <form class="form" @submit=${send}>
       <label class="hidden-text" for="note-body">Note</label>
-      <textarea id="note-body" name="body" maxlength="4000" required autofocus placeholder="What should the next person know?"></textarea>
+      <textarea id="note-body" name="body" maxlength="4000" required autofocus placeholder="What should the next person know?"
+        .value=${one ? draftOf(one) : ""} @input=${(/** @type {any} */ event) => one && keepDraft(one, event.target.value)}></textarea>
       <div class="actions"><button class="primary">Add note</button>${cancel}</div>
     </form>`;
 }

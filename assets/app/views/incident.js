@@ -1,8 +1,8 @@
 // The page of one incident: what it is, who has it, everything that can be done, and its story.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { isResting, press } from "../act.js";
 import { age, full, until } from "../clock.js";
 import { openIncident } from "../detail.js";
+import { does } from "../does.js";
 import { quoted } from "../filter.js";
 import { mayAct, need } from "../incidents.js";
 import { copyLink, open } from "../keys.js";
@@ -35,7 +35,7 @@ export function incident(s) {
       <div class="verdict ${mark.kind === "quiet" ? "calm" : mark.kind}">
         <span class="badge ${mark.kind}">${mark.word}</span>
         <p>${verdict(i)}${i.flapping ? " It comes and goes." : ""}</p>
-        ${primary(s, i)}
+        ${primary(i)}
       </div>
       ${tools(s, i)}
       ${i.description ? html`<p class="said" dir="auto">${inline(i.description)}</p>` : nothing}
@@ -52,66 +52,58 @@ export function incident(s) {
     </article>`;
 }
 
-/** @param {Incident} i @returns {[string, any][]} what is done most, first */
+/** What is done most. @param {Incident} i @returns {[string, any]} */
 function first(i) {
-  if (i.status === "triggered") return [["Acknowledge", { action: "acknowledge" }], ["Resolve", { action: "resolve" }]];
-  if (i.status === "acknowledged") return [["Resolve", { action: "resolve" }]];
-  return i.mergedInto ? [] : [["Reopen", { action: "reopen" }]];
+  if (i.status === "triggered") return ["Acknowledge", { action: "acknowledge" }];
+  if (i.status === "acknowledged") return ["Resolve", { action: "resolve" }];
+  return ["Reopen", i.mergedInto ? null : { action: "reopen" }];
 }
 
-/** @param {State} s @param {Incident} i @param {string} word @param {any} action @param {string} kind */
-const doing = (s, i, word, action, kind) =>
-  html`<button class=${kind} aria-label=${word} aria-disabled=${isResting(i.id) ? "true" : nothing} @click=${() => press(i.id, action)}>${s.pending.get(i.id) === action.action ? "…" : word}</button>`;
+/** @param {State} s @param {Incident} i @returns {[string, any]} */
+function second(s, i) {
+  if (i.status === "triggered") return ["Resolve", { action: "resolve" }];
+  const others = i.status === "acknowledged" && i.acknowledgedBy?.id !== s.me?.user?.id;
+  return ["Take it", others ? { action: "acknowledge", take: true } : null];
+}
 
-/** @param {State} s @param {Incident} i */
-function primary(s, i) {
-  const [one] = first(i);
-  return mayAct(i) && one ? doing(s, i, one[0], one[1], "primary") : nothing;
+/** @param {Incident} i */
+function primary(i) {
+  return mayAct(i) && !i.mergedInto ? html`<button class="primary" ${does(i, ...first(i))}></button>` : nothing;
+}
+
+/** All else that can be done. Each has its place whatever the incident is, so that none comes to
+ * stand under a finger that was meant for another. @param {Incident} i */
+function others(i) {
+  const isOpen = i.status !== "resolved";
+  const lower = i.urgency === "high";
+  const now = (/** @type {any} */ action, is = isOpen) => (is ? action : null);
+  return html`
+    <button ?disabled=${!isOpen} @click=${() => open("snooze", [i.id])}>Snooze</button>
+    <button ?disabled=${!isOpen} @click=${() => open("reassign", [i.id])}>Reassign</button>
+    <button ${does(i, "Escalate", now({ action: "escalate" }))}></button>
+    <button ${does(i, "Give back", now({ action: "unacknowledge" }, i.status === "acknowledged"))}></button>
+    <button class="urgency" ${does(i, lower ? "Lower the urgency" : "Raise the urgency", now({ action: "urgency", to: lower ? "low" : "high" }))}></button>
+    <button ?disabled=${!isOpen} @click=${() => open("merge", [i.id])}>Merge</button>
+    <button @click=${() => copyLink(i.id)}>Copy link</button>`;
 }
 
 /** @param {State} s @param {Incident} i */
 function tools(s, i) {
   if (!mayAct(i)) return html`<p class="tools muted">You may look at this incident, not act on it.</p>`;
-  const [, second] = first(i);
-  const acked = i.status === "acknowledged";
-  const others = acked && i.acknowledgedBy?.id !== s.me?.user?.id;
-  return html`
-    <div class="tools" role="group" aria-label="Actions">
-      ${second ? doing(s, i, second[0], second[1], "") : nothing}
-      ${others ? doing(s, i, "Take it", { action: "acknowledge", take: true }, "") : nothing}
-      ${i.status !== "resolved" ? html`
-        <button @click=${() => open("snooze", [i.id])}>Snooze</button>
-        <button @click=${() => open("reassign", [i.id])}>Reassign</button>
-        ${doing(s, i, "Escalate", { action: "escalate" }, "")}` : nothing}
-      ${acked ? doing(s, i, "Give back", { action: "unacknowledge" }, "") : nothing}
-      ${i.status !== "resolved" ? html`
-        ${doing(s, i, i.urgency === "high" ? "Lower the urgency" : "Raise the urgency", { action: "urgency", to: i.urgency === "high" ? "low" : "high" }, "")}
-        <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
-      <button @click=${() => copyLink(i.id)}>Copy link</button>
-    </div>`;
+  return html`<div class="tools" role="group" aria-label="Actions"><button class="second" ${does(i, ...second(s, i))}></button>${others(i)}</div>`;
 }
 
 /** On a phone: docked where the thumb is. @param {State} s @param {Incident} i */
 function quickbar(s, i) {
   if (!mayAct(i)) return nothing;
-  const acked = i.status === "acknowledged";
-  const isOpen = i.status !== "resolved";
   const close = (/** @type {Event} */ event) => { /** @type {any} */ (event.currentTarget).closest("details").open = false; };
   return html`
     <div class="quickbar narrow-only" role="group" aria-label="Actions">
-      ${first(i).map(([word, action], at) => doing(s, i, word, action, at ? "" : "primary"))}
+      <button class="primary" ${does(i, ...first(i))}></button>
+      <button ${does(i, ...second(s, i))}></button>
       <button @click=${() => open("note", [i.id])}>Note</button>
       <details class="menu up"><summary aria-label="More actions"><span aria-hidden="true">…</span></summary>
-        <div class="menu-items" @click=${close}>
-          ${acked && i.acknowledgedBy?.id !== s.me?.user?.id ? html`<button @click=${() => press(i.id, { action: "acknowledge", take: true })}>Take it</button>` : nothing}
-          ${isOpen ? html`<button @click=${() => open("snooze", [i.id])}>Snooze</button>
-          <button @click=${() => open("reassign", [i.id])}>Reassign</button>
-          <button @click=${() => press(i.id, { action: "escalate" })}>Escalate</button>` : nothing}
-          ${acked ? html`<button @click=${() => press(i.id, { action: "unacknowledge" })}>Give back</button>` : nothing}
-          ${isOpen ? html`<button @click=${() => press(i.id, { action: "urgency", to: i.urgency === "high" ? "low" : "high" })}>${i.urgency === "high" ? "Lower the urgency" : "Raise the urgency"}</button>
-          <button @click=${() => open("merge", [i.id])}>Merge</button>` : nothing}
-          <button @click=${() => copyLink(i.id)}>Copy link</button>
-        </div></details>
+        <div class="menu-items" @click=${close}>${others(i)}</div></details>
     </div>`;
 }
 

@@ -4,7 +4,7 @@ import { live } from "../../vendor/lit-html/directives/live.js";
 import { repeat } from "../../vendor/lit-html/directives/repeat.js";
 import { ask } from "../act.js";
 import { ago, now, until } from "../clock.js";
-import { fieldOf, parse, statuses, withField } from "../filter.js";
+import { fieldOf, misread, parse, statuses, withField } from "../filter.js";
 import { loadOlder } from "../history.js";
 import { allCounts } from "../incidents.js";
 import { open } from "../keys.js";
@@ -106,7 +106,8 @@ function filterBar(s) {
         <summary class="button">Filter</summary>
         <div class="menu-items facets">${facets(s)}</div>
       </details>
-    </form>`;
+    </form>
+    ${misread(text).map((why) => html`<p class="misread wrong">${why}</p>`)}`;
 }
 
 /** @param {State} s */
@@ -133,7 +134,7 @@ function facets(s) {
 }
 
 /** One line of fixed height: the columns' names, or what can be done with the selection.
- * @param {State} s @param {{ids: number[], waiting: number, urgent: boolean}} shown */
+ * @param {State} s @param {import("../order.js").Shown} shown */
 function head(s, shown) {
   const { selected, picking } = s.list;
   const all = shown.ids.every((id) => selected.has(id));
@@ -148,8 +149,8 @@ function head(s, shown) {
     selected.clear();
     changed();
   };
-  const wait = shown.waiting
-    ? html`<button class="pill ${shown.urgent ? "fire" : ""}" @click=${release}>${shown.waiting} new, show</button>` : nothing;
+  const wait = shown.waiting || shown.stale
+    ? html`<button class="pill ${shown.urgent ? "fire" : ""}" @click=${release}>${shown.waiting ? `${shown.waiting} new, show` : "Order anew"}</button>` : nothing;
   if (!isWide()) {
     return html`<div class="head">
       ${picking ? html`<button class="plain" @click=${toggleAll}>${all ? "None" : `All ${shown.ids.length}`}</button>` : wait}

@@ -1,11 +1,12 @@
 // One incident as a row of the list, of fixed height; on a phone two lines and a button.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { isResting, press } from "../act.js";
 import { age, now } from "../clock.js";
+import { does } from "../does.js";
 import { mayAct, need } from "../incidents.js";
 import { select } from "../keys.js";
 import { justMoved } from "../order.js";
+import { toast } from "../say.js";
 import { changed, state } from "../state.js";
 import { badge, who } from "../words.js";
 import { isWide, place, rowHeight } from "../window.js";
@@ -15,15 +16,18 @@ import { isWide, place, rowHeight } from "../window.js";
 /** So long a new row is marked as new. */
 const FRESH = 2_500;
 
-/** @param {Incident} i @param {number} index */
-function doing(i, index) {
+/** @param {Incident} i */
+function doing(i) {
   if (!mayAct(i)) return nothing;
-  const pending = state.pending.has(i.id);
   const [word, action] =
     i.status === "triggered" ? ["Ack", "acknowledge"] : i.status === "acknowledged" ? ["Resolve", "resolve"] : i.mergedInto ? ["", ""] : ["Reopen", "reopen"];
   if (!word) return nothing;
-  const name = `${word} #${i.id}, ${i.title}`;
-  return html`<button aria-disabled=${isResting(i.id) || justMoved(index) ? "true" : nothing} aria-label=${name} @click=${() => { if (justMoved(index)) return; state.list.cursor = i.id; press(i.id, { action }); }}>${pending ? "…" : word}</button>`;
+  const before = () => {
+    if (justMoved()) toast("The rows had just moved. Nothing was done.");
+    else state.list.cursor = i.id;
+    return !justMoved();
+  };
+  return html`<button ${does(i, word, { action }, { named: ` #${i.id}, ${i.title}`, before })}></button>`;
 }
 
 /** @param {number} id */
@@ -53,12 +57,12 @@ export function row(i, index) {
         <div class="service muted" role="cell" title=${i.team.name}>${i.service?.name ?? i.team.name}</div>
         <div class="who" role="cell" title="${names} ${time}"><span>${names}</span> <span class="time">${time}</span></div>
         <div class="alerts muted" role="cell">${i.alertCount}</div>
-        <div class="do" role="cell">${doing(i, index)}</div>`
+        <div class="do" role="cell">${doing(i)}</div>`
       : html`
         ${state.list.picking ? html`<div class="pick" role="cell">${pick}</div>` : nothing}
         <div class="what title" role="cell">${title}
           <div class="line"><span class="badge ${mark.kind}">${mark.word}</span><span>${age(since)}</span>
             <span class="muted who">${names}</span> <span class="time">${time}</span> <span class="muted">${i.service?.name ?? i.team.name}</span></div></div>
-        <div class="do" role="cell">${doing(i, index)}</div>`}
+        <div class="do" role="cell">${doing(i)}</div>`}
     </div>`;
 }

@@ -1,11 +1,11 @@
-// An incident's story, oldest first, with the notes and the place to write one.
+// An incident's story, oldest first, with the place to write a note.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
 import { act } from "../act.js";
 import { clockTime, day, full } from "../clock.js";
 import { mayAct } from "../incidents.js";
 import { markdown } from "../markdown.js";
-import { changed } from "../state.js";
+import { changed, draftOf, keepDraft } from "../state.js";
 import { by, happened, many } from "../words.js";
 import { bars } from "./shell.js";
 
@@ -20,9 +20,9 @@ const FEW = 4;
 export function timeline(s, i, detail) {
   return html`
     <section><h2>Timeline</h2>
+      ${mayAct(i) ? noteForm(s, i) : nothing}
       ${detail.ready || detail.events.length ? html`<ol class="timeline">${entries(detail.events)}</ol>` : bars(3)}
       ${detail.error ? html`<p class="wrong" role="alert">${detail.error}</p>` : nothing}
-      ${mayAct(i) ? noteForm(s, i, detail) : nothing}
     </section>`;
 }
 
@@ -56,14 +56,14 @@ const line = (event, text, note) => html`
   <li><time datetime=${event.at} title=${full(event.at)}>${clockTime(event.at)}</time>
     <div><span>${text}</span>${note ? html`<div class="note" dir="auto">${markdown(note)}</div>` : nothing}</div></li>`;
 
-/** @param {import("../types.js").State} s @param {Incident} i @param {Detail} detail */
-function noteForm(s, i, detail) {
+/** Above what grows. @param {import("../types.js").State} s @param {Incident} i */
+function noteForm(s, i) {
   const send = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const body = detail.draft.trim();
+    const body = draftOf(i.id).trim();
     if (s.pending.has(i.id)) return;
     if (!body) return document.getElementById("note")?.focus();
-    if (await act(i.id, { action: "addNote", body })) detail.draft = "";
+    if (await act(i.id, { action: "addNote", body })) keepDraft(i.id, "");
     changed();
   };
   const quick = (/** @type {KeyboardEvent} */ event) => {
@@ -72,8 +72,8 @@ function noteForm(s, i, detail) {
   return html`
     <form class="note-form" @submit=${send}>
       <label class="hidden-text" for="note">Note</label>
-      <textarea id="note" maxlength="4000" placeholder="What should the next person know?" .value=${live(detail.draft)}
-        @keydown=${quick} @input=${(/** @type {any} */ event) => { detail.draft = event.target.value; }}></textarea>
+      <textarea id="note" maxlength="4000" placeholder="What should the next person know?" .value=${live(draftOf(i.id))}
+        @keydown=${quick} @input=${(/** @type {any} */ event) => { keepDraft(i.id, event.target.value); }}></textarea>
       <div class="actions"><button aria-disabled=${s.pending.has(i.id) ? "true" : nothing}>Add note</button><span class="meta">**bold**, \`code\`, lists and links work.</span></div>
     </form>`;
 }
