@@ -3978,7 +3978,7 @@ export interface components {
             untold?: boolean | null;
             urgency?: components["schemas"]["Urgency"] | null;
         };
-        UpdateReason: ("unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "silenced" | "unsilenced" | "unknown") | "hold_ended" | "delivery_failed" | "delivered";
+        UpdateReason: ("unacknowledged" | "ack_timeout" | "reopened" | "still_firing" | "snoozed" | "snooze_ended" | "urgency" | "severity" | "alert_added" | "alert_resolved" | "stale" | "merged" | "flapping" | "silenced" | "unsilenced" | "unknown") | "hold_ended" | "clock_set" | "delivery_failed" | "delivered";
         /**
          * @description How loud an incident is: low never wakes.
          * @enum {string}

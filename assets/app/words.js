@@ -125,6 +125,7 @@ const UPDATES = {
   alert_added: "another alert", alert_resolved: "an alert is over", stale: "not reported for long; is it still so?",
   merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "could not reach somebody", delivered: "reached somebody after all",
   hold_ended: "it is kept quiet no longer",
+  clock_set: "the server's clock was set",
 };
 
 /**

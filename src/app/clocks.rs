@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::App;
 use super::paging::queue;
-use crate::domain::DeliveryId;
+use crate::domain::{Actor, DeliveryId};
 use crate::error::Result;
 use crate::store::Read;
 
@@ -39,8 +39,11 @@ impl App {
                 for id in w.measuring()? {
                     let mut incident = w.incident(id)?;
                     let before = incident.clone();
-                    incident.clock_was_set(step);
+                    let said = incident.clock_was_set(step);
                     w.save_paging(&mut incident, &before)?;
+                    if let Some(change) = said {
+                        w.append(&mut incident, change, &Actor::system())?;
+                    }
                 }
                 Ok(())
             })

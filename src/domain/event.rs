@@ -189,6 +189,9 @@ pub enum UpdateReason {
     Unsilenced,
     /// What was resolved by hand is quiet no longer; nothing of it came back.
     HoldEnded,
+    /// Somebody set the server's clock: an acknowledgement or a hold lasts as long as ever, and
+    /// ends at another time.
+    ClockSet,
     /// Somebody could not be reached by any of his contacts.
     DeliveryFailed,
     /// Somebody was reached after all.

@@ -148,12 +148,16 @@ impl Change {
                     UpdateReason::Silenced => "silenced",
                     UpdateReason::Unsilenced => "no longer silenced",
                     UpdateReason::HoldEnded => "quiet no longer",
+                    UpdateReason::ClockSet => "the clock was set;",
                     UpdateReason::DeliveryFailed => "could not be told",
                     UpdateReason::Delivered => "told after all",
                     UpdateReason::Unknown => "changed in a way that this version does not know",
                 };
                 let until = update.until.filter(|_| {
-                    matches!(update.reason, UpdateReason::Snoozed | UpdateReason::Silenced)
+                    matches!(
+                        update.reason,
+                        UpdateReason::Snoozed | UpdateReason::Silenced | UpdateReason::ClockSet
+                    )
                 });
                 let until = until.map_or_else(String::new, |at| format!(" until {}", when(at)));
                 format!("{what}{until}{}", about.unwrap_or_default())

@@ -356,7 +356,8 @@ async fn a_hold_lasts_its_length_when_the_clock_is_set() {
     server.act("bob", 1, resolve()).await.expect("resolved");
     server.step_wall(jiff::SignedDuration::from_hours(2)).await;
     server.post("api/v2/alerts", &fires).await;
-    assert_eq!(server.story(1).await, ["created", "resolved manual"], "no time has passed");
+    let story = ["created", "resolved manual", "updated clock_set"];
+    assert_eq!(server.story(1).await, story, "no time has passed");
     assert!(server.act("bob", 2, resolve()).await.is_err(), "nothing else is open");
     server.advance(hours(1)).await;
     assert_eq!(server.incident(1).await.status, Status::Triggered);

@@ -243,8 +243,8 @@ impl Incident {
     }
 
     /// Somebody set the wall clock: what measures how much time passes keeps its distance, as its
-    /// timers do, and is shown so.
-    pub fn clock_was_set(&mut self, by: SignedDuration) {
+    /// timers do. Returns what has to be said of it, since clients know it from the log.
+    pub fn clock_was_set(&mut self, by: SignedDuration) -> Option<Change> {
         let later = |at: &mut Timestamp| *at = at.saturating_add(by).unwrap_or(*at);
         let memory = &mut self.memory;
         if self.held_until.is_some() && by.is_negative() {
@@ -262,11 +262,14 @@ impl Incident {
             &mut memory.assignee_due,
             &mut memory.assignee_told_at,
             &mut memory.silenced_at,
-            &mut self.acknowledged_until,
-            &mut self.held_until,
         ];
         moments.into_iter().flatten().for_each(later);
         self.show_ladder();
+        let mut until = self.acknowledged_until.or(self.held_until)?;
+        later(&mut until);
+        let mut update = Update::new(UpdateReason::ClockSet);
+        update.until = Some(until);
+        Some(Change::Updated(update))
     }
 
     #[must_use]
@@ -386,6 +389,8 @@ impl Incident {
                 self.snoozed_until = update.until;
             }
             UpdateReason::HoldEnded => self.held_until = None,
+            UpdateReason::ClockSet if self.is_open() => self.acknowledged_until = update.until,
+            UpdateReason::ClockSet => self.held_until = update.until,
             UpdateReason::Silenced => self.silence(update.until, at),
             UpdateReason::Unsilenced => {
                 self.silence(None, at);
