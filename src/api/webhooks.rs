@@ -29,6 +29,12 @@ pub const DISABLE_WEBHOOK: Route<WebhookId, Nothing, Nothing, Webhook> = Route::
     Access::Manage,
     "Stop a webhook; what happens meanwhile it gets when it is enabled",
 );
+pub const TEST_WEBHOOK: Route<WebhookId, Nothing, Nothing, WebhookTest> = Route::new(
+    Method::Post,
+    "/webhooks/{id}/test",
+    Access::Manage,
+    "Send a signed event of type `webhook:test` to a webhook now, and say what became of it",
+);
 pub const ROTATE_SECRET: Route<WebhookId, Nothing, Nothing, IssuedWebhook> = Route::new(
     Method::Post,
     "/webhooks/{id}/rotate",
@@ -52,6 +58,16 @@ pub struct Webhook {
     pub last_error: Option<String>,
     /// Stopped by hand, or as it failed for 72 hours.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// What became of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WebhookTest {
+    /// It answered that it has it.
+    pub taken: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// A webhook with its secret, which is shown this once.

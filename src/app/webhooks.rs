@@ -86,6 +86,15 @@ impl App {
         .await
     }
 
+    /// Where a test of it goes, by what secret, and of whose.
+    ///
+    /// # Errors
+    /// As `enable_webhook`.
+    pub async fn webhook_to_test(&self, caller: &Caller, id: WebhookId) -> Result<WebhookRow> {
+        let caller = caller.clone();
+        self.0.store.read(move |r| seen_webhook(r, &caller, Need::Manage, id)).await
+    }
+
     /// Lets it go on where it stopped, or from now on.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::api::webhooks::{self, EnableWebhook, IssuedWebhook, NewWebhook};
 use crate::api::{Nothing, OfTeam};
 use crate::client;
 use crate::domain::WebhookId;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 #[derive(Subcommand)]
 pub enum Channel {
@@ -139,6 +139,13 @@ pub enum Webhook {
         #[arg(long)]
         secret_stdin: bool,
     },
+    /// Send it a signed event of type `webhook:test` now; fails if it does not take it
+    #[command(visible_alias = "verify")]
+    Test {
+        /// As `incidentd webhook list` shows it
+        #[arg(value_name = "ID")]
+        webhook: WebhookId,
+    },
     /// Let a webhook go on where it stopped
     Enable {
         /// As `incidentd webhook list` shows it
@@ -191,6 +198,19 @@ impl Webhook {
             Self::Rotate { webhook } => {
                 let made = client.call_once(&webhooks::ROTATE_SECRET, webhook, &nothing).await?;
                 return issued(common, "Gave a new secret to", &made);
+            }
+            Self::Test { webhook } => {
+                let sent = client.call_once(&webhooks::TEST_WEBHOOK, webhook, &nothing).await?;
+                if common.output == Format::Json {
+                    output::json(&sent)?;
+                } else if sent.taken {
+                    output::say(&format!("Webhook {webhook} took it."));
+                }
+                if let Some(why) = sent.error {
+                    let detail = format!("Webhook {webhook} did not take it: {why}");
+                    return Err(Error::new(Kind::Unavailable, detail)
+                        .hint("`incidentd webhook list` shows where it goes."));
+                }
             }
             Self::Enable { webhook, skip } => {
                 let how = EnableWebhook { skip };

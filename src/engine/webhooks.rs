@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::{FutureExt, future::BoxFuture};
-use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
 
 use crate::app::{App, LogRow, WebhookRow};
 use crate::domain::{Seq, WebhookId};
@@ -175,18 +173,11 @@ pub type Sent = std::result::Result<(), (Failure, bool)>;
 
 /// The event as clients read it.
 async fn send(app: &App, out: &Outgoing, hook: &WebhookRow, event: &LogRow) -> Sent {
-    let stay = |failure| (failure, false);
-    let key = sign::key(hook.secret.expose())
-        .map_err(|why| stay(Failure::Never { why: format!("Its secret {why}.") }))?;
-    let body = event.json.as_bytes();
     // The same whenever it is sent again.
     let id = format!("evt_{}", event.seq);
-    let mut request = out.request(Method::POST, &hook.url).map_err(stay)?;
-    for (name, value) in sign::headers(&key, &id, app.now(), body) {
-        request = request.header(name, value);
-    }
-    let request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
-    let answer = out.send(request).await.map_err(stay)?;
+    let body = event.json.as_bytes();
+    let answer = sign::post(out, &hook.url, &hook.secret, &id, app.now(), body).await;
+    let answer = answer.map_err(|failure| (failure, false))?;
     let gone = answer.status == 410;
     Answer::taken(answer).map_err(|failure| (failure, gone))
 }

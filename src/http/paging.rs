@@ -1,6 +1,8 @@
 //! Operations on who is told, when and by what.
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::Shared;
 use super::mount::Mounted;
 use super::reply::part;
@@ -9,7 +11,8 @@ use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
 use crate::domain::user::check_slug;
 use crate::error::{Error, FieldError, Kind, Result};
-use crate::notify::Notifier;
+use crate::notify::http::Answer;
+use crate::notify::{Notifier, sign};
 
 /// The typed operations.
 #[must_use]
@@ -112,6 +115,17 @@ fn of_webhooks(mounted: Mounted) -> Mounted {
         })
         .mount(&webhooks::DISABLE_WEBHOOK, |s, c| async move {
             s.app.disable_webhook(&c.caller, c.path).await
+        })
+        .mount(&webhooks::TEST_WEBHOOK, |s, c| async move {
+            let hook = s.app.webhook_to_test(&c.caller, c.path).await?;
+            let at = s.app.now();
+            let body = json!({"type": "webhook:test", "at": at, "team": hook.team}).to_string();
+            let id = format!("test_{}_{}", hook.id, at.as_millisecond());
+            let out = s.notifier.outgoing();
+            let sent = sign::post(&out, &hook.url, &hook.secret, &id, at, body.as_bytes()).await;
+            let failed = sent.and_then(Answer::taken).err();
+            let error = failed.map(|failure| failure.why().to_owned());
+            Ok(webhooks::WebhookTest { taken: error.is_none(), error })
         })
         .mount(&webhooks::ROTATE_SECRET, |s, c| async move {
             s.app.rotate_secret(&c.caller, c.path).await

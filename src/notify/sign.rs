@@ -3,9 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
 use ring::hmac;
 
-use crate::secret::webhook_bytes;
+use super::Failure;
+use super::http::{Answer, Outgoing};
+use crate::secret::{Secret, webhook_bytes};
 
 /// # Errors
 /// Says what is wrong with a secret.
@@ -29,6 +33,27 @@ pub fn headers(
         ("webhook-timestamp", at),
         ("webhook-signature", format!("v1,{}", STANDARD.encode(tag))),
     ]
+}
+
+/// Sends JSON so signed.
+///
+/// # Errors
+/// Says why there is no answer.
+pub async fn post(
+    out: &Outgoing,
+    url: &str,
+    secret: &Secret,
+    id: &str,
+    at: Timestamp,
+    body: &[u8],
+) -> Result<Answer, Failure> {
+    let key =
+        key(secret.expose()).map_err(|why| Failure::Never { why: format!("Its secret {why}.") })?;
+    let mut request = out.request(Method::POST, url)?;
+    for (name, value) in headers(&key, id, at, body) {
+        request = request.header(name, value);
+    }
+    out.send(request.header(CONTENT_TYPE, "application/json").body(body.to_vec())).await
 }
 
 #[cfg(test)]

@@ -121,16 +121,21 @@ async fn words_are_shown_as_they_would_be_sent() {
     ran(&server, "mallory", 3, &of(&["--incident", "1"])).await;
 }
 
-/// The next `created` at the far end, signed by this secret: the incident's title.
-async fn created(far: &mut Far, secret: &str) -> String {
+/// The next at the far end, signed by this secret.
+async fn signed(far: &mut Far, secret: &str) -> Value {
     let key = sign::key(secret).expect("a key");
+    let heard = far.next().await;
+    let at = heard.header("webhook-timestamp").parse().expect("seconds");
+    let at = jiff::Timestamp::from_second(at).expect("a time");
+    let expected = sign::headers(&key, heard.header("webhook-id"), at, &heard.body);
+    assert_eq!(heard.header("webhook-signature"), expected[2].1);
+    heard.json()
+}
+
+/// The next `created` there: the incident's title.
+async fn created(far: &mut Far, secret: &str) -> String {
     loop {
-        let heard = far.next().await;
-        let at = heard.header("webhook-timestamp").parse().expect("seconds");
-        let at = jiff::Timestamp::from_second(at).expect("a time");
-        let expected = sign::headers(&key, heard.header("webhook-id"), at, &heard.body);
-        assert_eq!(heard.header("webhook-signature"), expected[2].1);
-        let event = heard.json();
+        let event = signed(far, secret).await;
         if event["type"] == "incident:created" {
             return event["incident"]["title"].as_str().expect("a title").to_owned();
         }
@@ -152,8 +157,20 @@ async fn a_webhook_is_added_stopped_and_let_go_on() {
     let secret = added.out.trim_end();
     assert!(secret.starts_with("whsec_") && !added.said.contains(secret), "{}", added.said);
     assert!(added.said.contains("shown this once"), "{}", added.said);
+    assert_eq!(hook(&["test", "1"]).await.said, "Webhook 1 took it.\n");
+    let test = signed(&mut far, secret).await;
+    assert_eq!(
+        (&test["type"], &test["team"]["slug"]),
+        (&json!("webhook:test"), &json!("payments"))
+    );
+    far.answer(410, "x-why", "gone");
+    let failed = ran(&server, "alice", 1, &["webhook", "verify", "1"]).await.said;
+    assert!(failed.contains("did not take it") && failed.contains("410"), "{failed}");
+    assert!(!failed.contains("sesame"), "{failed}");
+    ran(&server, "bob", 5, &["webhook", "test", "1"]).await;
+    signed(&mut far, secret).await;
     alert("first").await;
-    assert_eq!(created(&mut far, secret).await, "first", "from now on");
+    assert_eq!(created(&mut far, secret).await, "first", "a test stops nothing");
 
     hook(&["disable", "1"]).await;
     alert("while it is stopped").await;

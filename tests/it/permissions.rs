@@ -380,6 +380,7 @@ fn paging() -> Vec<Row> {
         (Post, "/webhooks", "", hook, to::but(to::MANAGERS, 409)),
         (Get, "/webhooks/{id}", "", none.clone(), to::READERS),
         (Post, "/webhooks/{id}/enable", "", none.clone(), to::MANAGERS),
+        (Post, "/webhooks/{id}/test", "", none.clone(), to::MANAGERS),
         (Post, "/webhooks/{id}/disable", "", none.clone(), to::MANAGERS),
         (Post, "/webhooks/{id}/rotate", "", none.clone(), to::MANAGERS),
         // Gone after the first.

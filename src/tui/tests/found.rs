@@ -110,6 +110,7 @@ fn a_team_s_tab_is_told_of_and_hides_no_fire_elsewhere() {
         assert!(shown[0].contains("All calm  2 UNANSWERED elsewhere"), "{}", shown[0]);
     }
     assert!(screen(&mut state, 120, 20)[0].contains("[search]"));
+    assert!(screen(&mut state, 40, 20)[0].starts_with(" All calm  +2  "));
     assert_eq!(state.title(), "(2) incidentd");
     let asks = state.take_effects().into_iter().find_map(|effect| match effect {
         Effect::AskHearing(teams) => Some(teams),

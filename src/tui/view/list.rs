@@ -61,9 +61,16 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     } else {
         x = put(buffer, area, x, 0, "All calm", STRONG);
     }
+    // What does not fit beside the connection is left out whole.
+    let (told, _) = connection(state, look, is_narrow(area.width));
+    let end = usize::from(area.width).saturating_sub(told.width() + 2);
     if counts.elsewhere > 0 {
-        let text = format!("{} UNANSWERED elsewhere", counts.elsewhere);
-        x = put(buffer, area, x + 2, 0, &text, look.fire());
+        let ways = [
+            format!("{} UNANSWERED elsewhere", counts.elsewhere),
+            format!("+{}", counts.elsewhere),
+        ];
+        let fits = ways.iter().find(|text| usize::from(x) + 2 + text.width() <= end);
+        x = put(buffer, area, x + 2, 0, fits.unwrap_or(&ways[1]), look.fire());
     }
     let mut more: Vec<(String, Style)> = Vec::new();
     if let Some(team) = state.board.team() {
@@ -85,9 +92,6 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
             more.insert(0, (format!("{count} {word}"), Style::new()));
         }
     }
-    // What does not fit beside the connection is left out whole.
-    let (told, _) = connection(state, look, is_narrow(area.width));
-    let end = usize::from(area.width).saturating_sub(told.width() + 2);
     for (text, style) in more {
         if usize::from(x) + 2 + text.width() <= end {
             x = put(buffer, area, x + 2, 0, &text, style);
