@@ -69,11 +69,11 @@ const weekday = (at) => weekdayFormat.format(new Date(at));
 /** @param {string | number} at */
 export const full = (at) => fullFormat.format(new Date(at));
 
-/** "05:00" if that is less than a day ahead, "Mon 09:00" if less than six, else "Thu 5 Mar 05:00". @param {string | null | undefined} at */
+/** "05:00" if that is less than a day ahead or ago, "Mon 09:00" if less than six, else "Thu 5 Mar 05:00". @param {string | null | undefined} at */
 export function until(at) {
   if (!at) return "";
   const ahead = Date.parse(at) - now();
   const time = minuteFormat.format(new Date(at));
-  if (ahead > -60_000 && ahead < 86_400_000) return time;
+  if (Math.abs(ahead) < 86_400_000) return time;
   return `${ahead > 0 && ahead < 6 * 86_400_000 ? weekday(at) : day(at)} ${time}`;
 }

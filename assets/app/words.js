@@ -25,28 +25,26 @@ const names = (users) => users.map(named).join(", ");
 /** Who did something, as one says it. @param {{kind: string, name: string} | null | undefined} actor */
 export const by = (actor) => (actor?.kind === "user" ? state.people.get(actor.name) : "") || actor?.name || "";
 
-/** The column "who, next": names, which yield where room is short, and the time. @param {Incident} i @returns {[string, string]} */
+/** The column "who, next": who has it or was told, who is next, and the time. @param {Incident} i @returns {[string, string, string]} */
 export function who(i) {
   if (i.status === "resolved") {
-    if (i.mergedInto) return [`into #${i.mergedInto}`, ""];
-    return [i.resolvedBy ? `by ${by(i.resolvedBy)}` : "", ""];
+    if (i.mergedInto) return [`into #${i.mergedInto}`, "", ""];
+    return [i.resolvedBy ? `by ${by(i.resolvedBy)}` : "", "", ""];
   }
   const has = names(i.assignees);
   if (i.status === "acknowledged") {
     const end = i.snoozedUntil ?? i.acknowledgedUntil;
-    return [has || by(i.acknowledgedBy), end ? `until ${until(end)}` : ""];
+    return [has || by(i.acknowledgedBy), "", end ? `until ${until(end)}` : ""];
   }
-  if (i.untold) return ["nobody was told", ""];
-  if (i.silencedUntil) return ["silenced", `until ${until(i.silencedUntil)}`];
+  if (i.untold) return ["nobody was told", "", ""];
+  if (i.silencedUntil) return ["silenced", "", `until ${until(i.silencedUntil)}`];
   const [told] = i.escalation.told;
   const { nextAt, nextTargets } = i.escalation;
-  const parts = told ? [TOLD[told.outcome]?.(someone(i, told.user)) ?? ""] : has ? [`for ${has}`] : [];
-  if (nextAt && nextTargets.length) {
-    // Room is short there; the page of the incident has more names.
-    const more = nextTargets.length > 1 ? ` +${nextTargets.length - 1}` : "";
-    parts.push(`${someone(i, nextTargets[0])}${more}`);
-  }
-  return [parts.filter(Boolean).join(", "), nextAt && nextTargets.length ? `in ${left(nextAt)}` : ""];
+  const first = told ? TOLD[told.outcome]?.(someone(i, told.user)) ?? "" : has && `for ${has}`;
+  if (!nextAt || !nextTargets.length) return [first, "", ""];
+  // Room is short there; the page of the incident has more names.
+  const more = nextTargets.length > 1 ? ` +${nextTargets.length - 1}` : "";
+  return [first && `${first},`, someone(i, nextTargets[0]) + more, `in ${left(nextAt)}`];
 }
 
 /** What became of the last message. @type {Record<string, (name: string) => string>} */

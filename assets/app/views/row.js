@@ -42,7 +42,8 @@ export function row(i, index) {
   const { selected, cursor } = state.list;
   const classes = ["row", mark.kind === "fire" ? "fire" : "", need(i) === 9 ? "over" : "", selected.has(i.id) ? "chosen" : "", cursor === i.id ? "cursor" : "", now() - Date.parse(i.createdAt) < FRESH ? "fresh" : ""];
   const since = i.status === "resolved" ? i.resolvedAt : i.createdAt;
-  const [names, time] = who(i);
+  const [told, next, time] = who(i);
+  const names = html`<span class=${next && "told"}>${told}</span> <span>${next}</span> <span class="time">${time}</span>`;
   const title = html`<a href="/incidents/${i.id}" title=${i.title}><span dir="auto">${i.title}</span></a>`;
   const pick = html`<label><input type="checkbox" .checked=${live(selected.has(i.id))} @change=${() => select(i.id)} aria-label="Select #${i.id}"></label>`;
   return html`
@@ -55,14 +56,14 @@ export function row(i, index) {
         <div class="id muted" role="cell">#${i.id}</div>
         <div class="title" role="cell">${title}</div>
         <div class="service muted" role="cell" title=${i.team.name}>${i.service?.name ?? i.team.name}</div>
-        <div class="who" role="cell" title="${names} ${time}"><span>${names}</span> <span class="time">${time}</span></div>
+        <div class="who" role="cell" title="${told} ${next} ${time}">${names}</div>
         <div class="alerts muted" role="cell">${i.alertCount}</div>
         <div class="do" role="cell">${doing(i)}</div>`
       : html`
         ${state.list.picking ? html`<div class="pick" role="cell">${pick}</div>` : nothing}
         <div class="what title" role="cell">${title}
           <div class="line"><span class="badge ${mark.kind}">${mark.word}</span><span>${age(since)}</span>
-            <span class="muted who">${names}</span> <span class="time">${time}</span> <span class="muted">${i.service?.name ?? i.team.name}</span></div></div>
+            <span class="muted who">${names}</span> <span class="muted">${i.service?.name ?? i.team.name}</span></div></div>
         <div class="do" role="cell">${doing(i)}</div>`}
     </div>`;
 }
