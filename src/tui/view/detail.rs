@@ -77,19 +77,23 @@ fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     let now = state.now();
     let zone = &state.settings.zone;
     let room = usize::from(area.width).saturating_sub(2);
-    let who = who(state, incident, false);
     let left = match incident.status {
         Status::Triggered => {
             let begin = format!("Unanswered {}.", age(incident.created_at, now));
             format!("{begin}{}", paging(state, incident, room.saturating_sub(begin.width())))
         }
-        Status::Acknowledged => format!("Open {}. {who}.", age(incident.created_at, now)),
+        Status::Acknowledged => {
+            let who = who(state, incident, false);
+            format!("Open {}. {who}.", age(incident.created_at, now))
+        }
         Status::Resolved => {
             let at = incident
                 .resolved_at
                 .map_or_else(String::new, |at| format!(" {}", moment(at, now, zone, false)));
+            let by = incident.resolved_by.as_ref();
+            let by = by.map_or_else(String::new, |by| format!(" by {}", by.name));
             let note = incident.resolution_note.as_deref().unwrap_or_default();
-            format!("Resolved{at}. {who}. {note}")
+            format!("Resolved{at}{by}. {note}")
         }
     };
     let end = put(buffer, area, 1, 1, &left, Style::new());

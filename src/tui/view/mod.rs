@@ -121,15 +121,9 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
             };
             long(buffer, area, &message.text, style);
         }
-        (None, Link::Lost { why, .. }) => {
-            put(
-                buffer,
-                area,
-                1,
-                0,
-                &format!("Connection lost: {why}. Keys still try."),
-                look.bad(),
-            );
+        (None, Link::Lost { why, as_of, .. }) => {
+            let what = if as_of.is_some() { "Connection lost" } else { "Not connected" };
+            put(buffer, area, 1, 0, &format!("{what}: {why}. Keys still try."), look.bad());
         }
         _ => {
             if let Some(one) = state.unreached() {
