@@ -345,15 +345,12 @@ impl State {
         self.bell.rung = Some(self.boot);
         self.effects.push(Effect::Bell);
         let news = std::mem::take(&mut self.bell.news);
-        match news.as_slice() {
-            _ if !self.settings.notify => {}
-            [] => {}
-            [one] => self.effects.push(Effect::Notify(one.clone())),
-            [.., last] => {
-                let words = format!("{} call, the last is {last}", news.len());
-                self.effects.push(Effect::Notify(words));
-            }
-        }
+        let Some(last) = news.last().filter(|_| self.settings.notify) else { return };
+        let words = match news.len() {
+            1 => last.clone(),
+            count => format!("{count} call, the last is {last}"),
+        };
+        self.effects.push(Effect::Notify(words));
     }
 
     /// What an effect came to.

@@ -73,6 +73,11 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         x = put(buffer, area, x + 2, 0, fits.unwrap_or(&ways[1]), look.fire());
     }
     let mut more: Vec<(String, Style)> = Vec::new();
+    for (count, word) in [(counts.low, "low"), (counts.acked, "acked")] {
+        if count > 0 {
+            more.push((format!("{count} {word}"), Style::new()));
+        }
+    }
     if let Some(team) = state.board.team() {
         more.push((format!("[{team}]"), STRONG));
     }
@@ -86,11 +91,6 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     if !filter.is_empty() {
         let text = format!("/{} ({})", filter.text(), state.board.order().len());
         more.push((text, STRONG));
-    }
-    for (count, word) in [(counts.low, "low"), (counts.acked, "acked")].into_iter().rev() {
-        if count > 0 {
-            more.insert(0, (format!("{count} {word}"), Style::new()));
-        }
     }
     for (text, style) in more {
         if usize::from(x) + 2 + text.width() <= end {
