@@ -29,14 +29,18 @@ struct State {
     failures: u32,
     /// By the boot clock.
     due: Duration,
+    /// The log's head when it was last found to have all of it.
+    has: Seq,
     /// The event that panicked, and how often.
     panicked: (Seq, u32),
 }
 
 /// How a turn went.
 enum Ended {
-    /// There is nothing more to send, for now.
-    UpToDate,
+    /// It has all that the log held at this head.
+    UpToDate(Seq),
+    /// It has as many as go in one turn.
+    More,
     Failed {
         after: Option<Duration>,
     },
@@ -68,7 +72,7 @@ where
             tracing::error!(%error, "webhooks cannot be read");
             Vec::new()
         });
-        let now = app.clock().since_boot();
+        let (newest, now) = (*head.borrow_and_update(), app.clock().since_boot());
         states.retain(|id, state| state.sending || hooks.iter().any(|hook| hook.id == *id));
         for hook in hooks {
             let state = states.entry(hook.id).or_default();
@@ -76,10 +80,10 @@ where
             if hook.failing_since.is_none() && state.failures > 0 {
                 *state = State { sending: state.sending, ..State::default() };
             }
-            if !state.sending && state.due <= now {
+            if state.wants(newest, now) {
                 state.sending = true;
                 let skip = (state.panicked.1 >= ATTEMPTS).then_some(state.panicked.0);
-                turns.push(turn(app.clone(), send.clone(), hook, skip).boxed());
+                turns.push(turn(app.clone(), send.clone(), hook, newest, skip).boxed());
             }
         }
         tokio::select! {
@@ -95,10 +99,16 @@ where
 }
 
 impl State {
+    /// Is there something to send to it now, as far as is known?
+    fn wants(&self, newest: Seq, now: Duration) -> bool {
+        !self.sending && self.due <= now && self.has < newest
+    }
+
     fn end(&mut self, ended: &Ended, now: Duration) {
         self.sending = false;
         match ended {
-            Ended::UpToDate => *self = Self::default(),
+            Ended::UpToDate(has) => *self = Self { has: *has, ..Self::default() },
+            Ended::More => *self = Self::default(),
             Ended::Failed { after } => {
                 let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(16));
                 // From three quarters to five, so that many do not come back as one.
@@ -115,8 +125,14 @@ impl State {
     }
 }
 
-/// Sends what its team's log holds, until one event is not taken.
-async fn turn<S, F>(app: App, send: S, hook: WebhookRow, skip: Option<Seq>) -> (WebhookId, Ended)
+/// Sends what its team's log holds, until one event is not taken. `newest` is the log's head before.
+async fn turn<S, F>(
+    app: App,
+    send: S,
+    hook: WebhookRow,
+    newest: Seq,
+    skip: Option<Seq>,
+) -> (WebhookId, Ended)
 where
     S: Fn(WebhookRow, LogRow) -> F,
     F: Future<Output = Sent>,
@@ -125,7 +141,7 @@ where
     for _ in 0..RUN {
         let event = match app.next_for_webhook(&hook, seq).await {
             Ok(Some(event)) => event,
-            Ok(None) => return (hook.id, Ended::UpToDate),
+            Ok(None) => return (hook.id, Ended::UpToDate(newest)),
             Err(error) => {
                 tracing::error!(%error, "the log cannot be read for a webhook");
                 return (hook.id, Ended::Failed { after: None });
@@ -158,7 +174,7 @@ where
             None => seq = event.seq,
         }
     }
-    (hook.id, Ended::UpToDate)
+    (hook.id, Ended::More)
 }
 
 /// What could not be stored is sent again: at least once.
@@ -180,4 +196,24 @@ async fn send(app: &App, out: &Outgoing, hook: &WebhookRow, event: &LogRow) -> S
     let answer = answer.map_err(|failure| (failure, false))?;
     let gone = answer.status == 410;
     Answer::taken(answer).map_err(|failure| (failure, gone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_everything_is_left_in_peace_until_there_is_more() {
+        let mut state = State::default();
+        let now = Duration::from_secs(7);
+        assert!(state.wants(Seq(3), now), "nothing is known of it yet");
+        state.end(&Ended::UpToDate(Seq(3)), now);
+        assert!(!state.wants(Seq(3), now));
+        assert!(state.wants(Seq(4), now));
+        state.end(&Ended::More, now);
+        assert!(state.wants(Seq(4), now), "a turn has an end, the log goes on");
+        state.end(&Ended::Failed { after: None }, now);
+        assert!(!state.wants(Seq(4), now), "it rests");
+        assert!(state.wants(Seq(4), now + FIRST_PAUSE * 2));
+    }
 }
