@@ -9,6 +9,7 @@ mod load;
 mod outside;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -70,6 +71,9 @@ pub struct Config {
     /// SMS, voice and chat providers that a contact may name as its channel
     #[schemars(skip)]
     pub gateways: BTreeMap<String, Gateway>,
+    /// The most messages a minute to one far end, by channel
+    #[schemars(skip)]
+    pub rates: BTreeMap<String, NonZeroU32>,
     /// The words of messages
     #[schemars(skip)]
     pub templates: BTreeMap<String, String>,
@@ -160,6 +164,7 @@ impl Default for Config {
             limits: Limits::default(),
             commands: BTreeMap::new(),
             gateways: BTreeMap::new(),
+            rates: BTreeMap::new(),
             templates: BTreeMap::new(),
         }
     }

@@ -195,6 +195,12 @@ pub(super) const EXAMPLE: &str = r#"# Programs of this host as channels: `--chan
 # limits = { text = 4000 }
 # vars = { token = { env = "CHAT_TOKEN" } }
 
+# The most messages a minute that a channel's far end gets, where a provider counts them. They go
+# evenly spread, pages of high urgency first; those that wait for one person go as one.
+# [rates]
+# email = 60
+# sms = 30
+
 # The words of messages: title, text, short (SMS) and html (e-mail). `incidentd template render`
 # shows what becomes of them.
 # [templates]

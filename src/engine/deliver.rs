@@ -1,5 +1,6 @@
-//! Sends what is due: a message at a time to each address, several at once, and no more to a far
-//! end that keeps failing than finds out whether it is well again.
+//! Sends what is due: a message at a time to each address, several at once, no more to a far end
+//! than the operator allows, and to one that keeps failing only what finds out whether it is well
+//! again.
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -30,8 +31,15 @@ struct End {
     sending: usize,
     /// Addresses that failed since it last took something.
     failed: HashSet<String>,
-    /// By the boot clock.
+    /// By the boot clock: nothing is sent before.
     alone_until: Duration,
+    paced_until: Duration,
+}
+
+impl End {
+    fn rests_until(&self) -> Duration {
+        self.alone_until.max(self.paced_until)
+    }
 }
 
 /// A channel and, where the address names one, its host: what fails together.
@@ -119,26 +127,35 @@ impl Deliver {
                 return TICK;
             }
         };
+        let since_boot = self.app.clock().since_boot();
+        self.ends.retain(|_, end| {
+            end.sending > 0 || !end.failed.is_empty() || end.rests_until() > since_boot
+        });
+        let mut rest = TICK;
         for due in due {
             if self.sending.len() >= AT_ONCE {
                 break;
             }
-            let since_boot = self.app.clock().since_boot();
             let end = self.ends.entry(end_of(&due)).or_default();
             // One at a time finds out whether it is well again.
             let room = if end.failed.len() >= FAILURES { 1 } else { AT_ONE_END };
-            let alone = end.alone_until > since_boot;
             let kept = self.sending.len() + KEPT >= AT_ONCE && end.sending > 0;
-            if alone || kept || end.sending >= room {
+            if let Some(more) = end.rests_until().checked_sub(since_boot).filter(|it| !it.is_zero())
+            {
+                rest = rest.min(more);
+                continue;
+            }
+            if kept || end.sending >= room {
                 continue;
             }
             end.sending += 1;
+            end.paced_until = since_boot + self.notifier.pace(&due.channel);
             self.busy.insert((due.channel.clone(), due.address.clone()));
             self.sending.push(self.send(due).boxed());
         }
         let now = self.app.now();
         next.and_then(|next| Duration::try_from(next.duration_since(now)).ok())
-            .map_or(TICK, |wait| wait.clamp(Duration::from_millis(1), TICK))
+            .map_or(rest, |wait| wait.max(Duration::from_millis(1)).min(rest))
     }
 
     fn send(&self, due: Due) -> impl Future<Output = Done> + use<> {
@@ -168,7 +185,8 @@ impl Deliver {
         let end = self.ends.entry(end_of(&due)).or_default();
         end.sending = end.sending.saturating_sub(1);
         match &result {
-            None => {}
+            // Nothing went there.
+            None => end.paced_until = Duration::ZERO,
             Some(Ok(())) => {
                 self.metrics.delivered(&due.channel, "sent");
                 end.failed.clear();
@@ -184,9 +202,6 @@ impl Deliver {
                     }
                 }
             }
-        }
-        if end.sending == 0 && end.failed.is_empty() {
-            self.ends.remove(&end_of(&due));
         }
         self.busy.remove(&(due.channel, due.address));
     }

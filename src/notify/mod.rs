@@ -12,6 +12,7 @@ mod webhook;
 mod webpush;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub use webpush::PushKey;
 
 /// However slow a far end is: the queue behind it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What rates are counted by.
+const MINUTE: Duration = Duration::from_mins(1);
 
 pub use crate::domain::delivery::{DeliveryKind as MessageKind, Message};
 
@@ -206,6 +209,7 @@ fn is_kind(name: &str) -> bool {
 /// Everything that one configuration makes possible.
 struct Set {
     channels: BTreeMap<String, Box<dyn Channel>>,
+    rates: BTreeMap<String, NonZeroU32>,
     texts: Texts,
     outgoing: Outgoing,
 }
@@ -245,10 +249,19 @@ impl Set {
             }
             channels.insert(name.clone(), Box::new(command::Command::new(name, command)?));
         }
-        Ok(Self { channels, texts, outgoing })
+        let set = Self { channels, rates: config.rates.clone(), texts, outgoing };
+        for name in set.rates.keys() {
+            set.named(&format!("rates.{name}"), name)?;
+        }
+        Ok(set)
     }
 
     fn channel(&self, name: &str) -> Result<&dyn Channel> {
+        self.named("channel", name)
+    }
+
+    /// The channel that `field` names.
+    fn named(&self, field: &str, name: &str) -> Result<&dyn Channel> {
         self.channels.get(name).map(AsRef::as_ref).ok_or_else(|| {
             let names: Vec<&str> = self.channels.keys().map(String::as_str).collect();
             let (why, hint) = match name {
@@ -265,7 +278,7 @@ impl Set {
                     format!("Its operator adds [gateways.{name}] with recipe = \"{name}\"."),
                 ),
             };
-            Error::invalid("channel", format!("`{name}` {why}; there are {}", names.join(", ")))
+            Error::invalid(field, format!("`{name}` {why}; there are {}", names.join(", ")))
                 .hint(hint)
         })
     }
@@ -347,6 +360,12 @@ impl Notifier {
     #[must_use]
     pub fn is_kind(channel: &str) -> bool {
         is_kind(channel)
+    }
+
+    /// The least time from one message to the next, to one far end of `channel`.
+    #[must_use]
+    pub fn pace(&self, channel: &str) -> Duration {
+        self.set().rates.get(channel).map_or(Duration::ZERO, |rate| MINUTE / rate.get())
     }
 
     /// Can `channel` be used?

@@ -1,12 +1,14 @@
 //! Nights: who is paged when, until somebody answers. Pages go to a real far end over HTTP.
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::num::NonZeroU32;
 
 use incidentd::api::configuration::Document;
 use incidentd::api::deliveries::{DELIVERIES, DeliveryView};
 use incidentd::api::incidents::SHOW;
 use incidentd::api::{Nothing, Page, PageQuery};
 use incidentd::app::Caller;
+use incidentd::config::Config;
 use incidentd::domain::delivery::{DeliveryKind, DeliveryState};
 use incidentd::domain::escalation::EscalationState;
 use incidentd::domain::{Action, IncidentId, Status};
@@ -15,6 +17,9 @@ use serde_json::{Value, json};
 
 use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours, mins, secs};
+use crate::wire::until;
+
+const SIX: NonZeroU32 = NonZeroU32::new(6).expect("more than none");
 
 /// A ladder of three: alice, bob, the whole team; everybody has one contact at the far end.
 pub const LADDER: &str = r#"
@@ -33,9 +38,16 @@ pub struct Night {
 
 impl Night {
     pub async fn begin(document: &str) -> Self {
+        Self::with(|_| {}, document).await
+    }
+
+    pub async fn with(configure: impl FnOnce(&mut Config), document: &str) -> Self {
         let far = Far::start().await;
-        let server =
-            TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+        let server = TestServer::with(|config| {
+            config.outgoing.allow_private = this_machine();
+            configure(config);
+        })
+        .await;
         let mut night = Self { server, far };
         let mut text = document.to_owned();
         for name in ["root", "alice", "bob"] {
@@ -86,6 +98,11 @@ impl Night {
     pub async fn passes(&mut self, time: std::time::Duration) -> Vec<(String, String)> {
         self.server.advance(time).await;
         self.settled().await
+    }
+
+    /// When the messages about the first incident went, or were not sent at all.
+    async fn ended(&self) -> Vec<jiff::Timestamp> {
+        self.deliveries(1).await.iter().filter_map(|row| row.ended_at).collect()
     }
 
     pub async fn deliveries(&self, id: i64) -> Vec<DeliveryView> {
@@ -363,6 +380,31 @@ async fn a_far_end_that_is_away_is_tried_again_with_the_same_id() {
     let rows = night.deliveries(1).await;
     night.settled().await;
     assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_far_end_hears_no_more_than_its_rate() {
+    let six = |config: &mut Config| config.rates = [("webhook".to_owned(), SIX)].into();
+    let all = "[[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\n\
+        steps = [{ after = \"0m\", targets = [\"user:alice\", \"user:bob\", \"user:root\"] }]\n";
+    let mut night = Night::with(six, all).await;
+    night.server.alert(json!({"title": "disk full", "severity": "critical"})).await;
+    let ended = async |night: &Night, n: usize| {
+        until("it is written down", || async { night.ended().await.len() == n }).await;
+        night.ended().await
+    };
+    night.heard().await;
+    let first = ended(&night, 1).await[0];
+    night.server.advance(secs(9)).await;
+    night.server.advance(secs(1)).await;
+    night.heard().await;
+    let second = ended(&night, 2).await[1];
+    assert_eq!(second.duration_since(first).as_secs(), 10, "six a minute");
+    // Who waited for his turn is told nothing once somebody has it.
+    night.server.act("alice", 1, ack()).await.expect("acknowledged");
+    ended(&night, 3).await;
+    let outcomes: Vec<_> = night.deliveries(1).await.into_iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes[2].as_deref(), Some("acknowledged"), "{outcomes:?}");
 }
 
 #[tokio::test]

@@ -105,6 +105,10 @@ async fn mail_gateways_and_words_are_the_new_ones_and_a_wrong_file_keeps_the_old
         (old.replace("{{ vars.key }}", "{{ vars.key"), "line 8: gateways.sms.text: "),
         (old.replace("{{ kind }}", "{{ kind|shout }}"), "line 11: templates.title: "),
         (old.replace("[templates]", "[template]"), "line 10: `template` is no key"),
+        (
+            old.replace("[templates]", "[rates]\nsmoke = 3\n[templates]"),
+            "line 11: rates.smoke: `smoke` is no channel of this server; there are ",
+        ),
     ] {
         host.hang_up(&wrong);
         assert!(host.server.says(reason), "{reason}");
