@@ -60,6 +60,34 @@ impl App {
         .await
     }
 
+    /// What is no write, such as a message that goes out while its sender waits, once for each key
+    /// of the caller.
+    ///
+    /// # Errors
+    /// Those of `work`; `Unavailable` when its answer cannot be kept.
+    pub async fn do_once<T>(
+        &self,
+        caller: &Caller,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T>
+    where
+        T: Clone + serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
+    {
+        if caller.request.is_none() {
+            return work.await;
+        }
+        let by = caller.clone();
+        let known = move |r: &Read<'_>| match by.idempotency(r)? {
+            Some(key) => r.reply(&key),
+            None => Ok(None),
+        };
+        if let Some(answer) = self.0.store.read(known).await? {
+            return Ok(answer);
+        }
+        let answer = work.await?;
+        self.write_once(caller, move |_| Ok(answer.clone())).await
+    }
+
     /// As `write_as`, once for each key of the caller: what every POST does.
     pub(super) async fn write_once<T, F>(&self, caller: &Caller, write: F) -> Result<T>
     where

@@ -9,6 +9,7 @@ use super::reply::part;
 use crate::api::configuration::Document;
 use crate::api::deliveries::DELIVERY;
 use crate::api::{Nothing, Page, channels, contacts, policies, webhooks};
+use crate::app::WebhookRow;
 use crate::domain::user::check_slug;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::notify::http::Answer;
@@ -118,14 +119,7 @@ fn of_webhooks(mounted: Mounted) -> Mounted {
         })
         .mount(&webhooks::TEST_WEBHOOK, |s, c| async move {
             let hook = s.app.webhook_to_test(&c.caller, c.path).await?;
-            let at = s.app.now();
-            let body = json!({"type": "webhook:test", "at": at, "team": hook.team}).to_string();
-            let id = format!("test_{}_{}", hook.id, at.as_millisecond());
-            let out = s.notifier.outgoing();
-            let sent = sign::post(&out, &hook.url, &hook.secret, &id, at, body.as_bytes()).await;
-            let failed = sent.and_then(Answer::taken).err();
-            let error = failed.map(|failure| failure.why().to_owned());
-            Ok(webhooks::WebhookTest { taken: error.is_none(), error })
+            s.app.do_once(&c.caller, async { Ok(test_webhook(&s, &hook).await) }).await
         })
         .mount(&webhooks::ROTATE_SECRET, |s, c| async move {
             s.app.rotate_secret(&c.caller, c.path).await
@@ -133,6 +127,16 @@ fn of_webhooks(mounted: Mounted) -> Mounted {
         .mount(&webhooks::REMOVE_WEBHOOK, move |s, c| async move {
             s.app.remove_webhook(&c.caller, c.path).await.map(done)
         })
+}
+
+async fn test_webhook(shared: &Shared, hook: &WebhookRow) -> webhooks::WebhookTest {
+    let (at, out) = (shared.app.now(), shared.notifier.outgoing());
+    let body = json!({"type": "webhook:test", "at": at, "team": hook.team}).to_string();
+    let id = format!("test_{}_{}", hook.id, at.as_millisecond());
+    let sent = sign::post(&out, &hook.url, &hook.secret, &id, at, body.as_bytes()).await;
+    let failed = sent.and_then(Answer::taken).err();
+    let error = failed.map(|failure| failure.why().to_owned());
+    webhooks::WebhookTest { taken: error.is_none(), error }
 }
 
 /// What this server's channels say of the addresses in a document: a wrong one is refused, and a

@@ -1,6 +1,7 @@
 //! A request that is repeated counts once, also where its answer holds a secret.
 use serde_json::{Value, json};
 
+use crate::far::{Far, this_machine};
 use crate::harness::{KEY, TestServer, answer};
 
 async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> (u16, Value) {
@@ -89,4 +90,25 @@ async fn a_key_gives_nobody_more_than_he_may() {
     let request = request.bearer_auth(narrow["token"].as_str().expect("a token"));
     let again = answer(request.header("idempotency-key", "k1").json(&new)).await;
     assert_ne!(again.1["token"], first.1["token"], "{again:?}");
+}
+
+#[tokio::test]
+async fn what_goes_out_while_its_sender_waits_too() {
+    let server = TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    let mut far = Far::start().await;
+    let new = json!({"team": "payments", "url": far.url("/hook")});
+    let (status, hook) = post(&server, "/webhooks", "w1", &new).await;
+    assert_eq!(status, 200, "{hook}");
+    let path = format!("/webhooks/{}/test", hook["id"]);
+    far.answer(503, "x-why", "busy");
+    let first = post(&server, &path, "w2", &json!({})).await;
+    assert_eq!((first.0, &first.1["taken"]), (200, &json!(false)), "{first:?}");
+    assert_eq!(post(&server, &path, "w2", &json!({})).await, first, "the answer was lost");
+    let tests = |far: &mut Far| {
+        let heard = far.so_far().into_iter().filter(|heard| heard.json()["type"] == "webhook:test");
+        heard.count()
+    };
+    assert_eq!(tests(&mut far), 1);
+    assert_eq!(post(&server, &path, "w3", &json!({})).await.1["taken"], true);
+    assert_eq!(tests(&mut far), 1);
 }
