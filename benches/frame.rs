@@ -1,18 +1,36 @@
 //! How long the dashboard takes from a key or an event to a drawn frame, with 10,000 open
 //! incidents: `cargo bench --bench frame`.
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent};
+use incidentd::client::Ours;
 use incidentd::client::live::{Live, LiveEvent};
 use incidentd::clock::Clock;
-use incidentd::domain::{Incident, Seq};
-use incidentd::error::Error;
-use incidentd::tui::Settings;
+use incidentd::domain::{Incident, IncidentId, Seq};
+use incidentd::error::{Error, Result};
 use incidentd::tui::state::State;
 use incidentd::tui::view::{draw, look::Look};
+use incidentd::tui::{Commands, Settings, Typed};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
+
+struct NoCommands;
+
+impl Commands for NoCommands {
+    fn read(&self, _: &[String], _: &[IncidentId], _: &Ours) -> Result<Typed> {
+        Err(Error::usage("no commands here"))
+    }
+
+    fn completions(&self, _: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn here<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        text.into()
+    }
+}
 
 const INCIDENTS: i64 = 10_000;
 const FRAMES: usize = 200;
@@ -52,7 +70,7 @@ fn measure(what: &str, state: &mut State, mut change: impl FnMut(&mut State, usi
 
 fn main() {
     let zone = jiff::tz::TimeZone::UTC;
-    let verbs = |_: &[String], _: &[_], _: &_| Err(Error::usage("no verbs here"));
+    let verbs = Box::new(NoCommands);
     let settings = Settings { readonly: false, notify: false, zone, verbs, teams: Vec::new() };
     let clock = Clock::System;
     let mut state = State::new(settings, clock.now(), clock.since_boot());

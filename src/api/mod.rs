@@ -103,6 +103,12 @@ impl<P, Q, B, R> Route<P, Q, B, R> {
         assert!(!matches!(access, Access::Anyone), "what is open to anyone is an `Open`");
         Self { method, path, access, summary, types: PhantomData }
     }
+
+    /// Does it do anything, or does it tell only? What a credential for reading may ask for tells.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        !matches!((self.method, self.access), (Method::Get, _) | (_, Access::Read))
+    }
 }
 
 /// An operation that takes no credential, only a body: all others prove who calls.

@@ -3,7 +3,7 @@ use std::io::{IsTerminal, Read, stdin};
 
 use clap::Args;
 
-use super::output;
+use super::{output, sheet};
 use crate::api::incidents::{self as api, ListQuery};
 use crate::api::{MAX_PAGE, Nothing};
 use crate::client::{Client, Named, Ours};
@@ -139,7 +139,7 @@ pub async fn list(
 /// Asks on a terminal; elsewhere `--yes` must have said so.
 fn confirm(verb: &str, found: &[Incident]) -> Result<()> {
     let question = format!("{verb} {} incidents?", found.len());
-    if !stdin().is_terminal() {
+    if sheet::is_there() || !stdin().is_terminal() {
         return Err(Error::refused(format!("{question} Nobody can be asked here."))
             .hint("Say --yes to act on all of them."));
     }
@@ -159,6 +159,7 @@ fn confirm(verb: &str, found: &[Incident]) -> Result<()> {
 }
 
 pub fn read_stdin() -> Result<String> {
+    sheet::must_have_stdin()?;
     let mut text = String::new();
     stdin()
         .take(1024 * 1024)

@@ -1,9 +1,10 @@
 //! Reaching a server: by address and token, or on its host by its data directory. Where no server
 //! runs, a command that may opens the directory itself, under the same lock.
-use super::Common;
 use super::logins::Logins;
+use super::{Common, Format};
 use crate::client::Client;
 use crate::config::Config;
+use crate::domain::Span;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::server::{CONTROL, Server};
@@ -33,6 +34,9 @@ impl Connection {
 /// # Errors
 /// `Unauthenticated` without a token, `Unreachable` where no server holds the directory.
 pub fn connect(common: &Common) -> Result<Client> {
+    if let Some(client) = &common.client {
+        return Ok(client.clone());
+    }
     if let Some(dir) = &common.data_dir {
         let socket = dir.join(CONTROL);
         if !socket.exists() {
@@ -54,6 +58,18 @@ pub fn connect(common: &Common) -> Result<Client> {
 }
 
 impl Common {
+    /// What a dashboard runs goes the way that it goes itself.
+    pub fn over(client: Client, timeout: Span) -> Self {
+        Self {
+            server: Some(client.base().to_owned()),
+            data_dir: None,
+            timeout,
+            output: Format::Text,
+            quiet: false,
+            client: Some(client),
+        }
+    }
+
     /// The server that is meant: named, else that of the last log-in, else this host's.
     ///
     /// # Errors

@@ -89,7 +89,9 @@ fn show(common: &Common, diagnosis: &Diagnosis) -> Result<()> {
     }
     let row = |finding: &Finding| {
         let Finding { check, severity, message, remedy } = finding;
-        let remedy = remedy.as_ref().map_or_else(String::new, |remedy| format!(". {remedy}"));
+        let remedy = remedy
+            .as_ref()
+            .map_or_else(String::new, |remedy| format!(". {}", output::typed_here(remedy)));
         vec![severity.word().to_owned(), check.clone(), format!("{message}{remedy}")]
     };
     let rows: Vec<Vec<String>> = diagnosis.findings.iter().map(row).collect();

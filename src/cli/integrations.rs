@@ -1,5 +1,4 @@
 //! `incidentd integration …`: the keys by which senders reach a service.
-use std::io::IsTerminal;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -263,7 +262,7 @@ async fn payloads(common: &Common, client: &Client, integration: &str) -> Result
     if common.output == Format::Json {
         return output::json(&page.items);
     }
-    let people = std::io::stdout().is_terminal();
+    let people = output::is_seen();
     for payload in page.items {
         let Payload { at, source, body, error } = payload;
         let became = error.map_or_else(|| "taken".into(), |why| format!("refused: {why}"));

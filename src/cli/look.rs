@@ -1,5 +1,4 @@
 //! Looking: lists, one incident, what happened to it.
-use std::io::IsTerminal;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -47,6 +46,13 @@ pub struct List {
 }
 
 impl List {
+    /// It asks for all that is open, or for what is over too, and for nothing less.
+    pub fn over(&self) -> Option<bool> {
+        let Self { team, service, status, mine, all, since, label, limit: _ } = self;
+        let whole = team.is_empty() && status.is_empty() && label.is_empty() && !mine;
+        (whole && service.is_none() && since.is_none()).then_some(*all)
+    }
+
     pub async fn run(self, common: &Common) -> Result<()> {
         let client = connect(common)?;
         let query = ListQuery {
@@ -65,7 +71,7 @@ impl List {
             return Ok(());
         }
         print(&found, common.output, if open { "Nothing is open." } else { "Nothing matches." })?;
-        if common.output == Format::Text && more && std::io::stdout().is_terminal() {
+        if common.output == Format::Text && more && output::is_seen() {
             output::say(&format!("There are more: --limit {}.", self.limit.saturating_mul(2)));
         }
         Ok(())
@@ -164,7 +170,7 @@ fn told(mut sent: Vec<DeliveryView>) {
     }
     sent.sort_by_key(|of| (of.ended_at.is_none(), of.ended_at.unwrap_or(of.due_at)));
     let mut rows: Vec<Vec<String>> = sent.iter().map(one_told).collect();
-    if std::io::stdout().is_terminal() {
+    if output::is_seen() {
         output::data("\n");
     } else {
         for row in &mut rows {

@@ -31,6 +31,7 @@ mod serve;
 mod services;
 mod sessions;
 mod settings;
+mod sheet;
 mod silences;
 mod table;
 mod teams;
@@ -47,6 +48,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::domain::Span;
 use crate::error::{Error, Kind, Result};
@@ -82,6 +84,9 @@ struct Common {
     /// Print ids only, nothing else
     #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
+    /// The way to the server, where one is open already
+    #[arg(skip)]
+    client: Option<Client>,
 }
 
 impl Common {

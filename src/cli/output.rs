@@ -8,19 +8,29 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::{sheet, verbs};
 use crate::domain::IncidentId;
 use crate::domain::text::shown;
 use crate::error::{Error, Kind, Result};
+use crate::tui::view::text::moment;
 
 pub use super::table::{facts, prose, table};
 
 /// May colours be used? On a terminal that knows them; NO_COLOR and CLICOLOR_FORCE decide first.
 pub fn is_coloured(stream: &impl anstream::stream::RawStream) -> bool {
-    anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never
+    !sheet::is_there() && anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never
+}
+
+/// Do people look at what is printed, or does a program read it?
+pub fn is_seen() -> bool {
+    sheet::is_there() || std::io::stdout().is_terminal()
 }
 
 /// Text as it is, ours alone.
 pub fn data(text: &str) {
+    if sheet::take(text) {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // `incidentd list | head -1`: who reads has enough.
@@ -46,10 +56,19 @@ pub fn ids(ids: impl IntoIterator<Item = IncidentId>) {
 
 /// One line of words for a person.
 pub fn say(text: &str) {
-    words(&shown(text));
+    words(&shown(&typed_here(text)));
+}
+
+/// Words that name commands, as these are typed where the words are read.
+#[must_use]
+pub fn typed_here(text: &str) -> Cow<'_, str> {
+    if sheet::is_there() { verbs::here(text) } else { Cow::Borrowed(text) }
 }
 
 fn words(text: &str) {
+    if sheet::take(&format!("{text}\n")) {
+        return;
+    }
     // Nobody reads what goes wrong here.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
@@ -84,18 +103,27 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
 
 /// An error with its next step.
 pub fn error(error: &Error, as_json: bool) {
-    let error = super::flags::named(error.clone(), std::env::args_os());
-    // Who types looks into --help, not into what programs read.
-    let kind = if error.kind == Kind::Invalid { Kind::Usage } else { error.kind };
-    let hint = error.hint.as_deref().unwrap_or(kind.next_step());
+    let error = for_typist(error.clone());
     if as_json {
         let value = serde_json::json!({"error": {
-            "code": error.kind.code(), "message": error.detail, "hint": hint,
+            "code": error.kind.code(), "message": error.detail, "hint": error.hint,
         }});
         words(&escaped(&value.to_string()));
+    } else if sheet::is_there() {
+        say(&error.to_string());
     } else {
-        say(&format!("incidentd: {}", error.clone().hint(hint)));
+        say(&format!("incidentd: {error}"));
     }
+}
+
+/// An error as whoever typed the line reads it: with its flags, and always a next step.
+#[must_use]
+pub fn for_typist(error: Error) -> Error {
+    let error = super::flags::named(error, sheet::line());
+    // Who types looks into --help, not into what programs read.
+    let kind = if error.kind == Kind::Invalid { Kind::Usage } else { error.kind };
+    let hint = error.hint.clone().unwrap_or_else(|| kind.next_step().to_owned());
+    error.hint(hint)
 }
 
 /// What is left of several tries: each failure is said once, all but the last here, the last by
@@ -140,19 +168,23 @@ pub fn age(at: Timestamp) -> String {
 /// RFC 3339 in a pipe, the age on a terminal.
 #[must_use]
 pub fn when(at: Timestamp) -> String {
-    if std::io::stdout().is_terminal() { age(at) } else { at.to_string() }
+    if is_seen() { age(at) } else { at.to_string() }
 }
 
-/// RFC 3339 in a pipe; on a terminal what the clock here shows, and which that is.
+/// RFC 3339 in a pipe; on a terminal what the clock here shows, and which that is; in a dashboard as
+/// that says it.
 #[must_use]
 pub fn clock(at: Timestamp) -> String {
+    if sheet::is_there() {
+        return moment(at, super::now(), &TimeZone::system(), false);
+    }
     clock_in(at, &TimeZone::system())
 }
 
 /// The same by the clocks of `zone`.
 #[must_use]
 pub fn clock_in(at: Timestamp, zone: &TimeZone) -> String {
-    if !std::io::stdout().is_terminal() {
+    if !is_seen() {
         return at.to_string();
     }
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()

@@ -1,6 +1,7 @@
 //! What people type that nobody else may see: without echo, on a terminal only; scripts pipe it.
 use std::io::{BufRead, IsTerminal, Write};
 
+use super::sheet;
 use crate::error::{Error, Result};
 
 /// Longest line that is read, in bytes.
@@ -18,6 +19,7 @@ impl Stdin {
     /// # Errors
     /// `Invalid` if there is none, or it is no text.
     pub fn line(&mut self, what: &str) -> Result<String> {
+        sheet::must_have_stdin()?;
         let mut line = String::new();
         self.0.read_line(&mut line).map_err(|_| Error::invalid(what, "is not readable text"))?;
         let line = line.trim_end_matches(['\n', '\r']).to_owned();
@@ -35,6 +37,7 @@ pub fn is_terminal() -> bool {
 /// # Errors
 /// `Usage`, with what to do instead, where nobody sits.
 fn must_be_terminal(instead: &str) -> Result<()> {
+    sheet::must_have_stdin()?;
     if is_terminal() {
         return Ok(());
     }

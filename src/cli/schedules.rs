@@ -1,6 +1,5 @@
 //! `incidentd on-call` and `incidentd schedule …`: who is on call, and who stands in.
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
@@ -221,7 +220,7 @@ async fn warn(client: &Client, team: Option<String>, only: Option<&str>) -> Resu
 
 /// For eyes a gap is a word; in a pipe it is empty, since anybody may be called `nobody`.
 fn somebody(username: Option<String>) -> String {
-    let gap = if std::io::stdout().is_terminal() { "NOBODY" } else { "" };
+    let gap = if output::is_seen() { "NOBODY" } else { "" };
     username.unwrap_or_else(|| gap.to_owned())
 }
 
@@ -317,11 +316,11 @@ async fn show(
     if common.output == Format::Json {
         return output::json(&serde_json::json!({"schedule": found, "shifts": shifts}));
     }
-    if std::io::stdout().is_terminal() {
+    if output::is_seen() {
         output::say(&format!("{} of {}, {}", found.slug, found.team.slug, found.time_zone));
     }
     let zone = TimeZone::get(&found.time_zone).unwrap_or(TimeZone::UTC);
-    if std::io::stdout().is_terminal() {
+    if output::is_seen() {
         let days = ["WEEK OF", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
         output::table(&days, &calendar(&shifts, &zone));
         output::data("\n");
@@ -342,7 +341,7 @@ async fn show(
 /// Shifts and gaps as they follow each other, on a terminal by the clocks of `zone`.
 fn in_order(shifts: &Shifts, zone: &TimeZone) -> Vec<Vec<String>> {
     let clock = |at: Timestamp| {
-        if !std::io::stdout().is_terminal() {
+        if !output::is_seen() {
             return at.to_string();
         }
         at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string()

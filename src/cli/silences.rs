@@ -193,9 +193,10 @@ async fn preview(common: &Common, client: &Client, what: What) -> Result<()> {
         ]
     };
     let rows: Vec<Vec<String>> = found.items.iter().map(row).collect();
-    output::table(&["ID", "STATUS", "SERVICE", "MATCHES", "WOULD BE", "TITLE"], &rows);
     if rows.is_empty() {
         output::say("Nothing that fires now matches.");
+    } else {
+        output::table(&["ID", "STATUS", "SERVICE", "MATCHES", "WOULD BE", "TITLE"], &rows);
     }
     if found.more {
         output::say("There is more than is shown.");

@@ -1,12 +1,13 @@
 //! Rows for people and for pipes: aligned under a header and no wider than the terminal, or
 //! tab-separated, without header, whole.
 use std::borrow::Cow;
-use std::io::{IsTerminal, stdout};
+use std::io::stdout;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::output::{data, is_coloured};
+use super::output::{data, is_coloured, is_seen, say};
+use super::sheet;
 use crate::domain::text::{CUT, shown};
 
 /// Cells are not cut below this: ids, ages and names stay whole.
@@ -34,11 +35,17 @@ pub fn facts(facts: &[(&str, String)]) {
 type Layout = fn(&[Cow<'_, str>], &[usize]) -> Vec<Vec<String>>;
 
 fn print(header: &[&str], rows: &[Vec<String>], layout: Layout) {
+    if rows.is_empty() && sheet::is_there() {
+        if sheet::is_blank() {
+            say("There are none.");
+        }
+        return;
+    }
     let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
     let coloured = is_coloured(&stdout());
     let mut text = String::new();
-    if stdout().is_terminal() {
+    if is_seen() {
         let widths = widths(header, &rows, columns());
         let header = header.iter().map(|cell| Cow::Borrowed(*cell)).collect::<Vec<_>>();
         for row in std::iter::once(&header).filter(|header| !header.is_empty()).chain(&rows) {
@@ -63,6 +70,9 @@ fn print(header: &[&str], rows: &[Vec<String>], layout: Layout) {
 
 /// How wide the terminal is, where it says.
 fn columns() -> Option<usize> {
+    if let Some(columns) = sheet::columns() {
+        return Some(columns);
+    }
     let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

@@ -1,93 +1,225 @@
-//! The verbs that the dashboard takes after `:`, the command line's own.
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+//! What the dashboard takes after `:`, the command line's own. What is about incidents it does
+//! itself; the rest runs here, and says there what it would print.
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::rc::Rc;
+use std::sync::OnceLock;
 
-use super::chosen::{Ids, One};
-use super::incidents::{Ack, Meant, Merge, Note, Page, Reassign, Resolve, Snooze, Trigger};
-use crate::client::Ours;
-use crate::domain::{Action, IncidentId};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::incidents::Meant;
+use super::{Command, Common, dispatch, output, sheet};
+use crate::client::{Client, Ours};
+use crate::domain::{Action, IncidentId, Span};
 use crate::error::{Error, Result};
-use crate::tui::{Typed, command};
+use crate::tui::{self, Answer, Commands, Typed, command};
 
 #[derive(Parser)]
-#[command(no_binary_name = true, disable_help_flag = true, disable_help_subcommand = true)]
+#[command(
+    name = "incidentd",
+    no_binary_name = true,
+    disable_help_subcommand = true,
+    max_term_width = 78
+)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,
 }
 
-#[derive(Args)]
-struct List {
-    /// What is over, instead of what is open
-    #[arg(short, long)]
-    all: bool,
-}
-
 #[derive(Subcommand)]
 enum Verb {
-    Ack(Ack),
-    Resolve(Resolve),
-    Unack(Ids),
-    Reopen(Ids),
-    Escalate(Ids),
-    Snooze(Snooze),
-    Reassign(Reassign),
-    Note(Note),
-    Merge(Merge),
-    Show(One),
-    Timeline(One),
-    Trigger(Trigger),
-    Page(Page),
-    List(List),
+    #[command(flatten)]
+    Command(Box<Command>),
+    /// Explain the keys
     #[command(visible_alias = "?")]
     Help,
+    /// Leave the dashboard
     #[command(visible_alias = "q")]
     Quit,
 }
 
-/// What is selected has no part in them.
-const OPEN: [&str; 2] = ["trigger", "page"];
+/// Commands that are named to whoever types another.
+const SOME: usize = 12;
 
-/// Reads a line; where it names no incident, the selected ones are meant.
-pub fn read(words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed> {
-    let parsed = match Line::try_parse_from(words) {
-        Err(error)
-            if error.kind() == ErrorKind::MissingRequiredArgument
-                && !selected.is_empty()
-                && !OPEN.contains(&words[0].as_str()) =>
-        {
-            Line::try_parse_from(command::with_selected(words, selected))
-        }
-        parsed => parsed,
+/// What has its place in a shell alone, and why.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("serve", "it runs until it is ended"),
+    ("demo", "it runs until it is ended"),
+    ("watch", "this is it"),
+    ("login", "the dashboard stays who it began as"),
+    ("logout", "the dashboard stays who it began as"),
+    ("setup-link", "it works on the host's folder"),
+    ("apply", "it reads files"),
+    ("backup", "it writes a file"),
+    ("restore", "it works on the host's folder"),
+    ("config", "it is about the host's files"),
+    ("completions", "shells read it"),
+    ("heartbeat wrap", "it runs a program"),
+];
+
+/// The words of a command that has no place here, and why.
+fn elsewhere(line: &str) -> Option<(&'static str, &'static str)> {
+    let is_it = |words: &str| {
+        line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    let Line { verb } = parsed.map_err(|error| Error::usage(first_line(&error)))?;
-    let (ids, action): Meant = match verb {
-        Verb::Ack(ack) => ack.meant(ours)?,
-        Verb::Resolve(resolve) => resolve.meant(ours)?,
-        Verb::Unack(ids) => (ids.named(ours)?, Action::Unacknowledge {}),
-        Verb::Escalate(ids) => (ids.named(ours)?, Action::Escalate {}),
-        Verb::Reopen(ids) => (ids.named(ours)?, Action::Reopen {}),
-        Verb::Snooze(snooze) => snooze.meant(ours)?,
-        Verb::Reassign(reassign) => reassign.meant(ours)?,
-        Verb::Note(note) => note.meant(ours)?,
-        Verb::Merge(merge) => merge.meant(ours)?,
-        Verb::Show(one) | Verb::Timeline(one) => return Ok(Typed::Show(one.named(ours)?)),
-        Verb::Trigger(trigger) => return Ok(Typed::Open(Box::new(trigger.asked()))),
-        Verb::Page(page) => return Ok(Typed::Open(Box::new(page.asked()))),
-        Verb::List(list) => return Ok(Typed::List { over: list.all }),
-        Verb::Help => return Ok(Typed::Help),
-        Verb::Quit => return Ok(Typed::Quit),
-    };
-    Ok(Typed::Act(ids, action))
+    ELSEWHERE.iter().copied().find(|(words, _)| is_it(words))
 }
 
-fn first_line(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::InvalidSubcommand {
+/// What may be typed, what is done to incidents first.
+fn names() -> &'static [String] {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
         let line = Line::command();
-        let known: Vec<&str> = line.get_subcommands().map(clap::Command::get_name).collect();
-        let word = error.get(ContextKind::InvalidSubcommand);
-        let word = word.map(ToString::to_string).unwrap_or_default();
-        return format!("`{word}` is no command here. There are: {}.", known.join(", "));
+        let mut found: Vec<_> = line.get_subcommands().collect();
+        found.retain(|command| elsewhere(command.get_name()).is_none());
+        found.sort_by_key(|command| match of_incidents(command) {
+            Some("ids") => 0,
+            Some(_) => 1,
+            None => 2,
+        });
+        found.into_iter().map(|command| command.get_name().to_owned()).collect()
+    })
+}
+
+/// The argument that names incidents, if that is what a command is about.
+fn of_incidents(command: &clap::Command) -> Option<&str> {
+    let mut named = command.get_positionals().map(|arg| arg.get_id().as_str());
+    named.find(|id| ["id", "ids"].contains(id))
+}
+
+/// Words that name a shell's commands, `incidentd ack 42`, as they are typed here: `:ack 42`.
+#[must_use]
+pub fn here(text: &str) -> Cow<'_, str> {
+    const PROGRAM: &str = "incidentd ";
+    if !text.contains(PROGRAM) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(PROGRAM) {
+        out.push_str(before);
+        let verb = after.split(|c: char| !c.is_ascii_lowercase() && c != '-').next();
+        let is_verb = verb.is_some_and(|verb| names().iter().any(|name| name == verb));
+        let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || "-_/.".contains(c));
+        let typed = is_verb && is_word && elsewhere(after).is_none();
+        out.push_str(if typed { ":" } else { PROGRAM });
+        rest = after;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The command line over the connection that the dashboard has.
+pub struct Verbs(Rc<Common>);
+
+impl Verbs {
+    pub fn over(client: Client, timeout: Span) -> Self {
+        Self(Rc::new(Common::over(client, timeout)))
+    }
+
+    fn errand(&self, words: &[String], command: Command) -> tui::Errand {
+        let common = self.0.clone();
+        let line = std::iter::once("incidentd".to_owned()).chain(words.iter().cloned()).collect();
+        Box::new(move |columns| {
+            Box::pin(async move {
+                let work = async {
+                    // Where the line is known that its error speaks of.
+                    dispatch(command, &common).await.map_err(output::for_typist)
+                };
+                let (text, outcome) = sheet::caught(line, columns, work).await;
+                Answer { text, outcome }
+            })
+        })
+    }
+}
+
+impl Commands for Verbs {
+    /// Where a line names no incident, the selected ones are meant.
+    fn read(&self, words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed> {
+        if let Some((verb, why)) = elsewhere(&words.join(" ")) {
+            let what = format!("`{verb}` is typed in a shell: {why}.");
+            return Err(Error::usage(what).hint(sheet::SHELL));
+        }
+        let parsed = match Line::try_parse_from(words) {
+            Err(error)
+                if error.kind() == ErrorKind::MissingRequiredArgument
+                    && !selected.is_empty()
+                    && takes_incidents(&words[0]) =>
+            {
+                Line::try_parse_from(command::with_selected(words, selected))
+            }
+            parsed => parsed,
+        };
+        let Line { verb } = match parsed {
+            Ok(line) => line,
+            Err(error) if is_help(error.kind()) => {
+                return Ok(Typed::Read(here(&error.render().to_string()).into_owned()));
+            }
+            Err(error) => return Err(Error::usage(first_line(&error, words))),
+        };
+        let command = match verb {
+            Verb::Command(command) => *command,
+            Verb::Help => return Ok(Typed::Help),
+            Verb::Quit => return Ok(Typed::Quit),
+        };
+        let (ids, action): Meant = match command {
+            Command::Ack(ack) => ack.meant(ours)?,
+            Command::Resolve(resolve) => resolve.meant(ours)?,
+            Command::Unack(ids) => (ids.named(ours)?, Action::Unacknowledge {}),
+            Command::Escalate(ids) => (ids.named(ours)?, Action::Escalate {}),
+            Command::Reopen(ids) => (ids.named(ours)?, Action::Reopen {}),
+            Command::Snooze(snooze) => snooze.meant(ours)?,
+            Command::Reassign(reassign) => reassign.meant(ours)?,
+            Command::Note(note) => note.meant(ours)?,
+            Command::Merge(merge) => merge.meant(ours)?,
+            Command::Show(one) | Command::Timeline(one) => {
+                return Ok(Typed::Show(one.named(ours)?));
+            }
+            Command::Trigger(trigger) => return Ok(Typed::Open(Box::new(trigger.asked()))),
+            Command::Page(page) => return Ok(Typed::Open(Box::new(page.asked()))),
+            Command::List(list) if list.over().is_some() => {
+                return Ok(Typed::List { over: list.over() == Some(true) });
+            }
+            command => return Ok(Typed::Run(self.errand(words, command))),
+        };
+        Ok(Typed::Act(ids, action))
+    }
+
+    fn completions(&self, words: &[String]) -> Vec<String> {
+        let Some((stem, before)) = words.split_last() else { return Vec::new() };
+        if before.is_empty() {
+            let fitting = names().iter().filter(|name| name.starts_with(stem));
+            return fitting.cloned().collect();
+        }
+        let given = words.iter().map(OsString::from).collect();
+        let found =
+            clap_complete::engine::complete(&mut Line::command(), given, before.len(), None);
+        let found = found.unwrap_or_default().into_iter();
+        let found = found.map(|one| one.get_value().to_string_lossy().into_owned());
+        let mut found: Vec<String> = found.filter(|word| word.starts_with(stem)).collect();
+        found.retain(|word| elsewhere(&format!("{} {word}", before.join(" "))).is_none());
+        found
+    }
+
+    fn here<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        here(text)
+    }
+}
+
+fn takes_incidents(verb: &str) -> bool {
+    Line::command().find_subcommand(verb).is_some_and(|command| of_incidents(command).is_some())
+}
+
+const fn is_help(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
+}
+
+fn first_line(error: &clap::Error, words: &[String]) -> String {
+    let unknown = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    if let Some(word) = words.first().filter(|word| unknown.as_ref() == Some(word)) {
+        let some = names().iter().take(SOME).map(String::as_str).collect::<Vec<_>>().join(", ");
+        return format!("`{word}` is no command here. There are: {some}; tab shows all of them.");
     }
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -103,10 +235,16 @@ fn first_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
 
+    fn verbs() -> Verbs {
+        let timeout = std::time::Duration::from_secs(1);
+        let client = Client::new("http://127.0.0.1:8080", None, timeout);
+        Verbs::over(client.expect("a client"), Span::secs(1))
+    }
+
     fn typed(line: &[&str], selected: &[i64]) -> Result<Typed> {
         let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
         let selected: Vec<IncidentId> = selected.iter().copied().map(IncidentId).collect();
-        read(&words, &selected, &Ours::at("http://127.0.0.1:8080"))
+        verbs().read(&words, &selected, &Ours::at("http://127.0.0.1:8080"))
     }
 
     #[test]
@@ -148,5 +286,70 @@ mod tests {
             let Err(error) = typed(line, &[]) else { panic!("{line:?} is understood") };
             assert!(error.to_string().contains(says), "{line:?}: {error}");
         }
+    }
+
+    #[test]
+    fn what_belongs_into_a_shell_says_so_and_all_else_is_taken() {
+        for (words, _) in ELSEWHERE {
+            let line: Vec<&str> = words.split(' ').collect();
+            let Err(error) = typed(&line, &[7]) else { panic!("{words} is taken") };
+            let error = error.to_string();
+            assert!(error.starts_with(&format!("`{words}` is typed in a shell: ")), "{error}");
+            let mut command = &super::super::command();
+            for word in line {
+                command = command.find_subcommand(word).expect("a command of the command line");
+            }
+        }
+        for line in [
+            "silence add --team t host=db-3 --for 2h --reason deploy",
+            "silence list",
+            "on-call",
+            "whoami",
+            "route test host=db-3",
+            "schedule override s --user bob --until 09:00",
+            "list --mine",
+            "doctor --brief",
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert!(matches!(typed(&words, &[7]), Ok(Typed::Run(_))), "{line}");
+        }
+        assert!(matches!(typed(&["list"], &[]), Ok(Typed::List { over: false })));
+        assert!(matches!(typed(&["list", "--all"], &[]), Ok(Typed::List { over: true })));
+        let Ok(Typed::Read(help)) = typed(&["silence", "add", "--help"], &[7]) else { panic!() };
+        assert!(help.contains("--reason") && help.contains(":silence add"), "{help}");
+        let Ok(Typed::Read(help)) = typed(&["silence"], &[7]) else { panic!() };
+        assert!(help.contains("list"), "{help}");
+        let Err(error) = typed(&["silence", "add"], &[7]) else { panic!("7 is no matcher") };
+        assert!(error.to_string().contains("required"), "{error}");
+        let Err(error) = typed(&["silence", "frob"], &[7]) else { panic!("it is none") };
+        assert!(!error.to_string().contains("There are"), "{error}");
+    }
+
+    #[test]
+    fn hints_say_what_works_here() {
+        assert_eq!(here("Reopen it first: incidentd reopen 42"), "Reopen it first: :reopen 42");
+        assert_eq!(here("`incidentd list`, incidentd silence end ID"), "`:list`, :silence end ID");
+        let shell = "Log in again: incidentd login; or wrap it: incidentd heartbeat wrap --help";
+        assert_eq!(here(shell), shell);
+        assert_eq!(
+            here("Something failed inside incidentd."),
+            "Something failed inside incidentd."
+        );
+        assert_eq!(here("/srv/incidentd list"), "/srv/incidentd list");
+    }
+
+    #[test]
+    fn words_are_completed() {
+        let of = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            verbs().completions(&words)
+        };
+        assert_eq!(of("")[..2], ["ack", "resolve"], "what is done at night comes first");
+        assert!(!of("").iter().any(|name| name == "serve"));
+        assert_eq!(of("sil"), ["silence"]);
+        assert!(of("silence ").contains(&"add".to_owned()));
+        assert_eq!(of("silence l"), ["list"]);
+        assert!(of("ack --fo").contains(&"--for".to_owned()));
+        assert!(!of("heartbeat ").contains(&"wrap".to_owned()));
     }
 }

@@ -5,7 +5,8 @@ use std::io::{IsTerminal, stdin, stdout};
 use clap::Args;
 
 use super::connect::connect;
-use super::{Common, Format, look, output, verbs};
+use super::verbs::Verbs;
+use super::{Common, Format, look, output};
 use crate::client::live::{Live, Lives, Wanted, follow};
 use crate::clock::Clock;
 use crate::domain::{Event, Incident, Seq};
@@ -57,7 +58,9 @@ impl Watch {
         if looks && common.output == Format::Text {
             let zone = jiff::tz::TimeZone::system();
             let (readonly, notify) = (self.readonly, self.notify);
-            let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read, teams };
+            let client = if readonly { client.looking_only(tui::READONLY) } else { client };
+            let verbs = Box::new(Verbs::over(client.clone(), common.timeout));
+            let settings = tui::Settings { readonly, notify, zone, verbs, teams };
             return tui::run(tui::Watch { client, lives, settings }).await;
         }
         stream(lives, common.output, self.after.is_some()).await

@@ -39,6 +39,8 @@ pub struct Client {
     token: Option<Secret>,
     /// How long a call may take, retries included.
     timeout: Duration,
+    /// It only looks: why nothing else is sent.
+    looks_only: Option<&'static str>,
 }
 
 fn unreachable(base: &str, error: &reqwest::Error) -> Error {
@@ -80,7 +82,7 @@ impl Client {
             return Err(Error::invalid("server", why));
         }
         let http = builder(secure)?.build().map_err(Error::internal)?;
-        Ok(Self { http, base, token, timeout })
+        Ok(Self { http, base, token, timeout, looks_only: None })
     }
 
     /// Over the control socket of a data directory, as the host's administrator.
@@ -89,7 +91,13 @@ impl Client {
     /// `Internal` when the client cannot be made.
     pub fn control(socket: &Path, timeout: Duration) -> Result<Self> {
         let http = builder(false)?.unix_socket(socket).build().map_err(Error::internal)?;
-        Ok(Self { http, base: CONTROL.into(), token: None, timeout })
+        Ok(Self { http, base: CONTROL.into(), token: None, timeout, looks_only: None })
+    }
+
+    /// The same, for looking alone: what would change something is refused, for this reason.
+    #[must_use]
+    pub fn looking_only(self, why: &'static str) -> Self {
+        Self { looks_only: Some(why), ..self }
     }
 
     /// The server's address.
@@ -197,6 +205,9 @@ impl Client {
         B: Serialize,
         R: DeserializeOwned,
     {
+        if let Some(why) = self.looks_only.filter(|_| route.changes()) {
+            return Err(Error::refused(why));
+        }
         let query = serde_html_form::to_string(query).map_err(Error::internal)?;
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{PREFIX}{}{mark}{query}", self.base, fill(route.path, &path.write()));

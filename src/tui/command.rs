@@ -31,6 +31,14 @@ fn split(line: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
+/// The words of a line that is being typed; the last of them may be empty.
+pub(super) fn begun(line: &str) -> Vec<String> {
+    let (before, last) = line.rsplit_once(char::is_whitespace).unwrap_or(("", line));
+    let mut words = split(before).unwrap_or_default();
+    words.push(last.to_owned());
+    words
+}
+
 fn is_id(word: &str) -> bool {
     let digits = word.strip_prefix('#').unwrap_or(word);
     word.contains("/incidents/")

@@ -1,6 +1,7 @@
 //! What the state asks for, and running it beside the screen, which never waits.
 use tokio::sync::mpsc;
 
+use super::answer::{Answer, Running};
 use super::around::Found;
 use super::state::Hearing;
 use crate::api::incidents::{
@@ -36,6 +37,8 @@ pub enum Effect {
     Act(Box<Asked>),
     /// An incident by hand.
     Open(Box<Trigger>),
+    /// A command whose answer is text.
+    Run(Running),
     Look(IncidentId),
     Timeline(IncidentId),
     Alerts(IncidentId),
@@ -70,6 +73,7 @@ pub enum Report {
     /// The newest, and whether there are more.
     History(Result<(Vec<Incident>, bool)>),
     Said(Result<String>),
+    Answered(String, Answer),
 }
 
 /// Runs what asks the server, on the thread of the screen, in its pauses; the rest is the screen's
@@ -82,6 +86,7 @@ pub fn run(effect: Effect, client: &Client, reports: &mpsc::UnboundedSender<Repo
                 let results = act(&client, &asked).await;
                 Report::Acted(asked, results)
             }
+            Effect::Run(Running { line, answer }) => Report::Answered(line, answer.await),
             Effect::Open(asked) => Report::Said(open(&client, &asked).await),
             Effect::Look(id) => {
                 let found = client.call(&incidents::SHOW, id, &Nothing {}, &Nothing {}).await;

@@ -1,13 +1,13 @@
 //! Keys and the mouse.
-use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use super::detail::Pane;
 use super::effect::Effect;
 use super::filter::Filter;
 use super::keys::{Wish, wish};
 use super::layout;
-use super::prompt::{Prompt, What};
-use super::state::{Page, State, Tone};
+use super::prompt::What;
+use super::state::{Page, Reading, State, Tone};
 use crate::domain::{Action, IncidentId};
 
 /// Rows that a turn of the wheel moves.
@@ -24,9 +24,10 @@ impl State {
         }
         let Some(binding) = wish(&key) else { return };
         if binding.acts && self.settings.readonly {
-            return self.say(Tone::Bad, "Nothing was done: this dashboard is --readonly.");
+            return self.refuse();
         }
-        if binding.acts && matches!(self.page, Page::Help { .. }) {
+        let reads = matches!(self.page, Page::Reading { .. });
+        if binding.acts && reads {
             return;
         }
         // The list under the keys is the one on the screen, and the one that they hit.
@@ -57,16 +58,16 @@ impl State {
             Wish::Note => self.ask_for(What::Note),
             Wish::Reassign => self.ask_for(What::Assignee),
             Wish::Escalate => self.act(self.targets(), Action::Escalate {}),
-            Wish::CopyLink => self.with_link(|url| Effect::Copy(url.to_owned())),
+            Wish::CopyLink => self.copy(),
             Wish::Browse => self.with_link(|url| Effect::Browse(url.to_owned())),
             Wish::Filter => self.prompt_filter(),
-            Wish::Command => {
-                self.prompt = Some(Prompt::Command { line: tui_input::Input::default() });
-            }
+            Wish::Command => self.prompt_command(),
             Wish::Tab => self.tab(),
             Wish::Help => self.help(),
             Wish::Suspend => self.effects.push(Effect::Suspend),
             Wish::Redraw => self.effects.push(Effect::Redraw),
+            // As pagers have it.
+            Wish::Quit if reads && key.code == KeyCode::Char('q') => self.back(),
             Wish::Quit => self.effects.push(Effect::Quit),
         }
     }
@@ -87,7 +88,7 @@ impl State {
         match &mut self.page {
             Page::List => self.board.step(by),
             Page::Incident(detail) => detail.scroll(by, self.off_screen.get()),
-            Page::Help { top, .. } => {
+            Page::Reading { top, .. } => {
                 *top = top.saturating_add_signed(by).min(self.off_screen.get());
             }
         }
@@ -102,7 +103,7 @@ impl State {
 
     fn back(&mut self) {
         match std::mem::replace(&mut self.page, Page::List) {
-            Page::Help { over, .. } => self.page = *over,
+            Page::Reading { over, .. } => self.page = *over,
             Page::Incident(_) => {}
             Page::List if self.board.over => self.history(false),
             Page::List if self.message.is_some() => self.message = None,
@@ -120,13 +121,6 @@ impl State {
         }
     }
 
-    pub(super) fn help(&mut self) {
-        if !matches!(self.page, Page::Help { .. }) {
-            let over = Box::new(std::mem::replace(&mut self.page, Page::List));
-            self.page = Page::Help { over, top: 0 };
-        }
-    }
-
     fn tab(&mut self) {
         match &mut self.page {
             Page::List => {
@@ -137,7 +131,18 @@ impl State {
                 self.heard_of_others();
             }
             Page::Incident(detail) => detail.next_pane(),
-            Page::Help { .. } => {}
+            Page::Reading { .. } => {}
+        }
+    }
+
+    /// The answer that is read, else the incident's link.
+    fn copy(&mut self) {
+        match &self.page {
+            Page::Reading { what: Reading::Answer { text, .. }, .. } => {
+                self.effects.push(Effect::Copy(text.clone()));
+                self.say(Tone::Plain, "Copied what stands here, if the terminal allows it.");
+            }
+            _ => self.with_link(|url| Effect::Copy(url.to_owned())),
         }
     }
 

@@ -106,7 +106,7 @@ pub const TABLE: &[Binding] = &[
         &[Char(':')],
         ":",
         Some("command"),
-        "type a command: ack --for 2h, show 42, merge 41 --into 42",
+        "type a command as after incidentd: ack --for 2h, silence list, on-call; tab completes",
     ),
     look(Wish::Down, &[Char('j'), KeyCode::Down], "j ↓", None, "down"),
     look(Wish::Up, &[Char('k'), KeyCode::Up], "k ↑", None, "up"),
@@ -141,7 +141,7 @@ pub const TABLE: &[Binding] = &[
     look(Wish::Help, &[Char('?')], "?", Some("help"), "this page"),
     ctrl(Wish::Redraw, 'l', "ctrl-l", "draw the screen anew"),
     ctrl(Wish::Suspend, 'z', "ctrl-z", "suspend; fg comes back"),
-    look(Wish::Quit, &[Char('q')], "q", Some("quit"), "quit"),
+    look(Wish::Quit, &[Char('q')], "q", Some("quit"), "quit; leaves this page first"),
     ctrl(Wish::Quit, 'c', "ctrl-c", "quit"),
 ];
 

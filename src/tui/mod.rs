@@ -1,5 +1,6 @@
 //! The terminal dashboard: one loop that selects, one state, one table of keys. It learns from
 //! `client::live`, acts through the HTTP client, and never waits for either.
+mod answer;
 mod around;
 mod board;
 pub mod command;
@@ -19,6 +20,7 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, EventStream};
@@ -37,6 +39,7 @@ use effect::{Effect, Report};
 use screen::Screen;
 use state::State;
 
+pub use answer::{Answer, Errand};
 pub use state::Settings;
 
 /// A frame at most so often, however much happens.
@@ -56,12 +59,30 @@ pub enum Typed {
     List {
         over: bool,
     },
+    /// What else there is, beside the screen.
+    Run(Errand),
+    /// What is known at once, as a page.
+    Read(String),
     Help,
     Quit,
 }
 
-/// Reads the words of a line; the incidents are those that are selected, and addresses must be ours.
-pub type Verbs = fn(&[String], &[IncidentId], &Ours) -> Result<Typed>;
+/// The command line, as far as it has a place here.
+pub trait Commands {
+    /// Reads the words of a line; the incidents are those that are selected, and addresses must be
+    /// ours.
+    ///
+    /// # Errors
+    /// What is wrong with it, or why it has no place here.
+    fn read(&self, words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed>;
+    /// What the last of these words may become.
+    fn completions(&self, words: &[String]) -> Vec<String>;
+    /// Words that name a shell's commands, as they are typed here.
+    fn here<'a>(&self, text: &'a str) -> Cow<'a, str>;
+}
+
+/// Why nothing is done.
+pub const READONLY: &str = "Nothing was done: this dashboard is --readonly.";
 
 /// What a dashboard needs of the world.
 pub struct Watch {

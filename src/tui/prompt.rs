@@ -19,6 +19,8 @@ pub enum Prompt {
     },
     Command {
         line: tui_input::Input,
+        /// What the last word may become; tab goes through them.
+        offered: Vec<String>,
     },
     /// Something that an action needs, for these incidents whatever is selected meanwhile.
     Ask {
@@ -75,7 +77,7 @@ impl Prompt {
     #[must_use]
     pub const fn line(&self) -> Option<&tui_input::Input> {
         match self {
-            Self::Filter { line, .. } | Self::Command { line } | Self::Ask { line, .. } => {
+            Self::Filter { line, .. } | Self::Command { line, .. } | Self::Ask { line, .. } => {
                 Some(line)
             }
             Self::Confirm { .. } => None,
@@ -84,7 +86,7 @@ impl Prompt {
 
     const fn line_mut(&mut self) -> Option<&mut tui_input::Input> {
         match self {
-            Self::Filter { line, .. } | Self::Command { line } | Self::Ask { line, .. } => {
+            Self::Filter { line, .. } | Self::Command { line, .. } | Self::Ask { line, .. } => {
                 Some(line)
             }
             Self::Confirm { .. } => None,
@@ -119,7 +121,32 @@ impl State {
             Some(Prompt::Ask { what: What::Assignee, ids, line, stem }) => {
                 self.names(ids, stem.as_deref().unwrap_or(line.value()))
             }
+            Some(Prompt::Command { offered, .. }) => offered.iter().map(String::as_str).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn prompt_command(&mut self) {
+        self.typed(Prompt::Command { line: tui_input::Input::default(), offered: Vec::new() });
+    }
+
+    /// The next word that is offered in the place of the last; if there is no other, it is
+    /// finished.
+    fn complete(&mut self, line: &tui_input::Input, offered: Vec<String>) {
+        let head = line.value().rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let (head, last) = line.value().split_at(head);
+        let at = offered.iter().position(|word| word == last);
+        let next = offered.get(at.map_or(0, |at| (at + 1) % offered.len()));
+        let next = next.map_or(last, String::as_str);
+        match offered.as_slice() {
+            [_] => {
+                let line = tui_input::Input::from(format!("{head}{next} "));
+                self.typed(Prompt::Command { line, offered });
+            }
+            _ => {
+                let line = tui_input::Input::from(format!("{head}{next}"));
+                self.prompt = Some(Prompt::Command { line, offered });
+            }
         }
     }
 
@@ -157,6 +184,7 @@ impl State {
                 self.prompt =
                     Some(Prompt::Ask { what: What::Assignee, ids, line, stem: Some(stem) });
             }
+            (Prompt::Command { line, offered }, KeyCode::Tab) => self.complete(&line, offered),
             (mut prompt, _) => {
                 if let Prompt::Ask { stem, .. } = &mut prompt {
                     *stem = None;
@@ -190,8 +218,13 @@ impl State {
         {
             line.handle(tui_input::InputRequest::DeletePrevChar);
         }
-        if let Prompt::Filter { line, .. } = &prompt {
-            self.board.set_filter(Filter::new(line.value()));
+        match &mut prompt {
+            Prompt::Filter { line, .. } => self.board.set_filter(Filter::new(line.value())),
+            Prompt::Command { line, offered } => {
+                let words = super::command::begun(line.value());
+                *offered = self.settings.verbs.completions(&words);
+            }
+            _ => {}
         }
         self.prompt = Some(prompt);
     }
@@ -200,7 +233,7 @@ impl State {
         match prompt {
             // It is set already.
             Prompt::Filter { .. } | Prompt::Confirm { .. } => {}
-            Prompt::Command { line } => self.command(line.value()),
+            Prompt::Command { line, .. } => self.command(line.value()),
             Prompt::Ask { what, ids, line, .. } => self.answered(what, ids, line.value().trim()),
         }
     }
@@ -221,7 +254,7 @@ impl State {
                 let option =
                     if text.parse::<crate::domain::Span>().is_ok() { "for" } else { "until" };
                 let line = ["snooze", &format!("--{option}"), text].map(ToOwned::to_owned);
-                return self.run_verb(&line, &ids);
+                return self.run_verb(&line.join(" "), &line, &ids);
             }
         };
         self.act(ids, action);
@@ -232,20 +265,20 @@ impl State {
         let ids = self.targets();
         match super::command::words(line, &ids) {
             Ok(words) if words.is_empty() => {}
-            Ok(words) => self.run_verb(&words, &ids),
+            Ok(words) => self.run_verb(line, &words, &ids),
             Err(why) => self.say(Tone::Bad, why),
         }
     }
 
-    fn run_verb(&mut self, words: &[String], ids: &[IncidentId]) {
-        match (self.settings.verbs)(words, ids, &self.around.server) {
+    fn run_verb(&mut self, line: &str, words: &[String], ids: &[IncidentId]) {
+        match self.settings.verbs.read(words, ids, &self.around.server) {
             Ok(Typed::Act(ids, action)) => self.act(ids, action),
             Ok(Typed::Show(id)) => self.open(id),
-            Ok(Typed::Open(_)) if self.settings.readonly => {
-                self.say(Tone::Bad, "Nothing was done: this dashboard is --readonly.");
-            }
+            Ok(Typed::Open(_)) if self.settings.readonly => self.refuse(),
             Ok(Typed::Open(asked)) => self.effects.push(Effect::Open(asked)),
             Ok(Typed::List { over }) => self.history(over),
+            Ok(Typed::Run(errand)) => self.send(line, errand),
+            Ok(Typed::Read(text)) => self.read(line.trim().to_owned(), text),
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => self.effects.push(Effect::Quit),
             Err(error) => self.fail(&error),

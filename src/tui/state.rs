@@ -1,5 +1,6 @@
 //! All that the screen shows, and how it changes: by what is learnt and by keys. Pure: what is to
 //! be done outside comes back as effects.
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::detail::Detail;
 use super::effect::{Effect, Report};
 use super::prompt::Prompt;
 use super::undo::Undo;
-use super::{Verbs, layout};
+use super::{Commands, layout};
 use crate::client::live::{Live, LiveEvent};
 use crate::domain::user::UserRef;
 use crate::domain::{Change, Event, Incident, IncidentId, Status, UpdateReason};
@@ -57,7 +58,17 @@ pub struct Message {
 pub enum Page {
     List,
     Incident(Box<Detail>),
-    Help { over: Box<Page>, top: usize },
+    Reading { over: Box<Page>, top: usize, what: Reading },
+}
+
+/// What is read from top to bottom, and left again.
+pub enum Reading {
+    Help,
+    /// What a command said.
+    Answer {
+        line: String,
+        text: String,
+    },
 }
 
 /// How a dashboard begins.
@@ -65,7 +76,7 @@ pub struct Settings {
     pub readonly: bool,
     pub notify: bool,
     pub zone: TimeZone,
-    pub verbs: Verbs,
+    pub verbs: Box<dyn Commands>,
     /// Only these are watched; none: all that may be.
     pub teams: Vec<String>,
 }
@@ -213,7 +224,19 @@ impl State {
     }
 
     pub(super) fn fail(&mut self, error: &Error) {
-        self.say(Tone::Bad, error.to_string());
+        self.warn(&error.to_string());
+    }
+
+    /// What is wrong; the commands that it names are typed here.
+    fn warn(&mut self, words: &str) {
+        let words = self.here(words).into_owned();
+        self.say(Tone::Bad, words);
+    }
+
+    /// Words that name commands, as these are typed here.
+    #[must_use]
+    pub fn here<'a>(&self, words: &'a str) -> Cow<'a, str> {
+        self.settings.verbs.here(words)
     }
 
     /// What the terminal's title says.
@@ -248,9 +271,9 @@ impl State {
                 for team in teams {
                     self.board.forget_team(team);
                 }
-                self.say(Tone::Bad, reason);
+                self.warn(&reason);
             }
-            Live::Warned(words) => self.say(Tone::Bad, words),
+            Live::Warned(words) => self.warn(&words),
             Live::Lost { why, attempt, next_in, silent } => {
                 let as_of = match &self.link {
                     Link::Lost { as_of, .. } => *as_of,
@@ -376,8 +399,8 @@ impl State {
             Report::Met(team, people) => self.around.meet(team, people),
             Report::History(Ok((over, more))) => {
                 if more {
-                    let words =
-                        format!("The last {}; all of them: incidentd list --all", over.len());
+                    let all = "incidentd list --status resolved --limit 2000";
+                    let words = format!("The last {}; more: {}", over.len(), self.here(all));
                     self.say(Tone::Plain, words);
                 }
                 let none = over.is_empty();
@@ -389,6 +412,7 @@ impl State {
                 }
             }
             Report::History(Err(error)) => self.fail(&error),
+            Report::Answered(line, answer) => self.learn_answer(line, answer),
             Report::Said(Ok(words)) => self.say(Tone::Plain, words),
             Report::Said(Err(error)) => self.fail(&error),
         }

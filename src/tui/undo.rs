@@ -93,7 +93,7 @@ impl State {
 
     fn ask(&mut self, asked: Asked) {
         if self.settings.readonly {
-            return self.say(Tone::Bad, "Nothing was done: this dashboard is --readonly.");
+            return self.refuse();
         }
         if asked.ids.is_empty() {
             return self.say(Tone::Plain, "Nothing is selected.");

@@ -343,3 +343,49 @@ async fn moments_are_those_of_the_clock_here_and_say_so() {
     assert_eq!(screen.matches("09:00:00 +0545").count(), 3, "{screen}");
     assert_eq!(screen.matches("+0545").count(), 7, "{screen}");
 }
+
+#[tokio::test]
+async fn the_command_line_is_there_too_and_its_answers_are_read_there() {
+    let world = World::begin();
+    let terminal = world.terminal(80, 24, &[]);
+    let type_in = |line: &str| terminal.keys(&["-l", line]);
+    let run = |line: &str| {
+        type_in(line);
+        terminal.keys(&["Enter"]);
+    };
+    terminal.watch("");
+    terminal.until("calm", |screen| screen.contains("All calm") && screen.contains("live"));
+    run(":whoami");
+    let screen = terminal.until("who", |screen| screen.contains("credential"));
+    assert!(screen.starts_with(" :whoami ") && screen.contains("payments (responder)"), "{screen}");
+    run(":silence list");
+    terminal.until("none", |screen| screen.contains("There are none."));
+    run(":silence add --team payments host=db-3 --for 2h --reason 'a deploy'");
+    terminal.until("a hint for here", |screen| screen.contains("End it: :silence end 1"));
+    type_in(":sil");
+    terminal.keys(&["Tab"]);
+    type_in("l");
+    terminal.keys(&["Tab", "Enter"]);
+    let screen = terminal.until("the silence", |screen| screen.contains("a deploy"));
+    assert!(screen.starts_with(" :silence list ") && screen.contains("MATCHERS"), "{screen}");
+    run(":route test host=db-3 --service checkout");
+    terminal.until("the way", |screen| screen.contains("payments-default"));
+    run(":user set-password");
+    terminal.until("no question", |screen| screen.contains("Nothing can be asked here"));
+    run(":login");
+    terminal.until("a shell", |screen| screen.contains("`login` is typed in a shell"));
+    run(":silence end 7");
+    terminal.until("an error", |screen| screen.contains("does not exist"));
+    terminal.keys(&["q", "q"]);
+    terminal.until("the shell", |screen| screen.contains("left 0"));
+
+    terminal.watch("--readonly");
+    terminal.until("calm", |screen| screen.contains("All calm") && screen.contains("live"));
+    run(":silence end 1");
+    terminal.until("a refusal", |screen| screen.contains("this dashboard is --readonly"));
+    run(":silence list");
+    terminal.until("the silence", |screen| screen.contains("a deploy"));
+    assert_eq!(on_host(world.dir.path(), &["silence", "list", "-q"], "").trim(), "1");
+    terminal.keys(&["q", "q"]);
+    terminal.until("the shell", |screen| screen.contains("left 0"));
+}

@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Common, Format, log, output, verbs};
+use super::verbs::Verbs;
+use super::{Common, Format, log, output};
 use crate::app::Caller;
 use crate::client::Client;
 use crate::client::live::{Wanted, follow};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Listen, Outgoing};
+use crate::domain::Span;
 use crate::error::{Error, Kind, Result};
 use crate::server::Server;
 use crate::tui;
@@ -79,10 +81,10 @@ impl Demo {
             outgoing: Outgoing { allow_private: vec![here], ..Outgoing::default() },
             ..Config::default()
         };
-        runtime.block_on(self.show(config, common.output))
+        runtime.block_on(self.show(config, common))
     }
 
-    async fn show(self, config: Config, format: Format) -> Result<()> {
+    async fn show(self, config: Config, common: &Common) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(Error::internal)?;
@@ -99,10 +101,10 @@ impl Demo {
                 output::say("Making up a company and its night…");
             }
             let (server, players) = prepare(&config, seed).await?;
-            self.open(&server, &players, format).await?;
+            self.open(&server, &players, common.output).await?;
             let client = players.client(YOU)?;
             tokio::select! {
-                watched = watch(client, self.tui) => watched?,
+                watched = watch(client, self.tui, common.timeout) => watched?,
                 () = go_on(players, seed), if !self.still => {}
             }
             server.stop().await;
@@ -180,14 +182,15 @@ async fn prepare(config: &Config, seed: u64) -> Result<(Server, Players)> {
 }
 
 /// The dashboard, until somebody has seen enough; without one for ever.
-async fn watch(client: Client, tui: bool) -> Result<()> {
+async fn watch(client: Client, tui: bool, timeout: Span) -> Result<()> {
     if !tui {
         return std::future::pending().await;
     }
     let lives = follow(&client, Clock::System, Wanted::default());
     let zone = jiff::tz::TimeZone::system();
     let (readonly, notify, teams) = (false, false, Vec::new());
-    let settings = tui::Settings { readonly, notify, zone, verbs: verbs::read, teams };
+    let verbs = Box::new(Verbs::over(client.clone(), timeout));
+    let settings = tui::Settings { readonly, notify, zone, verbs, teams };
     tui::run(tui::Watch { client, lives, settings }).await
 }
 

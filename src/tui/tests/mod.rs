@@ -1,8 +1,10 @@
 //! The dashboard without a terminal: what is learnt and typed, and what the screen shows then.
 mod broken;
 mod found;
+mod said;
 mod shown;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent};
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 use super::effect::{Asked, Effect, Report};
 use super::state::{Settings, State};
 use super::view::look::Look;
-use super::{Typed, view};
+use super::{Answer, Commands, Typed, view};
 use crate::api::incidents::Acted;
 use crate::client::Ours;
 use crate::client::live::{Live, LiveEvent};
@@ -92,17 +94,37 @@ fn night() -> Vec<Incident> {
     ]
 }
 
-fn verbs(words: &[String], ids: &[IncidentId], _: &Ours) -> Result<Typed, Error> {
-    match words[0].as_str() {
-        "snooze" => {
-            let span = words[2].parse().map_err(|_| Error::usage("no time"))?;
-            Ok(Typed::Act(ids.to_vec(), Action::Snooze { span: Some(span), until: None }))
+/// A command line of three words.
+struct Verbs;
+
+impl Commands for Verbs {
+    fn read(&self, words: &[String], ids: &[IncidentId], _: &Ours) -> Result<Typed, Error> {
+        match words[0].as_str() {
+            "snooze" => {
+                let span = words[2].parse().map_err(|_| Error::usage("no time"))?;
+                Ok(Typed::Act(ids.to_vec(), Action::Snooze { span: Some(span), until: None }))
+            }
+            "silence" => Ok(Typed::Run(Box::new(|columns| {
+                let text = format!("{columns} columns");
+                Box::pin(std::future::ready(Answer { text, outcome: Ok(()) }))
+            }))),
+            word => Err(Error::usage(format!("`{word}` is no command."))),
         }
-        word => Err(Error::usage(format!("`{word}` is no command."))),
+    }
+
+    fn completions(&self, words: &[String]) -> Vec<String> {
+        let known: &[&str] = if words.len() == 1 { &["silence", "snooze"] } else { &["list"] };
+        let fits = |word: &&&str| words.last().is_some_and(|last| word.starts_with(last.as_str()));
+        known.iter().filter(fits).map(|word| (*word).to_owned()).collect()
+    }
+
+    fn here<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        text.replace("incidentd ", ":").into()
     }
 }
 
 fn settings() -> Settings {
+    let verbs = Box::new(Verbs);
     Settings { readonly: false, notify: true, zone: TimeZone::UTC, verbs, teams: Vec::new() }
 }
 

@@ -275,7 +275,7 @@ fn whoever_is_on_call_and_cannot_be_reached_is_told_below_the_list() {
     let bob = mute(2, "bob", "2026-11-23T03:14:07Z");
     assert!(!said(&mut state, &json!([bob])).contains("nothing reaches you"), "another's matter");
     let now = said(&mut state, &json!([bob, mute(1, "alice", "2026-11-23T03:14:07Z")]));
-    let rest = "and nothing reaches you: incidentd contact add";
+    let rest = "and nothing reaches you: :contact add";
     assert_eq!(now, format!(" You are on call in primary, {rest}"));
     let soon = said(&mut state, &json!([mute(1, "alice", "2026-11-27T09:00:00Z")]));
     assert_eq!(soon, format!(" You are on call in primary from Fri 09:00, {rest}"));

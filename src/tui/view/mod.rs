@@ -1,13 +1,13 @@
 //! The screen, drawn from the state: a status line that is always true, the page, and two rows
 //! at the bottom, message and keys.
 mod detail;
-mod help;
 mod list;
 pub mod look;
+mod reading;
 pub mod text;
 
 use ratatui::Frame;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 use super::keys::{TABLE, Wish};
 use super::layout::{BOTTOM, is_narrow};
 use super::prompt::{Prompt, What};
-use super::state::{Link, Page, State, Tone};
+use super::state::{Link, Page, Reading, State, Tone};
 use crate::api::overview::Unreachable;
 use look::{Look, MUTED, STRONG};
 use text::{clean, cut, moment, wrap};
@@ -37,7 +37,7 @@ pub fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
     match &state.page {
         Page::List => list::draw(state, look, body, buffer),
         Page::Incident(detail) => detail::draw(state, detail, look, body, buffer),
-        Page::Help { top, .. } => help::draw(state, *top, body, buffer),
+        Page::Reading { top, what, .. } => reading::draw(state, what, *top, look, body, buffer),
     }
     status(state, look, area, buffer);
     keys(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
@@ -56,6 +56,37 @@ fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style
     let text = cut(&clean(text), room);
     let (end, _) = buffer.set_stringn(area.x + x, area.y + y, &text, room, style);
     end - area.x
+}
+
+/// All but the first row.
+fn below_heading(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
+/// Where a view goes on beyond what is shown of it: at the right edge of its first and last row,
+/// and by how many lines where nothing else stands.
+fn marks(buffer: &mut Buffer, area: Rect, above: usize, below: usize) {
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    let (first, last, edge) = (area.top(), area.bottom() - 1, area.right() - 1);
+    for (many, arrow, y) in [(above, "↑", first), (below, "↓", last)] {
+        if many == 0 {
+            continue;
+        }
+        let text = format!("{many} more {arrow}");
+        let width = u16::try_from(text.width()).unwrap_or(area.width);
+        let is_blank = |x| buffer[(x, y)] == Cell::EMPTY;
+        let begin = (edge + 1).saturating_sub(width).max(area.left());
+        // A column apart from what stands before it.
+        if (begin.saturating_sub(1)..=edge).all(is_blank) {
+            buffer.set_string(begin, y, &text, MUTED);
+            buffer[(edge, y)].set_style(STRONG);
+        } else {
+            let both = first == last && above > 0 && below > 0;
+            buffer[(edge, y)].set_symbol(if both { "↕" } else { arrow }).set_style(STRONG);
+        }
+    }
 }
 
 /// What is said of the connection.
@@ -154,8 +185,9 @@ fn unreached(state: &State, one: &Unreachable) -> String {
         String::new()
     };
     format!(
-        "You are on call in {}{from}, and nothing reaches you: incidentd contact add",
-        one.schedule.slug
+        "You are on call in {}{from}, and nothing reaches you: {}",
+        one.schedule.slug,
+        state.here("incidentd contact add")
     )
 }
 
@@ -180,11 +212,10 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
             return;
         }
         Some(prompt) => {
-            let names = matches!(prompt, Prompt::Ask { what: What::Assignee, .. });
-            let text = if names {
-                "enter go on  tab a name  esc leave it"
-            } else {
-                "enter go on  esc leave it"
+            let text = match prompt {
+                Prompt::Ask { what: What::Assignee, .. } => "enter go on  tab a name  esc leave it",
+                Prompt::Command { .. } => "enter go on  tab a word  esc leave it",
+                _ => "enter go on  esc leave it",
             };
             put(buffer, area, 1, 0, text, MUTED);
             return;
@@ -194,9 +225,10 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
     let end = match state.page {
         Page::List => "? help  q quit",
         Page::Incident(_) => "tab pane  ? help  esc back",
-        Page::Help { .. } => "esc back",
+        Page::Reading { what: Reading::Help, .. } => "esc back",
+        Page::Reading { .. } => "y copy it  esc back",
     };
-    let acts = !matches!(state.page, Page::Help { .. });
+    let acts = !matches!(state.page, Page::Reading { .. });
     let x = area.width.saturating_sub(u16::try_from(end.width()).unwrap_or(0) + 1);
     let mut at = 1;
     let shown = TABLE.iter().filter(|binding| acts && !(binding.acts && state.settings.readonly));
