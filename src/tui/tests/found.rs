@@ -164,3 +164,72 @@ fn alerts_are_told_apart_by_what_is_their_own() {
     assert!(shown[3].contains("firing   db-3  DiskFull"), "{}", shown[3]);
     assert!(shown[4].contains("firing   db-4  DiskFull"), "{}", shown[4]);
 }
+
+#[test]
+fn who_is_next_and_when_is_never_cut_off() {
+    let crew = ["alice", "bob", "carol", "dave", "channel:payments-chat"];
+    let told =
+        |name: &str| json!({"user": name, "channel": "ntfy", "at": ago(3), "outcome": "delivered"});
+    let told: Vec<_> = crew.iter().map(|name| told(name)).collect();
+    let mut state = dashboard(vec![incident(
+        7,
+        14,
+        "Disk full",
+        &json!({"assignees": [person(1, "alice")], "escalation": {"state": "pending",
+            "nextAt": now() + SignedDuration::from_secs(72), "nextTargets": crew, "told": told}}),
+    )]);
+    press(&mut state, "⏎");
+    for columns in [120, 80, 60, 50] {
+        let shown = screen(&mut state, columns, 24);
+        assert!(shown[1].contains("Next: alice") && shown[1].contains("in 1:12."), "{}", shown[1]);
+    }
+    let wide = screen(&mut state, 120, 24);
+    assert!(wide[1].contains("alice told by ntfy 03:11, delivered; 4 more. Next: "), "{}", wide[1]);
+    let narrow = screen(&mut state, 80, 24);
+    assert!(narrow[1].contains(" alice and 4 more told. Next: alice and 4 more"), "{}", narrow[1]);
+}
+
+#[test]
+fn no_team_is_half_named() {
+    let mut state = dashboard([night(), vec![of_search(70)]].concat());
+    for columns in 60..100 {
+        let shown = screen(&mut state, columns, 20);
+        let (teams, _) = shown[0].split_once("live").expect("live");
+        let teams: Vec<&str> = teams.split_whitespace().skip(6).collect();
+        assert!(teams.iter().all(|team| ["payments", "search"].contains(team)), "{}", shown[0]);
+    }
+}
+
+#[test]
+fn what_goes_on_beyond_the_screen_is_marked() {
+    let many = |n: i64| (1..=n).map(|id| incident(id, 200 - id, "Disk full", &json!({})));
+    for (columns, rows) in [(120, 30), (80, 24), (40, 12)] {
+        let (columns, rows, last) = (columns, rows, usize::from(rows) - 3);
+        let mut state = dashboard(many(100).collect());
+        let first = usize::from(crate::tui::layout::list_top(columns));
+        let marked = |shown: &[String]| (shown[first].ends_with('↑'), shown[last].ends_with('↓'));
+        assert_eq!(marked(&screen(&mut state, columns, rows)), (false, true));
+        press(&mut state, &"j".repeat(50));
+        assert_eq!(marked(&screen(&mut state, columns, rows)), (true, true));
+        press(&mut state, "G");
+        assert_eq!(marked(&screen(&mut state, columns, rows)), (true, false));
+        state = dashboard(many(3).collect());
+        let shown = screen(&mut state, columns, rows).join("");
+        assert!(!shown.contains('↑') && !shown.contains('↓'), "all of it is there: {shown}");
+    }
+    let mut state = dashboard(night());
+    let labels: serde_json::Map<_, _> = (0..60).map(|n| (format!("l{n:02}"), json!("x"))).collect();
+    let long = incident(57, 2, "Many", &json!({"labels": labels, "untold": true}));
+    state.apply(event(101, "updated", long, &json!({"reason": "severity"})));
+    press(&mut state, "⏎");
+    let wide = screen(&mut state, 120, 30);
+    assert!(wide[27].ends_with("more ↓"), "not of the pane that has the keys: {}", wide[27]);
+    press(&mut state, "⇥⇥");
+    screen(&mut state, 80, 24);
+    press(&mut state, "jj");
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[3].ends_with(" 2 more ↑") && shown[21].ends_with("more ↓"), "{shown:#?}");
+    press(&mut state, "?");
+    let shown = screen(&mut state, 60, 20);
+    assert!(!shown[1].contains('↑') && shown[17].ends_with('↓'), "{shown:#?}");
+}

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::list::who;
 use super::look::{Look, MUTED, STRONG};
 use super::text::{age, clean, countdown, cut, fit, moment, wrap};
-use super::{connection, put};
+use super::{below_heading, connection, marks, put};
 use crate::domain::escalation::Told;
 use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
@@ -108,7 +108,7 @@ fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Who was told by what, when, and what came of it; and who is next. Of many the last ones.
+/// Who was told by what, when, and what came of it; and who is next: as much as there is room for.
 fn paging(state: &State, incident: &Incident, room: usize) -> String {
     let (now, zone) = (state.now(), &state.settings.zone);
     let escalation = &incident.escalation;
@@ -118,9 +118,12 @@ fn paging(state: &State, incident: &Incident, room: usize) -> String {
     if let Some(until) = incident.silenced_until {
         return format!(" Silenced until {}.", moment(until, now, zone, false));
     }
-    let next = match (escalation.next_at, escalation.next_targets.as_slice()) {
-        (Some(at), [_, ..]) => {
-            let whom = escalation.next_targets.join(", ");
+    let next = |brief: bool| match (escalation.next_at, escalation.next_targets.as_slice()) {
+        (Some(at), [first, rest @ ..]) => {
+            let whom = match rest.len() {
+                more if brief && more > 0 => format!("{first} and {more} more"),
+                _ => escalation.next_targets.join(", "),
+            };
             format!(" Next: {whom} in {}.", countdown(at, now))
         }
         _ => String::new(),
@@ -134,21 +137,23 @@ fn paging(state: &State, incident: &Incident, room: usize) -> String {
             told.push(format!("{} told by {} {at}, {outcome}", one.user, one.channel));
         }
     }
-    let all = told.len();
-    while !told.is_empty() {
-        let more = match all - told.len() {
-            0 => String::new(),
-            more => format!("; {more} more"),
-        };
-        let said = format!(" {}{more}.", told.join("; "));
-        if said.width() + next.width() <= room || told.len() == 1 {
-            return said + &next;
-        }
-        told.pop();
-    }
+    let said = |kept: usize| match (kept, told.len() - kept) {
+        (_, 0) => format!(" {}.", told.join("; ")),
+        (_, more) => format!(" {}; {more} more.", told[..kept].join("; ")),
+    };
     let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
-    let names = if names.is_empty() { String::new() } else { format!(" {}.", names.join(", ")) };
-    names + &next
+    let mut ways: Vec<String> = (1..=told.len()).rev().map(said).collect();
+    ways.extend(match (escalation.told.first(), told.len()) {
+        (Some(first), more @ 2..) => Some(format!(" {} and {} more told.", first.user, more - 1)),
+        (Some(first), _) => Some(format!(" {} told.", first.user)),
+        (None, _) if names.is_empty() => None,
+        (None, _) => Some(format!(" {}.", names.join(", "))),
+    });
+    ways.push(String::new());
+    // Who is next, and when, is never what is cut off.
+    let both =
+        ways.iter().flat_map(|way| [false, true].map(|brief| format!("{way}{}", next(brief))));
+    both.into_iter().find(|text| text.width() <= room).unwrap_or_else(|| next(true))
 }
 
 /// Newest at the bottom, as it grows; scrolled back by `detail.back`.
@@ -171,6 +176,7 @@ fn timeline(state: &State, detail: &Detail, area: Rect, buffer: &mut Buffer) {
     for (y, (text, style)) in (1..area.height).zip(lines.iter().skip(top)) {
         put(buffer, area, 1, y, text, *style);
     }
+    marks(buffer, below_heading(area), top, most - top);
 }
 
 fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
@@ -264,6 +270,7 @@ fn pane(state: &State, lines: &[Line], down: usize, focus: bool, area: Rect, buf
     for (y, (text, style)) in (1..area.height).zip(&rest[top..]) {
         put(buffer, area, 1, y, text, *style);
     }
+    marks(buffer, below_heading(area), top, most - top);
 }
 
 fn heading(title: &str, focus: bool, area: Rect, buffer: &mut Buffer) {

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::look::{CURSOR, Look, MUTED, STRONG};
 use super::text::{age, countdown, cut, fit, fit_right, moment};
-use super::{connection, put};
+use super::{connection, marks, put};
 use crate::api::schedules::OnCall;
 use crate::domain::words::Standing;
 use crate::domain::{Incident, Status};
@@ -46,6 +46,9 @@ pub fn draw(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         let marked = board.marked.contains(id);
         columns.row(state, look, row.pending, (selected, marked), &row.incident, y, area, buffer);
     }
+    let rows = Rect { y: area.y + top, height: area.height.saturating_sub(top), ..area };
+    let below = board.order().len().saturating_sub(board.top + usize::from(rows.height));
+    marks(buffer, rows, board.top, below);
 }
 
 /// How much needs me, whose it is, what it is narrowed to.
@@ -63,7 +66,7 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     }
     // What does not fit beside the connection is left out whole.
     let (told, _) = connection(state, look, is_narrow(area.width));
-    let end = usize::from(area.width).saturating_sub(told.width() + 2);
+    let end = usize::from(area.width).saturating_sub(told.width() + 3);
     if counts.elsewhere > 0 {
         let ways = [
             format!("{} UNANSWERED elsewhere", counts.elsewhere),
@@ -103,7 +106,9 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     x += 4;
     let teams = state.teams();
     for team in teams.iter().filter(|team| state.board.team() != Some(team)) {
-        x = put(buffer, area, x + 1, 0, team, MUTED);
+        if usize::from(x) + 1 + team.width() <= end {
+            x = put(buffer, area, x + 1, 0, team, MUTED);
+        }
     }
     on_call(state, look, Rect { width: area.width.saturating_sub(1), ..area }, x + 4, buffer);
 }
@@ -166,7 +171,7 @@ fn empty(state: &State) -> Vec<String> {
         Some(hearing) => match &hearing.last {
             Some((at, from)) => format!("Last alert {} ago, from {from}.", age(*at, now)),
             None if hearing.integrations == 0 => {
-                "There is no integration yet: incidentd integration add.".into()
+                format!("There is no integration yet: {}.", state.here("incidentd integration add"))
             }
             None => "No alert has ever arrived. Connect a sender.".into(),
         },
