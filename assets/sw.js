@@ -110,18 +110,32 @@ self.addEventListener("notificationclick", (event) => {
 
 /** The answer without opening the page; what came of it is said in the same place. */
 async function acknowledge(tag, title, url, ackUrl) {
-  let done = false;
+  const { heading, body, done = false, again = false } = await answered(title, ackUrl);
+  await self.registration.showNotification(heading, {
+    body, icon: `${HERE}icons/app-192.png`,
+    tag, silent: done, requireInteraction: !done, data: { title, url, ackUrl: again ? ackUrl : undefined },
+    actions: again ? [{ action: "acknowledge", title: "Try again" }] : [],
+  });
+}
+
+/** What the server says of it. */
+async function answered(title, ackUrl) {
+  let answer, said;
   try {
     // Asked where this worker comes from: by whichever name the server calls itself.
-    done = (await fetch(new URL(ackUrl, self.location.origin).pathname, { method: "POST" })).ok;
+    answer = await fetch(new URL(ackUrl, self.location.origin).pathname, { method: "POST", headers: { accept: "application/json" } });
+    said = await answer.json();
   } catch {
-    // Said below.
+    if (!answer) return { heading: "Not acknowledged", body: `${title}: could not reach the server. Open incidentd, or try again.`, again: true };
   }
-  await self.registration.showNotification(done ? "Acknowledged" : "Not acknowledged", {
-    body: done ? title : `${title}: open it and try again.`, icon: `${HERE}icons/app-192.png`,
-    tag, silent: done, requireInteraction: !done, data: { title, url, ackUrl: done ? undefined : ackUrl },
-    actions: done ? [] : [{ action: "acknowledge", title: "Try again" }],
-  });
+  if (said?.results) {
+    // What was done is named; of what was so already, who did it and when.
+    const others = said.results.filter((one) => !one.changed).map((one) => one.message);
+    return { heading: said.title, body: [title, ...others.slice(0, 3)].join("\n"), done: answer.ok, again: !answer.ok };
+  }
+  const why = [said?.detail ?? `The server answered ${answer.status}.`, said?.hint].filter(Boolean).join(" ");
+  const ended = answer.status === 404;
+  return { heading: ended ? "This link has ended" : "Not acknowledged", body: `${title}: ${why}`, again: !ended };
 }
 
 async function open(url) {

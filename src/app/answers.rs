@@ -49,6 +49,14 @@ pub struct Asked {
     pub incidents: Vec<Incident>,
 }
 
+/// What came of a link, for each of its incidents.
+#[derive(Debug)]
+pub struct Answered {
+    pub answer: Answer,
+    pub user: User,
+    pub acts: Vec<(IncidentId, Result<Acted>)>,
+}
+
 struct Claims {
     answer: Answer,
     message: DeliveryId,
@@ -125,16 +133,16 @@ impl App {
     ///
     /// # Errors
     /// As `asked`.
-    pub async fn answer(&self, token: String) -> Result<Vec<(IncidentId, Result<Acted>)>> {
+    pub async fn answer(&self, token: String) -> Result<Answered> {
         let Asked { answer, user, incidents } = self.asked(token).await?;
         let caller = Caller::by_link(user.reference());
-        let user = user.id;
+        let person = user.id;
         let acts = incidents.into_iter().map(|incident| {
             let caller = caller.clone();
             async move {
                 let acted = self.write(move |w| {
                     // Of this one alone: all of them with each would take the square of a storm.
-                    let there = w.find_user(user)?.filter(|user| user.disabled_at.is_none());
+                    let there = w.find_user(person)?.filter(|user| user.disabled_at.is_none());
                     there.ok_or_else(gone)?;
                     caller.may_on(w, Need::Respond, &w.incident(incident.id)?, w.now())?;
                     act::act(w, &caller, incident.id, &answer.action())
@@ -142,7 +150,7 @@ impl App {
                 (incident.id, acted.await)
             }
         });
-        Ok(futures_util::future::join_all(acts).await)
+        Ok(Answered { answer, user, acts: futures_util::future::join_all(acts).await })
     }
 }
 

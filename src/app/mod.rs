@@ -63,7 +63,7 @@ use crate::store::{Store, Write};
 
 pub use crate::store::{Backlog, LogRow, WebhookRow, cursor_after, order_of_need};
 pub use access::{Caller, Need, Who};
-pub use answers::{Answer, Asked};
+pub use answers::{Answer, Answered, Asked};
 pub use deliveries::{Due, Outgoing, Undelivered};
 pub use feeds::Calendar;
 pub use incidents::page_size;

@@ -172,6 +172,13 @@ impl Said<'_> {
         self.texts.text(&View { ack_url, resolve_url, url, ..self.view.clone() })
     }
 
+    /// The story from where it says more than the title above it.
+    fn beyond(&self, title: &str) -> String {
+        let story = self.story();
+        let more = story.lines().skip_while(|line| title.contains(line.trim()));
+        more.collect::<Vec<_>>().join("\n")
+    }
+
     /// All of it, for programs.
     fn as_json(&self) -> serde_json::Value {
         let message = self.message;

@@ -181,14 +181,14 @@ impl Channel for WebPush {
         Box::pin(async move {
             let browser = browser(address).map_err(Failure::never)?;
             let endpoint = self.out.check(&browser.endpoint).map_err(Failure::never)?;
-            let message = said.message;
+            let (message, title) = (said.message, said.title());
             // What the dashboard's service worker reads.
             let words = json!({
                 "id": message.id,
                 "kind": message.kind.word(),
                 "urgency": said.view.urgency,
-                "title": said.title(),
-                "body": text::cut(&said.story(), MAX_TEXT),
+                "title": title,
+                "body": text::cut(&said.beyond(&title), MAX_TEXT),
                 "ackUrl": message.ack_url,
                 "resolveUrl": message.resolve_url,
                 "url": message.url,

@@ -66,7 +66,7 @@ async function shown(context, title) {
     const found = await context.serviceWorkers().at(-1)?.evaluate(async (wanted) => {
       const all = await self.registration.getNotifications();
       const one = all.find((other) => other.title === wanted);
-      return one && { actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, many: all.length };
+      return one && { body: one.body, actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, many: all.length };
     }, title).catch(() => undefined);
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -96,7 +96,10 @@ export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, 
   const sealed = await far.next(/The vault is open/);
   await push(sealed);
   const { title } = JSON.parse(sealed);
-  assert.deepEqual(await shown(context, title), { actions: ["Acknowledge"], tag: `/incidents/${id}`, stays: true, many: 1 });
+  const { body, ...rings } = await shown(context, title);
+  assert.deepEqual(body.split("\n").filter((line) => line && title.includes(line)), [], `${title} is said once`);
+  assert.match(body, /critical, checkout/);
+  assert.deepEqual(rings, { actions: ["Acknowledge"], tag: `/incidents/${id}`, stays: true, many: 1 });
   await press(context, title, "acknowledge");
   assert.deepEqual((await shown(context, "Acknowledged")).actions, []);
   const incident = JSON.parse(server.cli(["show", String(id), "-o", "json"]));
@@ -109,6 +112,55 @@ export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, 
   assert.equal(await context.serviceWorkers().at(-1).evaluate(() => self.opened), `/incidents/${id}`);
 
   server.cli(["resolve", String(id)]);
+  server.cli(["contact", "remove", "browser", "--user", "alice"]);
+  await context.close();
+  far.end();
+}
+
+export async function a_press_on_a_notification_says_what_came_of_it(browser, server) {
+  const far = await maker();
+  const page = await browser.window(server, "alice", "/", { permissions: ["notifications"] });
+  const context = page.context();
+  await page.addInitScript(subscribed, far.subscription);
+  await page.goto("/profile");
+  await isLive(page);
+  await page.getByRole("button", { name: "Ring in this browser" }).click();
+  await page.getByText("This browser rings from now on").waitFor();
+  const push = await pushes(server, page);
+  const id = String(await server.alert({ title: "The cellar is wet", severity: "critical" }));
+  const sealed = await far.next(/The cellar is wet/);
+  const rung = JSON.parse(sealed).title;
+  const answers = async () => {
+    await push(sealed);
+    await shown(context, rung);
+    await press(context, rung, "acknowledge");
+  };
+  const bob = server.cli(["token", "create", "--user", "bob", "--data-dir", server.dir]).trim();
+  const asBob = (action) => fetch(`${server.url}/api/v1/incidents/${id}/actions`, {
+    method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${bob}` }, body: JSON.stringify({ action }),
+  }).then((answer) => assert.equal(answer.status, 200));
+
+  // Bob was quicker.
+  await asBob("acknowledge");
+  await answers();
+  const held = await shown(context, "Bob has it already");
+  assert.deepEqual(held.actions, []);
+  assert.match(held.body, /cellar is wet[^]*already acknowledged by bob/);
+  await asBob("resolve");
+  await answers();
+  assert.match((await shown(context, "Resolved meanwhile")).body, /already resolved by bob/);
+  // Nobody answers there: nothing is claimed, and one may try again.
+  await asBob("reopen");
+  await server.stop();
+  await answers();
+  const unreached = await shown(context, "Not acknowledged");
+  assert.deepEqual([unreached.actions, unreached.stays], [["Try again"], true]);
+  assert.match(unreached.body, /could not reach the server/);
+  await server.start();
+  await press(context, "Not acknowledged", "acknowledge");
+  await shown(context, "Acknowledged");
+
+  server.cli(["resolve", id]);
   server.cli(["contact", "remove", "browser", "--user", "alice"]);
   await context.close();
   far.end();

@@ -1,6 +1,7 @@
 //! Behaviour, told as stories against the real server: real TCP, a real SQLite file, real
 //! sockets; only the clock is turned by hand. What other people's programs do with the built
 //! binary runs in real time: `scripts/test` installs them.
+mod answers;
 mod apart;
 mod api;
 mod applying;
