@@ -70,6 +70,33 @@ export async function a_ladder_is_built_tried_and_taken_away(browser, server) {
   await browser.close(alice);
 }
 
+export async function who_would_be_told_is_asked_with_labels(browser, server) {
+  const silence = server.cli(["silence", "add", "host=quiet-1", "--team", "payments", "--for", "1h", "--reason", "being moved", "-q"]).trim();
+  // Whoever may look may ask.
+  const carol = await browser.window(server, "carol", "/services/checkout");
+  await carol.getByRole("button", { name: "Who would be told?" }).click();
+  const form = carol.locator("form", { has: carol.getByLabel("Its labels") });
+  const ask = async (labels) => {
+    await form.getByLabel("Its labels").fill(labels);
+    await form.getByRole("button", { name: "Who would be told now?" }).click();
+  };
+  await ask("severity=warning host=db-3");
+  await carol.getByRole("heading", { name: "An alert of Checkout now: warning, low urgency" }).waitFor();
+  await said(carol, "There is no policy payments-default: all of the team");
+  for (const name of ["Alice", "Bob"]) await carol.locator(".trial tr", { hasText: "step 1" }).getByText(name).waitFor();
+  await form.getByLabel("Severity").selectOption("critical");
+  await ask('host=quiet-1 rack="b 7"');
+  await carol.getByRole("heading", { name: "critical, high urgency" }).waitFor();
+  await said(carol, /It would be silenced until/);
+  // What is no label stands at the field, and nothing older beside it.
+  await ask("host db-3");
+  await carol.locator("[aria-invalid]:focus").waitFor();
+  await said(carol, "host is not");
+  assert.equal(await carol.locator(".trial").count(), 0);
+  server.cli(["silence", "end", silence]);
+  await browser.close(carol);
+}
+
 export async function a_teams_channel_is_added_and_tried(browser, server) {
   const alice = await browser.window(server, "alice", "/teams/payments/channels");
   await isLive(alice);

@@ -1,14 +1,14 @@
 // Who is told when, until somebody answers: a team's escalation policies, as ladders.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { until } from "../clock.js";
 import { all, call, problem, requestKey } from "../http.js";
 import { mayManage } from "../incidents.js";
 import { setPage, state } from "../state.js";
 import { toast } from "../say.js";
-import { many, named } from "../words.js";
+import { named } from "../words.js";
 import { loaded, reload, sure } from "./parts.js";
 import { editor } from "./ladder.js";
 import { long, secs, top } from "./team.js";
+import { shown } from "./way.js";
 
 /** Turns change by themselves. */
 const EVERY = 60_000;
@@ -131,21 +131,5 @@ function trial(s, id, services, data) {
   return html`
     <div class="actions">${services.slice(0, 3).map((service) => html`<button ?disabled=${busy} @click=${() => ask(service.slug)}>Who would be told now${services.length > 1 ? ` of ${service.name}` : ""}?</button>`)}</div>
     ${error ? html`<p class="wrong" role="alert">${error.words}</p>` : nothing}
-    <div aria-live="polite">${way ? shown(way, data) : nothing}</div>`;
-}
-
-/** The first round, and the last resort: those between are the same again. @param {any} way @param {any} data */
-function shown(way, data) {
-  const rounds = Math.max(...way.steps.map((/** @type {any} */ step) => step.round));
-  const some = way.steps.filter((/** @type {any} */ step) => step.round <= 1);
-  return html`
-    <h3>A critical alert of ${way.service.name} now</h3>
-    ${way.silencedUntil ? html`<p class="wrong">It would be silenced until ${until(way.silencedUntil)}: nobody is paged before.</p>` : nothing}
-    <table class="table trial"><thead><tr><th scope="col">When</th><th scope="col">Who, by what</th></tr></thead>
-      <tbody>${some.map((/** @type {any} */ step) => html`<tr>
-        <td>${until(step.at)} <span class="meta">${step.round ? `step ${step.step}` : "last resort"}</span></td>
-        <td>${step.pages.map((/** @type {any} */ page) => html`<div><strong>${page.who.startsWith("channel:") ? page.who.slice(8) : nameOf(page.who, data)}</strong> by ${page.channel}${page.contact && page.contact !== page.channel && !page.who.startsWith("channel:") ? ` (${page.contact})` : ""}${page.at === step.at ? "" : ` at ${until(page.at)}`}</div>`)}
-          ${step.skipped.map((/** @type {string} */ why) => html`<div class="wrong">${why}</div>`)}
-          ${step.pages.length || step.skipped.length ? nothing : html`<div class="wrong">nobody</div>`}</td></tr>`)}</tbody></table>
-    ${rounds > 1 ? html`<p class="meta">Before the last resort, the same again in ${many(rounds - 1, "more round")}.</p>` : nothing}`;
+    <div aria-live="polite">${way ? shown(way, (username) => nameOf(username, data)) : nothing}</div>`;
 }

@@ -9,6 +9,7 @@ import { toast } from "../say.js";
 import { setPage, state } from "../state.js";
 import { choice, field, head, loaded, nothingYet, opened, opener, reload, send, submit, sure } from "./parts.js";
 import { addressOf, HIDDEN, paste, payloads, trial } from "./senders.js";
+import { rehearsal } from "./way.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -91,8 +92,9 @@ function service(s) {
     const may = mayManage(service.team.slug);
     return html`
       <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}">${service.team.name}</a></div>
-      ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${mayTrigger(s, service) ? opener("trigger", "Open an incident") : nothing}${may ? opener("add", "Add integration") : nothing}`)}
+      ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${opener("way", "Who would be told?")}${mayTrigger(s, service) ? opener("trigger", "Open an incident") : nothing}${may ? opener("add", "Add integration") : nothing}`)}
       <div class="stack">
+        ${s.page.way?.open ? opened("way", "Who would be told", rehearsal(service)) : nothing}
         ${mayTrigger(s, service) ? opened("trigger", "Open an incident", triggerForm(service)) : nothing}
         ${may ? opened("add", "Add integration", addForm(service, fetch)) : nothing}
         ${s.page.issued ? issued(s.page.issued) : nothing}
