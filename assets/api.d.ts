@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who did what to whom and when, oldest first
+         * Who did what to whom and when, oldest first unless asked otherwise
          * @description Needs a platform admin.
          */
         get: operations["getAudit"];
@@ -2209,6 +2209,7 @@ export interface components {
             team: string;
             url: string;
         };
+        AuditOrder: "old" | "new";
         Back: {
             /** Format: date-time */
             end: string;
@@ -4243,6 +4244,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 since?: string;
+                sort?: components["schemas"]["AuditOrder"];
                 team?: string;
             };
             header?: never;

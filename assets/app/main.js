@@ -29,6 +29,7 @@ const LATER = {
   tokens: () => import("./views/tokens.js"),
   profile: () => import("./views/profile.js"),
   health: () => import("./views/health.js"),
+  audit: () => import("./views/audit.js"),
   setup: () => import("./views/setup.js"),
   welcome: () => import("./views/setup.js"),
 };

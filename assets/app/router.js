@@ -1,7 +1,7 @@
 // Addresses: which page, which incident, which filter. A link opens what it names.
 import { changed, state } from "./state.js";
 
-const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "health", "setup", "welcome"]);
+const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "health", "audit", "setup", "welcome"]);
 /** Pages of one team, beside that of its people. */
 const PARTS = new Set(["policies", "channels", "heartbeats", "webhooks"]);
 /** @type {((route: import("./types.js").Route) => void)[]} */

@@ -10,10 +10,11 @@ pub const AUDIT: Route<Nothing, AuditQuery, Nothing, Page<Entry>> = Route::new(
     Method::Get,
     "/audit",
     Access::Platform,
-    "Who did what to whom and when, oldest first",
+    "Who did what to whom and when, oldest first unless asked otherwise",
 );
 
-/// `after` is the `seq` of the last entry that is known; a page may be short although more follow.
+/// `after` is the `seq` of the last entry that is known; a page may be short, or empty, although
+/// more follow.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditQuery {
@@ -27,9 +28,20 @@ pub struct AuditQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<AuditOrder>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditOrder {
+    /// Oldest first, as programs follow it.
+    Old,
+    /// Newest first, as people look.
+    New,
 }
 
 /// One act. Names are those of then.

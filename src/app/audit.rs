@@ -3,14 +3,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{App, Caller};
-use crate::api::audit::{AuditQuery, Entry};
+use crate::api::audit::{AuditOrder, AuditQuery, Entry};
 use crate::domain::event::{About, Record};
 use crate::domain::{Actor, Event, Seq};
 use crate::error::{Error, Result};
-use crate::store::{AuditFilter, LogRow};
+use crate::store::{AuditFilter, LogRow, Stretch};
 
 impl App {
-    /// Entries after `after`, and where to go on.
+    /// Entries from `cursor` on, and where to go on then.
     ///
     /// # Errors
     /// `Forbidden` unless the caller is a platform admin.
@@ -18,7 +18,7 @@ impl App {
         &self,
         caller: &Caller,
         query: AuditQuery,
-        after: Seq,
+        cursor: Option<Seq>,
         limit: u32,
     ) -> Result<(Vec<Entry>, Option<Seq>)> {
         caller.must_be_platform_admin()?;
@@ -30,11 +30,16 @@ impl App {
                     Some(name) => Some(r.team(name)?.id),
                 };
                 let filter = AuditFilter { actor: query.actor, team };
-                let after = match query.since {
-                    Some(since) => after.max(r.seq_before(since)?),
-                    None => after,
+                let since = match query.since {
+                    Some(since) => r.seq_before(since)?,
+                    None => Seq::default(),
                 };
-                let (rows, next) = r.audit(&filter, after, limit)?;
+                let after = query.after.unwrap_or_default().max(since);
+                let stretch = match query.sort.unwrap_or(AuditOrder::Old) {
+                    AuditOrder::Old => Stretch::Upwards(cursor.unwrap_or_default().max(after)),
+                    AuditOrder::New => Stretch::Downwards(cursor.unwrap_or(Seq(i64::MAX)), after),
+                };
+                let (rows, next) = r.audit(&filter, stretch, limit)?;
                 Ok((rows.iter().map(entry).collect::<Result<_>>()?, next))
             })
             .await

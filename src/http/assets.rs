@@ -28,7 +28,7 @@ static SITE: LazyLock<Site> = LazyLock::new(Site::read);
 /// What the files write where their hash will stand.
 const MARK: &str = "/assets/@/";
 /// The page serves every address of its own; which of them it shows is its own affair.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "/",
     "/incidents",
     "/incidents/{id}",
@@ -44,6 +44,7 @@ const PAGES: [&str; 18] = [
     "/tokens",
     "/profile",
     "/health",
+    "/audit",
     "/setup",
     "/welcome",
     "/index.html",

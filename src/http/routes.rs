@@ -115,8 +115,7 @@ pub fn operations() -> Mounted {
         .mount(&AUDIT, |s, c| async move {
             let limit = page_size(c.query.limit)?;
             let cursor = cursor(c.query.cursor.as_deref())?;
-            let after = cursor.or(c.query.after).unwrap_or_default();
-            let (items, next) = s.app.audit(&c.caller, c.query, after, limit).await?;
+            let (items, next) = s.app.audit(&c.caller, c.query, cursor, limit).await?;
             Ok(Page { items, next_cursor: next.map(|seq| seq.to_string()) })
         });
     let mounted = configuration::operations(people::operations(feeds::operations(mounted)));

@@ -19,22 +19,45 @@ pub struct AuditFilter {
     pub team: Option<TeamId>,
 }
 
+/// A part of the log, in the order in which it is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Stretch {
+    /// From behind this row on, the oldest first.
+    Upwards(Seq),
+    /// Below the first of these rows and above the second, the newest first.
+    Downwards(Seq, Seq),
+}
+
+impl Stretch {
+    /// Rows that lie in between, and the order's word.
+    const fn parts(self) -> (Seq, Seq, &'static str) {
+        match self {
+            Self::Upwards(after) => (after, Seq(i64::MAX), "asc"),
+            Self::Downwards(before, after) => (after, before, "desc"),
+        }
+    }
+}
+
 impl Read<'_> {
-    /// Rows after `after`, oldest first, and where to go on if there may be more.
+    /// Rows of the stretch, and where to go on if there may be more.
     pub fn audit(
         &self,
         filter: &AuditFilter,
-        after: Seq,
+        stretch: Stretch,
         limit: u32,
     ) -> Result<(Vec<LogRow>, Option<Seq>)> {
+        let (after, before, order) = stretch.parts();
         let rows = self.all(
-            "select seq, team_id, incident_id, type, json, people from
-                (select * from events where seq > ?1 order by seq limit ?2)
-             where (team_id is null or json_extract(json, '$.actor.kind') in ('user', 'host'))
-             and (?3 is null or json_extract(json, '$.actor.name') = ?3)
-             and (?4 is null or team_id = ?4 or json_extract(json, '$.about.team.id') = ?4)
-             order by seq limit ?5",
-            (after, LOOK_THROUGH, &filter.actor, filter.team, limit),
+            &format!(
+                "select seq, team_id, incident_id, type, json, people from
+                    (select * from events where seq > ?1 and seq < ?2
+                     order by seq {order} limit ?3)
+                 where (team_id is null or json_extract(json, '$.actor.kind') in ('user', 'host'))
+                 and (?4 is null or json_extract(json, '$.actor.name') = ?4)
+                 and (?5 is null or team_id = ?5 or json_extract(json, '$.about.team.id') = ?5)
+                 order by seq {order} limit ?6"
+            ),
+            (after, before, LOOK_THROUGH, &filter.actor, filter.team, limit),
             log_row,
         )?;
         if rows.len() >= limit as usize {
@@ -43,8 +66,11 @@ impl Read<'_> {
         }
         // The last row that was looked through; none if that was the log's end.
         let next = self.one(
-            "select seq from events where seq > ?1 order by seq limit 1 offset ?2",
-            (after, LOOK_THROUGH - 1),
+            &format!(
+                "select seq from events where seq > ?1 and seq < ?2
+                 order by seq {order} limit 1 offset ?3"
+            ),
+            (after, before, LOOK_THROUGH - 1),
             |row| row.get(0),
         )?;
         Ok((rows, next))

@@ -48,7 +48,7 @@ use crate::error::{Error, Result};
 
 pub use alerts::{Ending, NewMember};
 pub use applied::{Applied, Part};
-pub use audit::AuditFilter;
+pub use audit::{AuditFilter, Stretch};
 pub use backlog::{Backlog, Interest};
 pub use backup::{Restored, Summary, check as check_backup, restore};
 pub use channels::ChannelRow;

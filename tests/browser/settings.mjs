@@ -330,3 +330,52 @@ export async function a_silence_is_seen_before_it_is_made(browser, server) {
   server.cli(["resolve", String(id)]);
   await browser.close(alice);
 }
+
+export async function who_did_what_is_shown_to_admins_the_newest_first(browser, server) {
+  const id = await server.alert({ title: "Audited", severity: "critical" });
+  server.cli(["ack", String(id)]);
+  const root = await browser.window(server, "root", "/");
+  await isLive(root);
+  await root.getByText("root ▾").click();
+  await root.getByRole("link", { name: "Audit", exact: true }).click();
+  await root.getByRole("heading", { level: 1, name: "Audit" }).waitFor();
+  const lines = root.locator(".audit tbody tr");
+  await lines.first().waitFor();
+  // What is done now is there when one looks again, before all else.
+  server.cli(["resolve", String(id), "--note", "it was the cable"]);
+  await root.getByRole("button", { name: "Look again" }).click();
+  await lines.first().getByText("it was the cable").waitFor();
+  assert.match(await lines.first().innerText(), new RegExp(`root[^]*payments[^]*#${id}`));
+  const times = await root.locator(".audit time").evaluateAll((all) => all.map((one) => one.dateTime));
+  assert.deepEqual(times, times.toSorted().toReversed());
+  // By whom and of which team; the address says it, and a page of its own is the same.
+  await root.getByLabel("Who", { exact: true }).fill("host");
+  await root.getByRole("button", { name: "Show" }).click();
+  await root.waitForURL("**/audit?who=host");
+  await root.waitForFunction(() => {
+    const who = [...document.querySelectorAll(".audit td:nth-child(2)")].map((one) => one.innerText);
+    return who.length && who.every((one) => one === "host");
+  });
+  await root.goto("/audit?team=search");
+  await lines.first().waitFor();
+  assert.equal(await root.getByLabel("Team").inputValue(), "search");
+  assert.equal(await lines.filter({ hasText: "payments" }).count(), 0);
+  await root.goto("/audit?who=carol");
+  await root.getByRole("heading", { name: "Nothing was done." }).waitFor();
+  await browser.close(root);
+  // Page after page.
+  const far = await browser.window(server, "root", "/");
+  await far.route("**/api/v1/audit?*", (route) => route.continue({ url: route.request().url().replace("limit=50", "limit=3") }));
+  await far.goto("/audit");
+  const seen = far.locator(".audit tbody tr");
+  await seen.nth(2).waitFor();
+  assert.equal(await seen.count(), 3);
+  await far.getByRole("button", { name: "Older" }).click();
+  await seen.nth(5).waitFor();
+  const later = await far.locator(".audit time").evaluateAll((all) => all.map((one) => one.dateTime));
+  assert.deepEqual(later, later.toSorted().toReversed());
+  await browser.close(far);
+  const alice = await browser.window(server, "alice", "/audit");
+  await alice.getByText("The audit is shown to platform admins.").waitFor();
+  await browser.close(alice);
+}

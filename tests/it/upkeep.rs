@@ -1,7 +1,7 @@
 //! What is kept and for how long, and who did what: retention and the audit.
 use std::time::Duration;
 
-use incidentd::api::audit::{AUDIT, AuditQuery, Entry};
+use incidentd::api::audit::{AUDIT, AuditOrder, AuditQuery, Entry};
 use incidentd::api::incidents::{LIST, ListQuery};
 use incidentd::api::{Nothing, Page};
 use incidentd::domain::{Action, IncidentId};
@@ -167,6 +167,21 @@ async fn the_audit_says_who_did_what_to_whom_in_names_of_then() {
         query.cursor = Some(next);
     }
     assert!(entries.is_sorted_by_key(|entry| entry.seq));
+    // And as people look at it: the same, backwards.
+    let mut query =
+        AuditQuery { limit: Some(3), sort: Some(AuditOrder::New), ..AuditQuery::default() };
+    let mut backwards = Vec::new();
+    loop {
+        let page = audit(&server, &query).await;
+        backwards.extend(page.items);
+        let Some(next) = page.next_cursor else { break };
+        query.cursor = Some(next);
+    }
+    let seqs = |entries: &[Entry]| entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
+    backwards.reverse();
+    assert_eq!(seqs(&backwards), seqs(&entries));
+    let newest = AuditQuery { since, sort: Some(AuditOrder::New), ..AuditQuery::default() };
+    assert_eq!(audit(&server, &newest).await.items.len(), 5, "and no older ones");
     let has = |what: &str| entries.iter().any(|entry| entry.what == what);
     assert!(has("added user bob") && has("created service checkout"), "{entries:?}");
     let text = serde_json::to_string(&entries).expect("JSON");

@@ -1,10 +1,10 @@
 // Is everything so that somebody will be told? What `incidentd doctor` finds, for platform admins.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { ago, until } from "../clock.js";
+import { ago } from "../clock.js";
 import { call } from "../http.js";
 import { many } from "../words.js";
 import { coded } from "./shell.js";
-import { head, loaded, nothingYet, reload } from "./parts.js";
+import { dated, head, loaded, nothingYet, reload } from "./parts.js";
 
 /** It tries each channel's far end. */
 const fetch = () => call("GET", "/doctor", { patience: 60_000 });
@@ -29,9 +29,6 @@ export function page(s) {
       })}
     </div>`;
 }
-
-/** Moments as people write them. @param {string} text */
-const dated = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => until(at));
 
 /** @param {any[]} findings @param {string} name */
 const table = (findings, name) => findings.length ? html`

@@ -1,5 +1,6 @@
 // Pieces that the pages of configuration share: loading, forms, what is shown once, questions.
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { until } from "../clock.js";
 import { problem } from "../http.js";
 import { changed, setPage, state } from "../state.js";
 import { toast } from "../say.js";
@@ -132,6 +133,9 @@ export function sure(title, text, word, run) {
   } };
   changed();
 }
+
+/** The server's words, with moments as people write them. @param {string} text */
+export const dated = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (at) => until(at));
 
 /** @param {string} title @param {unknown} [aside] */
 export const head = (title, aside = nothing) => html`<div class="page-head"><h1>${title}</h1>${aside}</div>`;

@@ -83,7 +83,7 @@ function mine(s) {
   return html`
     <a href="/profile">My profile</a>
     <a href="/tokens">API tokens</a>
-    ${s.me?.admin ? html`<a href="/health">Health of the server</a>` : nothing}
+    ${s.me?.admin ? html`<a href="/health">Health of the server</a><a href="/audit">Audit</a>` : nothing}
     <hr>
     <button @click=${() => setSound(!soundIs())} aria-pressed=${soundIs() ? "true" : "false"}>Sound <span class="muted">${soundIs() ? "on" : "off"}</span></button>
     ${notifies.why
