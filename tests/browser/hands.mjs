@@ -50,3 +50,31 @@ export async function an_incident_is_opened_by_hand_and_shifts_stand_in_another_
   await alice.getByRole("heading", { name: "Payments", level: 1 }).waitFor();
   await browser.close(alice);
 }
+
+export async function a_toast_lies_over_no_button_that_is_docked(browser, server) {
+  const id = await server.alert({ title: "Covered by nothing", severity: "critical" });
+  const alice = await browser.window(server, "alice", `/incidents/${id}`, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  await isLive(alice);
+  const bar = alice.locator(".quickbar");
+  await bar.getByRole("button", { name: "Acknowledge" }).tap();
+  await alice.locator(".toast").waitFor();
+  const top = async (of) => (await of.boundingBox()).y;
+  const { y, height } = await alice.locator(".toasts").boundingBox();
+  assert.ok(y + height <= await top(bar), "the actions lie free");
+  // What ends the page can be scrolled out from below it.
+  await alice.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  const last = await alice.locator(".labels").last().boundingBox();
+  assert.ok(last.y + last.height <= await top(alice.locator(".toasts")), JSON.stringify(last));
+  await alice.goto("/profile");
+  await isLive(alice);
+  const lowest = alice.locator("main button").last();
+  await lowest.waitFor();
+  await alice.locator("#theme").selectOption("light");
+  await lowest.click();
+  await alice.locator(".toast").waitFor();
+  await alice.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  const copy = await lowest.boundingBox();
+  assert.ok(copy.y + copy.height <= await top(alice.locator(".toasts")), JSON.stringify(copy));
+  server.cli(["resolve", String(id)]);
+  await browser.close(alice);
+}

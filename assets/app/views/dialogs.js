@@ -45,7 +45,7 @@ export function dialog(s) {
   const inside = { snooze, reassign, note, merge, confirm, help, sure }[of.kind];
   if (!inside) return nothing;
   return html`
-    <dialog class=${of.kind === "merge" ? "wide" : ""} aria-labelledby="dialog-title" ${modal()}
+    <dialog class=${of.kind} aria-labelledby="dialog-title" ${modal()}
       @close=${() => { if (state.dialog === of) { state.dialog = null; changed(); } }}
       @click=${(/** @type {any} */ event) => event.target.tagName === "DIALOG" && close()}>
       ${inside(s, of)}

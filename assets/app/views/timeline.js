@@ -56,7 +56,7 @@ const line = (event, text, note) => html`
   <li><time datetime=${event.at} title=${full(event.at)}>${clockTime(event.at)}</time>
     <div><span>${text}</span>${note ? html`<div class="note" dir="auto">${markdown(note)}</div>` : nothing}</div></li>`;
 
-/** Above what grows. @param {import("../types.js").State} s @param {Incident} i */
+/** Above what grows; on a phone a sheet, opened by what is docked, holds it. @param {import("../types.js").State} s @param {Incident} i */
 function noteForm(s, i) {
   const send = async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -70,7 +70,7 @@ function noteForm(s, i) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event);
   };
   return html`
-    <form class="note-form" @submit=${send}>
+    <form class="note-form wide-only" @submit=${send}>
       <label class="hidden-text" for="note">Note</label>
       <textarea id="note" maxlength="4000" placeholder="What should the next person know?" .value=${live(draftOf(i.id))}
         @keydown=${quick} @input=${(/** @type {any} */ event) => { keepDraft(i.id, event.target.value); }}></textarea>
