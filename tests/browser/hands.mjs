@@ -78,3 +78,37 @@ export async function a_toast_lies_over_no_button_that_is_docked(browser, server
   server.cli(["resolve", String(id)]);
   await browser.close(alice);
 }
+
+export async function things_bear_their_names(browser, server) {
+  const alice = await browser.window(server, "alice", "/services/checkout");
+  await isLive(alice);
+  // A service's short name, which stands in addresses and files.
+  await alice.locator(".crumb").getByText("checkout", { exact: true }).waitFor();
+  await alice.getByLabel("Short name").fill("check out");
+  await alice.getByRole("button", { name: "Save" }).click();
+  await alice.getByLabel("Short name").and(alice.locator("[aria-invalid]:focus")).waitFor();
+  await alice.getByLabel("Short name").fill("cash-desk");
+  await alice.getByRole("button", { name: "Save" }).click();
+  await alice.waitForURL("**/services/cash-desk");
+  await alice.locator(".crumb").getByText("cash-desk", { exact: true }).waitFor();
+  await alice.getByLabel("Short name").fill("checkout");
+  await alice.getByRole("button", { name: "Save" }).click();
+  await alice.waitForURL("**/services/checkout");
+  await alice.goto("/on-call/payments-primary");
+  await alice.getByRole("heading", { level: 1, name: "On call for payments-primary" }).waitFor();
+  await browser.close(alice);
+
+  const root = await browser.window(server, "root", "/users");
+  await isLive(root);
+  const carol = root.locator("tr", { hasText: "carol" });
+  const change = async (name) => {
+    await carol.locator("summary").click();
+    await carol.getByRole("button", { name: "Change name or e-mail" }).click();
+    await root.getByLabel("Name", { exact: true }).fill(name);
+    await root.getByRole("button", { name: "Save" }).click();
+    await carol.locator("strong", { hasText: name }).waitFor();
+  };
+  await change("Caroline of Payments");
+  await change("Carol");
+  await browser.close(root);
+}

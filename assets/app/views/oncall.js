@@ -39,7 +39,7 @@ export function page(s) {
   const mayAdd = (s.me?.teams ?? []).filter((team) => mayManage(team.slug)).map((team) => [team.slug, team.name]);
   return html`
     ${slug ? html`<div class="crumb"><a href="/on-call"><span aria-hidden="true">←</span>&nbsp;On call</a></div>` : nothing}
-    ${slug ? nothing : head("On call", mayAdd.length ? html`<button aria-expanded=${s.page.add?.open ? "true" : "false"} @click=${() => setPage("add", s.page.add?.open ? { open: false } : { open: true, plan: blank(mayAdd[0][0]) })}>${s.page.add?.open ? "Close" : "Add schedule"}</button>` : nothing)}
+    ${slug ? head(`On call for ${slug}`) : head("On call", mayAdd.length ? html`<button aria-expanded=${s.page.add?.open ? "true" : "false"} @click=${() => setPage("add", s.page.add?.open ? { open: false } : { open: true, plan: blank(mayAdd[0][0]) })}>${s.page.add?.open ? "Close" : "Add schedule"}</button>` : nothing)}
     <div class="stack">
     ${s.page.add?.open ? html`<div class="card panel"><h2>Add schedule</h2>${adding(s.page.add.plan.team, mayAdd, fetch)}</div>` : nothing}
     ${loaded("schedules", fetch, ({ schedules, people }) => {

@@ -72,7 +72,7 @@ function table(list, integrations) {
   return html`
     <table class="table"><thead><tr><th scope="col">Service</th><th scope="col">Team</th><th scope="col">Senders</th><th scope="col">Last alert</th></tr></thead>
       <tbody>${list.map((service) => html`<tr>
-        <td><a href="/services/${service.slug}">${service.name}</a></td><td data-name="Team">${service.team.name}</td>
+        <td><a href="/services/${service.slug}">${service.name}</a>${service.slug === service.name ? nothing : html` <span class="meta">${service.slug}</span>`}</td><td data-name="Team">${service.team.name}</td>
         <td data-name="Senders">${of(service).map((one) => one.name).join(", ") || html`<span class="muted">none yet</span>`}</td>
         <td data-name="Last alert">${ago(last(of(service)))} ${refused(of(service)) ? html`<span class="badge">Refused</span>` : nothing}</td>
       </tr>`)}</tbody></table>`;
@@ -91,7 +91,7 @@ function service(s) {
   return loaded("service", fetch, ({ service, integrations, policies }) => {
     const may = mayManage(service.team.slug);
     return html`
-      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}">${service.team.name}</a></div>
+      <div class="crumb"><a href="/services"><span aria-hidden="true">←</span>&nbsp;Services</a><a href="/teams/${service.team.slug}">${service.team.name}</a><code title="Its short name, as it stands in addresses and files">${service.slug}</code></div>
       ${head(service.name, html`<a class="button" href="/incidents?q=${encodeURIComponent(`service:${service.slug}`)}">Its incidents</a>${opener("way", "Who would be told?")}${mayTrigger(s, service) ? opener("trigger", "Open an incident") : nothing}${may ? opener("add", "Add integration") : nothing}`)}
       <div class="stack">
         ${s.page.way?.open ? opened("way", "Who would be told", rehearsal(service)) : nothing}
@@ -188,9 +188,10 @@ function rules(service, policies, fetch) {
   /** @type {[string, string][]} */
   const ladders = [["", "The team's own: its default, else all of it"], ...policies.map((one) => /** @type {[string, string]} */ ([one.slug, one.slug]))];
   const save = submit("rules", async (given) => {
-    const body = { name: given.name, urgency: given.urgency, groupBy: (given.groupBy ?? "").split(/[\s,]+/).filter(Boolean), ackTimeout: given.ackTimeout ?? "0", reopenWithin: given.reopenWithin ?? "0", escalationPolicy: given.escalationPolicy ?? null };
+    const body = { slug: given.slug, name: given.name, urgency: given.urgency, groupBy: (given.groupBy ?? "").split(/[\s,]+/).filter(Boolean), ackTimeout: given.ackTimeout ?? "0", reopenWithin: given.reopenWithin ?? "0", escalationPolicy: given.escalationPolicy ?? null };
     await call("PATCH", `/services/${service.slug}`, { body });
     toast("Saved.");
+    if (given.slug !== service.slug) return go(`/services/${given.slug}`, { replace: true, stay: true });
     await reload("service", fetch);
   });
   const archive = () => sure(`Archive ${service.name}?`, "Its keys are dead at once; its history stays.", "Archive", async () => {
@@ -201,6 +202,7 @@ function rules(service, policies, fetch) {
     <section class="card panel"><h2>Rules</h2>
       <form class="form" @submit=${save}><div class="two">
         ${field("name", "Name", { value: service.name, required: true, key: "rules" })}
+        ${field("slug", "Short name", { value: service.slug, required: true, key: "rules", hint: "As it stands in addresses and files: those that have the old one must be changed, too" })}
         ${choice("urgency", "Urgency", URGENCIES, service.urgency)}
         ${choice("escalationPolicy", "Who is told", ladders, service.escalationPolicy?.slug ?? "", "An escalation policy; they are made on its team's page")}
         ${field("groupBy", "Group alerts by labels", { value: service.groupBy.join(", "), key: "rules", hint: "Of what Prometheus sends; Alertmanager and Grafana group by themselves" })}

@@ -13,13 +13,29 @@ import { paste, trial } from "./senders.js";
 const STEPS = ["You", "A team and a service", "Connect a sender", "Be told"];
 /** Behind the `#`, which no browser sends; gone from the address once it is read. */
 let secret = "";
+/** In this tab alone it outlives a reload, until it is used: by then it is good for nothing. */
+const kept = () => `incidentd.link${location.pathname}`;
 
 function readSecret() {
-  if (location.hash.length > 1) {
-    secret = decodeURIComponent(location.hash.slice(1));
-    history.replaceState(null, "", location.pathname);
+  const given = decodeURIComponent(location.hash.slice(1));
+  try {
+    if (given) sessionStorage.setItem(kept(), given);
+    secret = given || secret || sessionStorage.getItem(kept()) || "";
+  } catch {
+    // Private windows may forbid it: there a reload needs the link once more.
+    secret = given || secret;
   }
+  if (given) history.replaceState(null, "", location.pathname);
   return secret;
+}
+
+function used() {
+  secret = "";
+  try {
+    sessionStorage.removeItem(kept());
+  } catch {
+    // Nothing was kept.
+  }
 }
 
 /** What the link is good for. */
@@ -57,7 +73,7 @@ function setup(s) {
 
 /** @param {State} s */
 function you(s) {
-  if (!secret) return useless("It has lost the part behind the #.");
+  if (!secret) return useless("It has lost the part behind the #: open it once more as it was sent.");
   if (!s.page.link) {
     s.page.link = { waits: true };
     look().then((data) => setPage("link", { data }), (error) => setPage("link", { error: problem(error) }));
@@ -69,7 +85,7 @@ function you(s) {
     <p class="muted">The first person here is its platform admin.</p>
     <form class="form" @submit=${submit("you", async (given) => {
       await call("POST", "/setup", { body: { secret, timeZone: zone(), ...given }, open: true });
-      secret = "";
+      used();
       await whoAmI();
     })}>
       ${field("username", "Username", { required: true, key: "you", complete: "username" })}
@@ -156,7 +172,7 @@ const told = () => card(4, html`
 function welcome(s) {
   readSecret();
   if (s.session === "unknown") return nothing;
-  if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a><a class="button" href="/profile">Say how you are told</a></div>`) : useless("It has lost the part behind the #.");
+  if (!secret) return s.session === "in" ? door(html`<h1>You are in.</h1><div class="form"><a class="button" href="/">To the incidents</a><a class="button" href="/profile">Say how you are told</a></div>`) : useless("It has lost the part behind the #: open it once more as it was sent.");
   if (!s.page.link) {
     s.page.link = { waits: true };
     look().then((data) => setPage("link", { data }), (error) => setPage("link", { error: problem(error) }));
@@ -167,7 +183,7 @@ function welcome(s) {
   const { user, timeZone, hasPassword } = s.page.link.data;
   const enter = async (/** @type {Record<string, string>} */ given) => {
     await call("POST", "/welcome", { body: { secret, timeZone: timeZone ?? zone(), ...given }, open: true });
-    secret = "";
+    used();
     await whoAmI();
   };
   return door(html`

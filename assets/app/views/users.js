@@ -15,6 +15,7 @@ export function page(s) {
     ${head("People", opener("add", "Add somebody"))}
     <div class="stack">
       ${opened("add", "Add somebody", addForm(s))}
+      ${s.page.change?.open ? opened("change", `Change ${s.page.change.one.username}`, changeForm(s.page.change.one)) : nothing}
       ${s.page.link ? html`<section class="card panel secret"><h2>A link for ${s.page.link.username}</h2>
         <p>It works once, until ${until(s.page.link.expiresAt)}. Send it to them: it opens a page to set a password.</p>
         ${copyable(s.page.link.url, "the link")}
@@ -50,6 +51,20 @@ function addForm(s) {
     </div>${send("add", "Add, and make a link")}</form>`;
 }
 
+/** @param {any} one */
+const changeForm = (one) => html`
+  <form class="form" @submit=${submit("change", async (given) => {
+    const email = given.email ?? null;
+    // An address that stays is proved already.
+    await call("PATCH", `/users/${encodeURIComponent(one.username)}`, { body: { name: given.name ?? "", ...(email === one.email ? {} : { email }) } });
+    toast("Saved.");
+    setPage("change", { open: false });
+    await reload("users", fetch);
+  })}><div class="two">
+    ${field("name", "Name", { required: true, value: one.name, key: "change" })}
+    ${field("email", "E-mail", { type: "email", value: one.email ?? "", key: "change" })}
+  </div>${send("change", "Save")}<button type="button" class="plain" @click=${() => setPage("change", { open: false })}>Close</button></form>`;
+
 /** @param {import("../types.js").State} s @param {any[]} list */
 function table(s, list) {
   const path = (/** @type {any} */ one) => `/users/${encodeURIComponent(one.username)}`;
@@ -67,9 +82,10 @@ function table(s, list) {
       <tbody>${list.map((one) => html`<tr>
         <td><strong>${one.name}</strong></td><td data-name="Username">${one.username}</td><td data-name="E-mail">${one.email ?? ""}</td>
         <td>${one.disabled ? html`<span class="badge quiet">Disabled</span>` : one.admin ? html`<span class="badge">Platform admin</span>` : nothing}</td>
-        <td class="end">${one.username === s.me?.user?.username ? html`<span class="muted">you</span>` : html`
+        <td class="end">${one.username === s.me?.user?.username ? html`<a href="/profile">you</a>` : html`
           <details class="menu"><summary class="button" aria-label="Act on ${one.name}"><span aria-hidden="true">…</span></summary><div class="menu-items">
             ${one.disabled ? html`<button @click=${() => enable(one)}>Let in again</button>` : html`
+              <button @click=${() => { setPage("change", { open: true, one }); scrollTo(0, 0); }}>Change name or e-mail</button>
               <button @click=${() => renew(one)}>New one-time link</button>
               <button @click=${() => admin(one)}>${one.admin ? "No platform admin any more" : "Make platform admin"}</button>
               <button @click=${() => disable(one)}>Disable</button>`}
