@@ -1,6 +1,6 @@
 // What people make by hand, and where strays are led.
 import assert from "node:assert/strict";
-import { isLive } from "./world.mjs";
+import { isLive, row } from "./world.mjs";
 
 export async function who_strays_is_led_home(browser, server) {
   const alice = await browser.window(server, "alice", "/", { viewport: { width: 360, height: 740 } });
@@ -110,5 +110,43 @@ export async function things_bear_their_names(browser, server) {
   };
   await change("Caroline of Payments");
   await change("Carol");
+  await browser.close(root);
+}
+
+export async function what_a_row_says_is_there_to_be_read(browser, server) {
+  const rename = (name) => fetch(`${server.url}/api/v1/users/bob`, {
+    method: "PATCH", headers: { "content-type": "application/json", authorization: `Bearer ${server.token}` }, body: JSON.stringify({ name }),
+  }).then((answer) => assert.equal(answer.status, 200));
+  await rename("Alexandra Lindqvist");
+  const id = await server.alert({ title: "Certificate of api.example.com expires in less than two days", severity: "critical" });
+  server.cli(["reassign", String(id), "--to", "bob"]);
+  // On a desk two lines of a row hold a long title, who was told and who is next.
+  const alice = await browser.window(server, "alice", "/");
+  await row(alice, id).locator(".who", { hasText: "Alexandra" }).waitFor();
+  const cut = (of) => of.evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight).map((one) => one.textContent));
+  assert.deepEqual(await cut(row(alice, id).locator(".title span, .who, .who span:not(:empty)")), []);
+  await browser.close(alice);
+  // On a phone names yield, the time does not.
+  server.cli(["snooze", String(id), "--for", "12h"]);
+  const phone = await browser.window(server, "alice", "/", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  await row(phone, id).locator(".badge", { hasText: "Snoozed" }).waitFor();
+  const [time, who] = await row(phone, id).locator(".line").evaluate((line) => {
+    // As an hour from now.
+    line.children[1].textContent = "1h 26m";
+    return [".time", ".who"].map((part) => line.querySelector(part).getBoundingClientRect().right);
+  });
+  assert.ok(time <= who + 1, `the time ends at ${time}, its place at ${who}`);
+  await browser.close(phone);
+  server.cli(["resolve", String(id)]);
+  await rename("Bob");
+  // What is done to people stands beside their names.
+  const root = await browser.window(server, "root", "/users", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  await isLive(root);
+  const carol = root.locator("tr", { hasText: "carol" });
+  const [name, menu] = await Promise.all([carol.locator("strong").boundingBox(), carol.locator("summary").boundingBox()]);
+  assert.ok(menu.y < name.y + name.height, JSON.stringify([name, menu]));
+  await carol.locator("summary").tap();
+  const items = await carol.locator(".menu-items").boundingBox();
+  assert.ok(items.x >= 0 && items.x + items.width <= 360, JSON.stringify(items));
   await browser.close(root);
 }

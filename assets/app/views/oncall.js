@@ -106,7 +106,7 @@ function schedule(s, one, people, refresh) {
     else await refresh();
   });
   return html`
-    <section class="card panel rota"><div class="page-head"><h2>${one.slug}</h2>
+    <section class="card panel rota"><div class="page-head"><h2>${s.route.id ? "Turns" : one.slug}</h2>
         ${may && me ? html`<button aria-label="Be on call now for ${one.slug}" @click=${take}>Be on call now</button>` : nothing}
         ${may ? html`${opener(`stand-${one.id}`, "Stand in", {}, `for ${one.slug}`)}${opener(`swap-${one.id}`, "Swap", {}, `in ${one.slug}`)}` : nothing}
         ${mayAll ? opener(`turns-${one.id}`, "Change turns", { plan: { ...one, team: one.team.slug } }, `of ${one.slug}`) : nothing}</div>

@@ -63,7 +63,7 @@ const changeForm = (one) => html`
   })}><div class="two">
     ${field("name", "Name", { required: true, value: one.name, key: "change" })}
     ${field("email", "E-mail", { type: "email", value: one.email ?? "", key: "change" })}
-  </div>${send("change", "Save")}<button type="button" class="plain" @click=${() => setPage("change", { open: false })}>Close</button></form>`;
+  </div><div class="actions">${send("change", "Save")}<button type="button" @click=${() => setPage("change", { open: false })}>Close</button></div></form>`;
 
 /** @param {import("../types.js").State} s @param {any[]} list */
 function table(s, list) {
