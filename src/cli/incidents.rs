@@ -1,6 +1,4 @@
 //! What responders type.
-use std::collections::BTreeSet;
-
 use clap::Args;
 use jiff::Timestamp;
 
@@ -11,6 +9,7 @@ use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
 use crate::client::{Client, Named, Ours};
+use crate::domain::words::telling;
 use crate::domain::{Action, IncidentId, Link, Severity, Span, Urgency};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -270,13 +269,7 @@ impl Page {
         let outcome = client.call_once(&api::TRIGGER, Nothing {}, &body).await?;
         if let Some(id) = outcome.incident_id {
             let incident = client.call(&api::SHOW, id, &Nothing {}, &Nothing {}).await?;
-            let told: BTreeSet<&str> =
-                incident.escalation.told.iter().map(|told| told.user.as_str()).collect();
-            let told: Vec<&str> = told.into_iter().collect();
-            match told.as_slice() {
-                [] => output::say("Nobody could be told; see incidentd timeline."),
-                some => output::say(&format!("Telling {}.", some.join(", "))),
-            }
+            output::say(&telling(&incident));
         }
         opened(common, &outcome)
     }

@@ -206,7 +206,7 @@ impl Client {
         R: DeserializeOwned,
     {
         if let Some(why) = self.looks_only.filter(|_| route.changes()) {
-            return Err(Error::refused(why));
+            return Err(Error::refused(why).hint("Begin without it, to act."));
         }
         let query = serde_html_form::to_string(query).map_err(Error::internal)?;
         let mark = if query.is_empty() { "" } else { "?" };

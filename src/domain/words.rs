@@ -1,4 +1,6 @@
 //! Incidents and rows of the log in words for people: lists, timelines and the audit.
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -11,6 +13,17 @@ use super::{Action, Incident, Status, Urgency};
 pub fn moment(at: Timestamp, zone: Option<&str>) -> String {
     let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
     at.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// Who is told of what somebody just opened for them.
+#[must_use]
+pub fn telling(incident: &Incident) -> String {
+    let told: BTreeSet<&str> =
+        incident.escalation.told.iter().map(|told| told.user.as_str()).collect();
+    match told.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => format!("Nobody could be told; see incidentd timeline {}.", incident.id),
+        some => format!("Telling {}.", some.join(", ")),
+    }
 }
 
 /// Does it need me? In the order in which people want to see it.

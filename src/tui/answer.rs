@@ -5,7 +5,7 @@ use std::pin::Pin;
 use super::READONLY;
 use super::effect::Effect;
 use super::state::{Page, Reading, State, Tone};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// A line of more rows is a page of its own.
 const MAX_MESSAGE: usize = 160;
@@ -52,6 +52,10 @@ impl State {
             Ok(()) if text.is_empty() => self.say(Tone::Plain, format!(":{line}: done.")),
             Ok(()) if is_line => self.say(Tone::Plain, text),
             Ok(()) => self.read(line, text.to_owned()),
+            Err(Error { kind: Kind::Unreachable, .. }) => {
+                let words = "Look whether it was done, then try again.";
+                self.say(Tone::Bad, format!("No answer to :{line}. {words}"));
+            }
             Err(error) => {
                 if !text.is_empty() {
                     self.read(line, text.to_owned());

@@ -14,6 +14,7 @@ use crate::api::teams::MEMBERS;
 use crate::api::{MAX_BULK, MAX_PAGE, Nothing, PageQuery};
 use crate::client::{Client, Ours};
 use crate::domain::member::MemberView;
+use crate::domain::words::telling;
 use crate::domain::{Action, Event, Incident, IncidentId, Role};
 use crate::error::{Error, Kind, Result};
 
@@ -160,6 +161,10 @@ async fn once(
 async fn open(client: &Client, asked: &Trigger) -> Result<String> {
     let outcome = client.call_once(&incidents::TRIGGER, Nothing {}, asked).await?;
     Ok(match outcome.incident_id {
+        Some(id) if asked.to.is_some() => {
+            let incident = client.call(&incidents::SHOW, id, &Nothing {}, &Nothing {}).await?;
+            format!("Opened {id}. {}", telling(&incident))
+        }
         Some(id) if outcome.new => format!("Opened {id}."),
         Some(id) => format!("{id} is open already; it counts there."),
         None => "Nothing is open of it.".into(),

@@ -413,7 +413,10 @@ impl State {
             }
             Report::History(Err(error)) => self.fail(&error),
             Report::Answered(line, answer) => self.learn_answer(line, answer),
-            Report::Said(Ok(words)) => self.say(Tone::Plain, words),
+            Report::Said(Ok(words)) => {
+                let words = self.here(&words).into_owned();
+                self.say(Tone::Plain, words);
+            }
             Report::Said(Err(error)) => self.fail(&error),
         }
     }

@@ -88,6 +88,8 @@ const fn verb(action: &Action) -> (&'static str, &'static str) {
 impl State {
     /// Acts; on more than one only after asking.
     pub(super) fn act(&mut self, ids: Vec<IncidentId>, action: Action) {
+        // It is not about this.
+        self.message = None;
         self.ask(Asked { ids, actions: vec![action], undoes: false, before: Vec::new() });
     }
 

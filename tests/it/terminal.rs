@@ -372,6 +372,8 @@ async fn the_command_line_is_there_too_and_its_answers_are_read_there() {
     terminal.until("the way", |screen| screen.contains("payments-default"));
     run(":user set-password");
     terminal.until("no question", |screen| screen.contains("Nothing can be asked here"));
+    run(":page bob 'look at this'");
+    terminal.until("who is told", |screen| screen.contains("Opened 1. Nobody could be told"));
     run(":login");
     terminal.until("a shell", |screen| screen.contains("`login` is typed in a shell"));
     run(":silence end 7");
@@ -380,9 +382,11 @@ async fn the_command_line_is_there_too_and_its_answers_are_read_there() {
     terminal.until("the shell", |screen| screen.contains("left 0"));
 
     terminal.watch("--readonly");
-    terminal.until("calm", |screen| screen.contains("All calm") && screen.contains("live"));
+    terminal.until("the page", |screen| screen.contains("look at this") && screen.contains("live"));
     run(":silence end 1");
-    terminal.until("a refusal", |screen| screen.contains("this dashboard is --readonly"));
+    let screen =
+        terminal.until("a refusal", |screen| screen.contains("this dashboard is --readonly"));
+    assert!(!screen.contains("Look how it stands"), "{screen}");
     run(":silence list");
     terminal.until("the silence", |screen| screen.contains("a deploy"));
     assert_eq!(on_host(world.dir.path(), &["silence", "list", "-q"], "").trim(), "1");

@@ -94,3 +94,26 @@ fn q_leaves_what_is_read_before_it_leaves_the_dashboard() {
     press(&mut state, "q");
     assert!(quits(&mut state));
 }
+
+#[test]
+fn what_was_said_before_is_not_said_of_what_is_asked_now() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎:nonsense⏎");
+    assert!(screen(&mut state, 80, 24)[22].contains("no command"));
+    press(&mut state, "a");
+    let shown = screen(&mut state, 80, 24);
+    assert!(shown[22].is_empty(), "{}", shown[22]);
+    assert!(shown[0].starts_with(" HIGH…  42  Disk full"), "it is on its way: {}", shown[0]);
+    assert_eq!(acts(&mut state).len(), 1);
+}
+
+#[test]
+fn a_command_without_an_answer_may_have_been_done() {
+    let mut state = dashboard(night());
+    let line = run(&mut state, ":silence end 4⏎");
+    let error = Error::new(Kind::Unreachable, "x").hint("Choose another with --server.");
+    answer(&mut state, &line, "", Err(error));
+    let shown = screen(&mut state, 120, 30);
+    let says = " No answer to :silence end 4. Look whether it was done, then try again.";
+    assert!(shown[28].starts_with(says), "{}", shown[28]);
+}

@@ -11,6 +11,7 @@ use super::{below_heading, connection, marks, put};
 use crate::domain::escalation::Told;
 use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
+use crate::tui::board::Row;
 use crate::tui::detail::{Detail, Pane};
 use crate::tui::layout::{is_narrow, is_wide, split};
 use crate::tui::state::State;
@@ -19,12 +20,14 @@ use crate::tui::state::State;
 type Line = (String, Style);
 
 pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut Buffer) {
-    let Some(incident) = state.board.get(detail.id) else {
+    let Some(Row { incident, pending, .. }) = state.board.row(detail.id) else {
         put(buffer, area, 1, 0, &format!("{}", detail.id), STRONG);
         return;
     };
     let standing = Standing::of(incident);
-    let x = put(buffer, area, 1, 0, standing.word(), look.badge(standing));
+    let mark = if *pending { "…" } else { "" };
+    let word = format!("{}{mark}", standing.word());
+    let x = put(buffer, area, 1, 0, &word, look.badge(standing));
     let x = put(buffer, area, x + 2, 0, &incident.id.to_string(), STRONG);
     let (told, _) = connection(state, look, is_narrow(area.width));
     let room = usize::from(area.width).saturating_sub(usize::from(x) + told.width() + 5);
