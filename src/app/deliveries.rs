@@ -157,7 +157,7 @@ pub(super) fn view(row: Delivery, user: Option<UserRef>) -> DeliveryView {
 
 /// Until when further pages to an address wait, to go as one; none: they go now.
 fn bundled_until(r: &Read<'_>, group: &Group, now: Timestamp) -> Result<Option<Timestamp>> {
-    if group.kind != DeliveryKind::Page || group.message.is_some() {
+    if group.kind != DeliveryKind::Page || group.message.is_some() || group.by_hand {
         return Ok(None);
     }
     let last = r.last_page(&group.channel, &group.address)?;
@@ -177,6 +177,7 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
         kind: due.kind,
         message: due.again,
         rows: 0,
+        by_hand: false,
     };
     let mut rows = Vec::new();
     let mut incidents: Vec<Incident> = Vec::new();
@@ -194,8 +195,7 @@ fn claim(w: &mut Write<'_>, due: &Due, url: &str) -> Result<Option<Outgoing>> {
         if !leads_there(w, &row)? {
             let row = row.dropped("the contact is gone or has changed", w.now());
             w.update_delivery(&row)?;
-            aftermath::show_told(w, &row)?;
-            aftermath::fail_over(w, &row)?;
+            aftermath::lost(w, &row)?;
             continue;
         }
         let id = *rows.first().map_or(&row.id, |first: &Delivery| &first.id);

@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 
 use super::changes::{Thing, check_name, differ, quoted};
+use super::paging::aftermath;
 use super::policies::{follow_team, refuse_named};
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
@@ -370,6 +371,6 @@ pub(super) fn let_go(
             w.save_paging(&mut incident, &before)?;
         }
     }
-    w.drop_deliveries(user, team, "no longer theirs")?;
+    aftermath::drop_all(w, user, team)?;
     w.forget_person(user, team)
 }

@@ -20,6 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// After so many failed attempts the person's other contacts ring, too.
 pub const FAIL_OVER: u32 = 2;
+/// After so many, which takes about a minute, the next step waits for it no longer.
+pub const GIVE_WAY: u32 = 4;
 
 macro_rules! words {
     ($($(#[$doc:meta])* $type:ident { $($variant:ident = $word:literal),+; else $other:ident })+) => {$(
@@ -95,6 +97,8 @@ pub struct Delivery {
     pub made: Option<Seq>,
     /// It rings by the rules for high urgency.
     pub high: bool,
+    /// Somebody asked for it himself: it waits for no bundle.
+    pub by_hand: bool,
     pub to: To,
     /// The words of a notice; of a page, none.
     pub text: Option<String>,
@@ -118,6 +122,7 @@ impl Delivery {
             incident: None,
             made: None,
             high: true,
+            by_hand: false,
             to,
             text: None,
             created_at: now,
@@ -127,6 +132,13 @@ impl Delivery {
             outcome: None,
             message: None,
         }
+    }
+
+    /// Is it a page that has told somebody, or may yet in time?
+    #[must_use]
+    pub fn may_reach(&self) -> bool {
+        let waits = self.state == DeliveryState::Queued && self.attempts < GIVE_WAY;
+        self.kind == DeliveryKind::Page && (waits || self.state == DeliveryState::Sent)
     }
 
     /// The same, sent to nobody.

@@ -281,6 +281,15 @@ impl<T> Policy<T> {
         self.index(step).map_or(Duration::ZERO, |index| self.steps[index].after.duration())
     }
 
+    /// The rung itself; of a step that was taken away meanwhile, what follows it.
+    #[must_use]
+    pub fn standing(&self, rung: Rung) -> Rung {
+        match rung {
+            Rung::Step { step, .. } if self.index(step).is_none() => self.next(rung).0,
+            rung => rung,
+        }
+    }
+
     /// The rung after `rung`, and how long after it that is due. The time between two steps is
     /// kept even if the first was late or brought forward, so that no two come at one moment.
     #[must_use]

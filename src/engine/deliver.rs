@@ -21,7 +21,7 @@ const AT_ONE_END: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Places that are kept for far ends to which nothing is on its way.
 const KEPT: usize = 8;
-/// After so many addresses in a row could not be reached, their far end is left alone for a while.
+/// After so many addresses in a row could not be reached, they are left alone for a while.
 const FAILURES: usize = 3;
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
@@ -34,12 +34,6 @@ struct End {
     /// By the boot clock: nothing is sent before.
     alone_until: Duration,
     paced_until: Duration,
-}
-
-impl End {
-    fn rests_until(&self) -> Duration {
-        self.alone_until.max(self.paced_until)
-    }
 }
 
 /// A channel and, where the address names one, its host: what fails together.
@@ -129,7 +123,7 @@ impl Deliver {
         };
         let since_boot = self.app.clock().since_boot();
         self.ends.retain(|_, end| {
-            end.sending > 0 || !end.failed.is_empty() || end.rests_until() > since_boot
+            end.sending > 0 || !end.failed.is_empty() || end.paced_until > since_boot
         });
         let mut rest = TICK;
         for due in due {
@@ -137,14 +131,16 @@ impl Deliver {
                 break;
             }
             let end = self.ends.entry(end_of(&due)).or_default();
-            // One at a time finds out whether it is well again.
-            let room = if end.failed.len() >= FAILURES { 1 } else { AT_ONE_END };
-            let kept = self.sending.len() + KEPT >= AT_ONCE && end.sending > 0;
-            if let Some(more) = end.rests_until().checked_sub(since_boot).filter(|it| !it.is_zero())
-            {
+            // An address that has not failed is tried, whatever others of its end did: it may be
+            // theirs alone. Of those that failed, one at a time finds out whether it is well again.
+            let ill = end.failed.len() >= FAILURES && end.failed.contains(&due.address);
+            let until = if ill { end.alone_until.max(end.paced_until) } else { end.paced_until };
+            if let Some(more) = until.checked_sub(since_boot).filter(|more| !more.is_zero()) {
                 rest = rest.min(more);
                 continue;
             }
+            let room = if ill { 1 } else { AT_ONE_END };
+            let kept = self.sending.len() + KEPT >= AT_ONCE && end.sending > 0;
             if kept || end.sending >= room {
                 continue;
             }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
 use super::sql::{Read, Write, ms, ms_or_null, time, time_or_null};
 use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState, To};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 const DELIVERY: &str = "select id, kind, state, incident_id, made, high, user_id, contact_id, \
      channel_id, channel, address, contact, text, created_at, due_at, attempts, ended_at, outcome, \
-     message from deliveries";
+     message, by_hand from deliveries";
 
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     let word = |index| row.get_ref(index)?.as_str().map(str::to_owned).map_err(Into::into);
@@ -39,6 +39,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         ended_at: time_or_null(row, 16)?,
         outcome: row.get(17)?,
         message: row.get(18)?,
+        by_hand: row.get(19)?,
     })
 }
 
@@ -51,6 +52,8 @@ pub struct Group {
     /// The message that they were sent in before, if they were.
     pub message: Option<DeliveryId>,
     pub rows: u32,
+    /// Somebody asked for one of them himself.
+    pub by_hand: bool,
 }
 
 impl Read<'_> {
@@ -75,7 +78,7 @@ impl Read<'_> {
     /// What is due at `now`, by message, the earliest first.
     pub fn due_groups(&self, now: Timestamp) -> Result<Vec<Group>> {
         self.all(
-            "select channel, address, kind, message, count(*), min(due_at) from deliveries
+            "select channel, address, kind, message, count(*), min(due_at), max(by_hand) from deliveries
              where state = 'queued' and due_at <= ?1 group by 1, 2, 3, 4
              order by kind = 'page' desc, max(high) desc, 6",
             [ms(now)],
@@ -86,6 +89,7 @@ impl Read<'_> {
                     kind: DeliveryKind::of_word(row.get_ref(2)?.as_str()?),
                     message: row.get(3)?,
                     rows: row.get(4)?,
+                    by_hand: row.get(6)?,
                 })
             },
         )
@@ -127,6 +131,18 @@ impl Read<'_> {
     /// What was sent in one go.
     pub fn message(&self, id: DeliveryId) -> Result<Vec<Delivery>> {
         self.all(&format!("{DELIVERY} where message = ?1 order by id"), [id], delivery)
+    }
+
+    /// What waits for a person about a team's incidents; about all, if none.
+    pub fn queued_for(&self, user: UserId, team: Option<TeamId>) -> Result<Vec<Delivery>> {
+        self.all(
+            &format!(
+                "{DELIVERY} where user_id = ?1 and state = 'queued' and (?2 is null or incident_id
+                 in (select id from incidents where team_id = ?2)) order by id"
+            ),
+            (user, team),
+            delivery,
+        )
     }
 
     /// The step that last told somebody of an incident.
@@ -204,9 +220,10 @@ impl Write<'_> {
     pub fn insert_delivery(&self, new: &Delivery) -> Result<DeliveryId> {
         self.insert(
             "insert into deliveries (kind, state, incident_id, made, high, user_id, contact_id,
-                channel_id, channel, address, contact, text, created_at, due_at, outcome, ended_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-            (
+                channel_id, channel, address, contact, text, created_at, due_at, outcome, ended_at,
+                by_hand)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            params![
                 new.kind.word(),
                 new.state.word(),
                 new.incident,
@@ -223,7 +240,8 @@ impl Write<'_> {
                 ms(new.due_at),
                 &new.outcome,
                 ms_or_null(new.ended_at),
-            ),
+                new.by_hand,
+            ],
         )
         .map(DeliveryId)
     }
@@ -255,17 +273,6 @@ impl Write<'_> {
             "update deliveries set state = 'dropped', ended_at = ?1, outcome = ?2
              where state = 'queued'",
             (ms(self.now()), why),
-        )
-        .map(|_| ())
-    }
-
-    /// What waits for a person about a team's incidents (about all, if none) goes nowhere.
-    pub fn drop_deliveries(&self, user: UserId, team: Option<TeamId>, why: &str) -> Result<()> {
-        self.run(
-            "update deliveries set state = 'dropped', ended_at = ?3, outcome = ?4
-             where user_id = ?1 and state = 'queued' and (?2 is null or incident_id in
-                (select id from incidents where team_id = ?2))",
-            (user, team, ms(self.now()), why),
         )
         .map(|_| ())
     }

@@ -70,6 +70,7 @@ mod strict;
 mod terminal;
 mod tls;
 mod trusted;
+mod unreached;
 mod upgrades;
 mod upkeep;
 mod vitals;

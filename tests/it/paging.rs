@@ -108,7 +108,7 @@ impl Night {
     pub async fn deliveries(&self, id: i64) -> Vec<DeliveryView> {
         let page: Page<DeliveryView> = self
             .server
-            .call("alice", &DELIVERIES, IncidentId(id), &PageQuery::default(), &Nothing {})
+            .call("bob", &DELIVERIES, IncidentId(id), &PageQuery::default(), &Nothing {})
             .await
             .expect("deliveries");
         page.items

@@ -1,11 +1,14 @@
 //! What becomes of a page, as its incident tells it: shown, failed over to the person's next
 //! contact, and said where it reached nobody.
 use super::{queue, tell_admins};
-use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState, FAIL_OVER};
+use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState, FAIL_OVER, GIVE_WAY};
 use crate::domain::escalation::Told;
-use crate::domain::{Actor, Change, Status, Update, UpdateReason};
+use crate::domain::{Actor, Change, Status, TeamId, Update, UpdateReason, UserId};
 use crate::error::Result;
 use crate::store::Write;
+
+/// Outcomes of pages that told somebody, or may yet.
+pub(super) const TOLD: [&str; 2] = [DeliveryState::Queued.word(), DeliveryState::Sent.word()];
 
 /// A message was sent, or failed, or waits for another try.
 pub(in crate::app) fn settled(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
@@ -18,9 +21,36 @@ pub(in crate::app) fn settled(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     show_told(w, row)?;
     match row.state {
         DeliveryState::Failed => unreached(w, row),
+        DeliveryState::Queued if row.attempts == GIVE_WAY => unreached(w, row),
         DeliveryState::Sent => too_late(w, row),
         DeliveryState::Queued | DeliveryState::Dropped => Ok(()),
     }
+}
+
+/// A message was taken back, since its contact or its person is gone: others are told instead, as
+/// if it had failed.
+pub(in crate::app) fn lost(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    show_told(w, row)?;
+    fail_over(w, row)?;
+    let incident = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten();
+    match incident.map(|incident| incident.status) {
+        Some(Status::Triggered) if row.kind == DeliveryKind::Page => unreached(w, row),
+        _ => Ok(()),
+    }
+}
+
+/// What waits for a person about a team's incidents (about all, if none) goes nowhere: he is gone.
+pub(in crate::app) fn drop_all(
+    w: &mut Write<'_>,
+    user: UserId,
+    team: Option<TeamId>,
+) -> Result<()> {
+    for row in w.queued_for(user, team)? {
+        let row = row.dropped("no longer theirs", w.now());
+        w.update_delivery(&row)?;
+        lost(w, &row)?;
+    }
+    Ok(())
 }
 
 /// What an incident says of who was told follows its deliveries.
@@ -88,17 +118,20 @@ pub(in crate::app) fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()>
     Ok(())
 }
 
-/// A page has failed for good. If that was the last by which the person could be told, it is said;
-/// and if the step has told nobody, the next one is taken at once.
+/// A page has failed for good, or for long. If that was the last by which the person could be told,
+/// it is said; and if the step has told nobody, the next one is taken at once.
 fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     let (Some(id), Some(made)) = (row.incident, row.made) else { return Ok(()) };
     let Some(mut incident) = w.find_incident(id)? else { return Ok(()) };
     let all = w.made_by(id, made)?;
-    let alive = |other: &&Delivery| {
-        matches!(other.state, DeliveryState::Queued | DeliveryState::Sent)
-            && other.kind == DeliveryKind::Page
-    };
-    if all.iter().filter(alive).any(|other| other.to.user == row.to.user) {
+    let mut alive = all.iter().filter(|other| other.may_reach());
+    if alive.clone().any(|other| other.to.user == row.to.user) {
+        return Ok(());
+    }
+    let told = |told: &Told| TOLD.contains(&told.outcome.as_str());
+    let untold = incident.is_open() && !incident.escalation.told.iter().any(told);
+    // It was said when it had failed for long.
+    if row.attempts > GIVE_WAY && untold == incident.untold {
         return Ok(());
     }
     let name = match row.to.user {
@@ -109,16 +142,14 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     let failure = format!("{name} by {}: {why}", row.to.channel);
     let text = format!("A page did not reach {failure}");
     tell_admins(w, incident.team.id, Some(incident.id), &text)?;
-    let nobody = all.iter().all(|other| !alive(&other));
-    if nobody && w.last_made(id)? == Some(made) {
+    if alive.next().is_none() && w.last_made(id)? == Some(made) {
         let before = incident.clone();
         incident.hurry(w.now());
         w.save_memory(&incident, &before)?;
     }
-    let told = |told: &Told| told.outcome != DeliveryState::Failed.word();
     let mut update = Update::new(UpdateReason::DeliveryFailed);
     update.failure = Some(failure);
-    update.untold = Some(incident.is_open() && !incident.escalation.told.iter().any(told));
+    update.untold = Some(untold);
     w.append(&mut incident, Change::Updated(update), &Actor::system()).map(|_| ())
 }
 

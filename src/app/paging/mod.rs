@@ -58,6 +58,7 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
         return Ok(());
     };
     let policy = policy_of(w, &incident)?;
+    let ladder = Ladder { rung: policy.standing(ladder.rung), ..ladder };
     let system = Actor::system();
     if incident.untold && ladder.exhausted {
         // Whoever can be told by now is told, whatever step names him. Until then nothing is said
@@ -118,7 +119,7 @@ pub(super) fn escalate(
     let rung = match ladder.rung {
         // Whoever asks does not wait five minutes more for the one to whom it was given.
         Rung::Start | Rung::Assignee => policy.next(Rung::Start).0,
-        rung => rung,
+        rung => policy.standing(rung),
     };
     let id = incident.id;
     let told = climb_from(w, incident, &policy, rung, ladder, actor)?;
@@ -222,7 +223,7 @@ fn take(
     let mut told: Vec<Shown> = plan.rows.iter().map(|row| shown(row, &plan.who)).collect();
     told.extend(incident.escalation.told.iter().cloned());
     told.truncate(SHOWN);
-    let untold = last && told.iter().all(|told| told.outcome == DeliveryState::Failed.word());
+    let untold = last && told.iter().all(|told| !aftermath::TOLD.contains(&told.outcome.as_str()));
     // Whoever can be told before the next reminder is not left without it.
     let soon =
         |ladder: Ladder| Ladder { due: ladder.due.min(shift(w.now(), LOOK_AGAIN)), ..ladder };
@@ -260,8 +261,9 @@ fn take(
         after: After { ladder, told, next_targets },
     });
     let made = w.append(incident, change, actor)?;
+    let by_hand = rung == Rung::Assignee || actor.user_id().is_some();
     for mut row in plan.rows {
-        row.made = Some(made);
+        (row.made, row.by_hand) = (Some(made), by_hand);
         w.insert_delivery(&row)?;
     }
     if untold {

@@ -1,0 +1,137 @@
+//! Pages that reach nobody: whoever comes next is told in time, and it is said.
+use incidentd::api::Nothing;
+use incidentd::api::users::DISABLE_USER;
+use incidentd::domain::Action;
+use incidentd::domain::delivery::DeliveryState;
+use serde_json::json;
+
+use crate::harness::{mins, secs};
+use crate::paging::{Night, ack, page};
+
+/// Alice at once, bob only after an hour.
+const SLOW: &str = r#"
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+repeat = 0
+steps = [ { after = "0m", targets = ["user:alice"] }, { after = "60m", targets = ["user:bob"] } ]
+last_resort = ["user:root"]
+"#;
+
+/// Alice was paged a moment ago: what comes now waits to go with what follows.
+async fn waiting() -> Night {
+    let mut night = Night::begin(SLOW).await;
+    night.server.alert(json!({"title": "first"})).await;
+    night.expect_page("alice").await;
+    night.server.alert(json!({"title": "second"})).await;
+    assert_eq!(night.settled().await, []);
+    night
+}
+
+async fn is_made_up_for(mut night: Night, told: &[(String, String)]) {
+    let rang = night.settled().await;
+    for page in told {
+        assert!(rang.contains(page), "{rang:?}");
+    }
+    let story = night.server.story(2).await;
+    let said = story.iter().filter(|line| *line == "updated delivery_failed").count();
+    assert_eq!(said, 1, "{story:?}");
+    let rows = night.deliveries(2).await;
+    assert_eq!(rows[0].state, DeliveryState::Dropped);
+    let told = night.server.incident(2).await.escalation.told;
+    assert!(told.iter().any(|told| told.outcome == "dropped"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_who_is_disabled_goes_to_the_next_at_once() {
+    let night = waiting().await;
+    let none = Nothing {};
+    let gone = night.server.call("root", &DISABLE_USER, "alice".into(), &none, &none).await;
+    gone.expect("disabled");
+    is_made_up_for(night, &[page("bob")]).await;
+}
+
+#[tokio::test]
+async fn a_page_of_who_leaves_the_team_goes_to_the_next_at_once() {
+    let mut night = waiting().await;
+    night.apply("[[teams]]\nslug = \"payments\"\nmembers = { bob = \"admin\" }\n").await;
+    is_made_up_for(night, &[page("bob")]).await;
+}
+
+#[tokio::test]
+async fn a_page_whose_only_contact_is_gone_goes_to_the_next_when_it_is_due() {
+    let mut night = waiting().await;
+    night.apply("[[users]]\nusername = \"alice\"\ncontacts = []\n").await;
+    night.server.advance(mins(1)).await;
+    is_made_up_for(night, &[page("bob")]).await;
+}
+
+#[tokio::test]
+async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_most() {
+    let mut night = Night::begin(SLOW).await;
+    for _ in 0..4 {
+        night.far.answer(503, "x-why", "busy");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let mut rang = Vec::new();
+    for _ in 0..9 {
+        rang.extend(night.passes(secs(10)).await);
+    }
+    assert!(rang.contains(&page("bob")), "{rang:?}");
+    let story = night.server.story(1).await;
+    assert_eq!(story, ["created", "escalated", "updated delivery_failed", "escalated"]);
+    // It is tried on: who comes back hears of it.
+    let row = &night.deliveries(1).await[0];
+    assert!(row.attempts >= 4 && row.state != DeliveryState::Failed, "{row:?}");
+    assert!(!night.server.incident(1).await.untold);
+}
+
+#[tokio::test]
+async fn addresses_that_fail_hold_up_no_other_of_their_far_end() {
+    let mut night = Night::begin(SLOW).await;
+    let bad = |n: usize| {
+        let url = night.far.url(&format!("/bad{n}"));
+        format!("{{ name = \"bad{n}\", channel = \"webhook\", address = \"{url}\" }}")
+    };
+    let contacts = (0..4).map(bad).collect::<Vec<_>>().join(", ");
+    night.apply(&format!("[[users]]\nusername = \"alice\"\ncontacts = [{contacts}]\n")).await;
+    for _ in 0..4 {
+        night.far.answer(503, "x-why", "busy");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    for _ in 0..4 {
+        night.heard().await;
+    }
+    night.server.settle_deliveries().await;
+    // No time passes: its first page does not wait until the others are well.
+    night
+        .server
+        .act("root", 1, Action::Reassign { to: "bob".into(), reason: None })
+        .await
+        .expect("given");
+    night.expect_page("bob").await;
+}
+
+#[tokio::test]
+async fn what_somebody_asks_for_himself_waits_for_no_bundle() {
+    let mut night = waiting().await;
+    night.server.act("bob", 2, ack()).await.expect("acknowledged");
+    let to = Action::Reassign { to: "alice".into(), reason: None };
+    night.server.act("bob", 2, to).await.expect("given");
+    night.expect_page("alice").await;
+}
+
+#[tokio::test]
+async fn a_step_that_was_taken_away_is_not_waited_for() {
+    let mut night = Night::begin(SLOW).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let (before, _) = SLOW.split_once(", { after = \"60m\"").expect("a second step");
+    night.apply(&format!("{before} ]\nlast_resort = [\"user:root\"]\n")).await;
+    assert_eq!(night.passes(mins(59)).await, []);
+    assert_eq!(night.passes(mins(1)).await, [page("root")]);
+    let story = night.server.story(1).await;
+    assert_eq!(story, ["created", "escalated", "escalated"], "nothing of a step in vain");
+    night.server.act("root", 1, ack()).await.expect("acknowledged");
+}
