@@ -292,13 +292,13 @@ fn spawn_loops(shared: &Shared, live: &Live, loops: &TaskTracker, stop: &Cancell
         let of = of.clone();
         async move { of.faults().await.into_iter().map(|fault| fault.what).collect() }
     };
-    let (app, watched) = (shared.app.clone(), faults.clone());
+    let (app, notifier, watched) = (shared.app.clone(), shared.notifier.clone(), faults.clone());
     loops.spawn(supervise(
         "watchdog",
         shared.metrics.clone(),
         stop.clone(),
         || false,
-        move || watchdog::run(app.clone(), watched.clone()),
+        move || watchdog::run(app.clone(), notifier.clone(), watched.clone()),
     ));
     let of = shared.clone();
     loops.spawn(supervise(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::reach::without_contact;
+use super::reach::{tells_somebody, without_contact};
 use super::rota::{AHEAD, rules};
 use super::vitals::is_short;
 use super::{App, Caller};
@@ -131,6 +131,7 @@ fn stored(r: &Read<'_>, app: &App, around: &Around, now: Timestamp) -> Result<Ve
     let mut findings = vec![timers(app.0.failing.late(r, now)?), zones(r)?, backups(r, now)?];
     findings.push(untold(r)?);
     findings.push(people(r, &channels, now)?);
+    findings.push(ladders(r, &channels, now)?);
     findings.extend(schedules(r, now)?);
     findings.push(last_alert(r, now)?);
     findings.extend(senders(r, now)?);
@@ -289,6 +290,23 @@ fn people(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> 
         let said = format!("on call, and cannot be reached: {}", named(&mute.on_call));
         Finding::new(Problem, "contacts", said, remedy)
     })
+}
+
+/// Somebody on each service's ladder needs one, too.
+fn ladders(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> {
+    let mut vain = Vec::new();
+    for service in r.services()?.into_iter().filter(|service| !service.archived) {
+        let policy = r.policy_of(service.team.id, Some(service.id))?;
+        if !tells_somebody(r, channels, &policy, now)? {
+            vain.push(format!("{} ({})", service.slug, policy.slug));
+        }
+    }
+    if vain.is_empty() {
+        return Ok(Finding::ok("policies", "each service's reaches somebody"));
+    }
+    let said = format!("reach nobody, so that the platform's admins are told: {}", named(&vain));
+    let remedy = "`incidentd policy show NAME` says who is named: add people, or their contacts.";
+    Ok(Finding::new(Problem, "policies", said, remedy))
 }
 
 fn schedules(r: &Read<'_>, now: Timestamp) -> Result<Vec<Finding>> {

@@ -1,9 +1,11 @@
 //! The appliance watches itself: what is wrong with it is an incident of its own team, whose
 //! people are the platform's admins.
 use super::App;
+use super::paging::queue;
 use super::teams::add_team;
 use crate::api::teams::NewTeam;
 use crate::domain::alert::{Labels, Lifetime};
+use crate::domain::delivery::To;
 use crate::domain::service::{Rules, UrgencyRule};
 use crate::domain::{
     Actor, Alert, Change, Incident, Key, ResolveReason, Service, ServiceId, Severity, Signal,
@@ -38,6 +40,25 @@ impl App {
             keys.iter().filter(is_well).try_for_each(|key| calm_own(w, key))
         })
         .await
+    }
+
+    /// Everything by which the platform's admins can be told, each with his name.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be read.
+    pub async fn admins_places(&self) -> Result<Vec<(String, To)>> {
+        self.0
+            .store
+            .read(|r| {
+                let mut found = Vec::new();
+                let users = r.users()?.into_iter();
+                for user in users.filter(|user| user.admin && user.disabled_at.is_none()) {
+                    let places = queue::everywhere(r, &user)?.into_iter();
+                    found.extend(places.map(|to| (user.name.clone(), to)));
+                }
+                Ok(found)
+            })
+            .await
     }
 }
 

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::paging::who;
 use super::rota;
+use crate::domain::policy::{Policy, Target};
 use crate::domain::{Role, UserId};
 use crate::error::Result;
 use crate::store::{Read, User};
@@ -48,4 +50,25 @@ pub(super) fn without_contact(r: &Read<'_>, channels: &[String], now: Timestamp)
 /// Does this person have a contact that works, on a channel that is set up?
 pub(super) fn is_reached(r: &Read<'_>, channels: &[String], id: UserId) -> Result<bool> {
     Ok(r.channels_of(id)?.iter().any(|name| channels.contains(name)))
+}
+
+/// Does anybody whom this policy names now have such a contact? A team's channel counts, and is
+/// judged by itself.
+pub(super) fn tells_somebody(
+    r: &Read<'_>,
+    channels: &[String],
+    policy: &Policy<Target>,
+    now: Timestamp,
+) -> Result<bool> {
+    for target in policy.all_targets() {
+        if matches!(target, Target::Channel(_)) {
+            return Ok(true);
+        }
+        for user in who::meant(r, *target, now)? {
+            if is_reached(r, channels, user.id)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

@@ -11,12 +11,12 @@ use incidentd::api::teams::{
 use incidentd::api::{Nothing, PageQuery};
 use incidentd::app::Caller;
 use incidentd::domain::{Action, Role, Status};
-use incidentd::engine::watchdog;
 use incidentd::error::Kind;
 
 use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours};
 use crate::process::{Serving, incidentd, on_host, run};
+use crate::watchdog::watchdog;
 
 async fn diagnosis(server: &TestServer) -> Diagnosis {
     let none = Nothing {};
@@ -42,9 +42,23 @@ async fn told(server: &TestServer, id: i64) -> Vec<String> {
 
 #[tokio::test]
 async fn a_good_server_has_warnings_at_most_and_each_has_a_remedy() {
-    let server = TestServer::start().await;
+    let far = Far::start().await;
+    let server = TestServer::with(|config| config.outgoing.allow_private = this_machine()).await;
+    let bare = diagnosis(&server).await;
+    let policies = of(&bare, "policies");
+    assert_eq!((bare.healthy, policies.severity), (false, Gravity::Problem), "{policies:?}");
+    assert!(policies.message.contains("checkout (payments-default)"), "{policies:?}");
+    let contact = |name: &str| {
+        let url = far.url(&format!("/{name}"));
+        format!(
+            "[[users]]\nusername = \"{name}\"\n\
+             contacts = [{{ name = \"hook\", channel = \"webhook\", address = \"{url}\" }}]\n"
+        )
+    };
+    apply(&server, &(contact("alice") + &contact("mallory"))).await;
     let first = diagnosis(&server).await;
     assert!(first.healthy, "{first:?}");
+    assert_eq!(of(&first, "policies").severity, Gravity::Ok);
     for check in ["ready", "database", "disk", "clock", "timers", "time zones", "schedule", "pages"]
     {
         assert_eq!(of(&first, check).severity, Gravity::Ok, "{:?}", of(&first, check));
@@ -116,17 +130,16 @@ restrict = [{ from = "00:00", to = "12:00" }]
 #[tokio::test]
 async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
     let mut server = TestServer::start().await;
-    let app = server.server().app.clone();
+    let mut dog = watchdog(&server);
     let fault = || vec!["emitter: no sign of life".to_owned()];
-    let first = watchdog::turn(&app, &[], fault()).await;
-    assert_eq!(first.len(), 1);
+    assert_eq!(dog.turn(fault()).await.len(), 1);
     let none = Nothing {};
     let missing =
         server.call("root", &MEMBERS, "incidentd".into(), &PageQuery::default(), &none).await;
     assert_eq!(missing.expect_err("once is not told").kind, Kind::NotFound);
 
-    let again = watchdog::turn(&app, &first, fault()).await;
-    watchdog::turn(&app, &again, fault()).await;
+    dog.turn(fault()).await;
+    dog.turn(fault()).await;
     let incident = server.incident(1).await;
     assert_eq!(incident.title, "incidentd is not ready: emitter: no sign of life");
     assert_eq!((incident.team.slug.as_str(), incident.service), ("incidentd", None));
@@ -140,23 +153,23 @@ async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
 
     let resolve = Action::Resolve { note: None, hold: None };
     server.act("root", 1, resolve).await.expect("resolved");
-    watchdog::turn(&app, &again, fault()).await;
+    dog.turn(fault()).await;
     assert_eq!(told(&server, 1).await, ["created", "resolved manual"], "who resolved it knows");
     server.advance(hours(1)).await;
-    watchdog::turn(&app, &again, fault()).await;
+    dog.turn(fault()).await;
     assert_eq!(server.incident(2).await.status, Status::Triggered, "and it is still so");
-    watchdog::turn(&app, &again, Vec::new()).await;
+    dog.turn(Vec::new()).await;
     assert_eq!(told(&server, 2).await, ["created", "resolved source"]);
 }
 
 #[tokio::test]
 async fn the_own_team_is_built_in() {
     let server = TestServer::start().await;
-    let app = server.server().app.clone();
+    let (app, mut dog) = (server.server().app.clone(), watchdog(&server));
     let fault = || vec!["emitter: no sign of life".to_owned()];
-    let first = watchdog::turn(&app, &[], fault()).await;
-    watchdog::turn(&app, &first, fault()).await;
-    watchdog::turn(&app, &first, Vec::new()).await;
+    dog.turn(fault()).await;
+    dog.turn(fault()).await;
+    dog.turn(Vec::new()).await;
     let (none, own) = (Nothing {}, || "incidentd".to_owned());
     let removed = server.call("root", &ARCHIVE_TEAM, own(), &none, &none).await;
     assert_eq!(removed.expect_err("stays").kind, Kind::Refused);
