@@ -164,6 +164,15 @@ impl Error {
         Self::new(Kind::Usage, detail)
     }
 
+    /// A file that somebody named: it is not there, or cannot be read.
+    pub fn unreadable(name: impl fmt::Display, error: &std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => Kind::NotFound,
+            _ => Kind::Invalid,
+        };
+        Self::new(kind, format!("{name} cannot be read: {error}."))
+    }
+
     pub fn refused(detail: impl Into<String>) -> Self {
         Self::new(Kind::Refused, detail)
     }

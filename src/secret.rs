@@ -83,9 +83,8 @@ impl std::fmt::Debug for Secret {
 /// `Invalid` if it is open to others or cannot be read.
 pub fn from_file(file: &Path) -> Result<Secret> {
     check_private(file)?;
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::new(Kind::Invalid, format!("{} cannot be read: {error}.", file.display()))
-    })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Error::unreadable(file.display(), &error))?;
     Ok(Secret::new(text.lines().next().unwrap_or_default().trim()))
 }
 

@@ -171,8 +171,8 @@ impl Restore {
         } else {
             refuse_live(&self.file)?;
             let mut file = File::open(&self.file).map_err(|error| {
-                let why = Error::new(Kind::NotFound, format!("{name} cannot be read: {error}."));
-                if error.kind() == io::ErrorKind::NotFound {
+                let why = Error::unreadable(&name, &error);
+                if why.kind == Kind::NotFound {
                     return why.hint("Name a file that `incidentd backup` wrote; `-` is stdin.");
                 }
                 why.hint("The folder's owner reads it. As yourself: incidentd restore - < FILE")

@@ -84,8 +84,7 @@ impl File {
             std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
         };
         read.map_err(|error| {
-            Error::new(Kind::Invalid, format!("{name} cannot be read: {error}."))
-                .hint("Name a file of TOML or JSON, or `-` for stdin.")
+            Error::unreadable(&name, &error).hint("Name a file of TOML or JSON, or `-` for stdin.")
         })?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Self { name, text, folder })

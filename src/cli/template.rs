@@ -45,7 +45,7 @@ impl Template {
 
 fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| {
-        Error::usage(format!("{} cannot be read: {error}.", file.display()))
+        Error::unreadable(file.display(), &error)
             .hint("There are title, text, short and html; another is read from its file.")
     })
 }

@@ -127,7 +127,7 @@ fn one_line(text: &str) -> String {
 fn read_file(file: &Path) -> Result<Table, Vec<Error>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let why = Error::new(Kind::Invalid, format!("{shown} cannot be read: {error}."));
+        let why = Error::unreadable(shown, &error);
         vec![why.hint("Name another with --config; without one the defaults hold.")]
     })?;
     let config = read_text(&text).map_err(|wrong| {

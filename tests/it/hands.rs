@@ -117,7 +117,7 @@ async fn words_are_shown_as_they_would_be_sent() {
     std::fs::write(own, "{{ what }}\n{{ what|shout }}").expect("written");
     let wrong = ran(&server, "bob", 2, &arguments).await;
     assert!(wrong.said.contains("shout") && wrong.said.contains("line 2"), "{}", wrong.said);
-    ran(&server, "bob", 2, &of(&["--template", "/nonexistent"])).await;
+    ran(&server, "bob", 3, &of(&["--template", "/nonexistent"])).await;
     ran(&server, "mallory", 3, &of(&["--incident", "1"])).await;
 }
 

@@ -99,7 +99,7 @@ fn check_reads_as_serve_would_and_says_what_is_wrong() {
     let taken = ran(own.env("INCIDENTD_FROB", "1"));
     assert!(!taken.said.contains("is no setting"), "{}", taken.said);
     let missing = ran(&mut check(&dir.path().join("none.toml")));
-    assert_eq!((missing.code, missing.said.contains("none.toml")), (Some(1), true));
+    assert_eq!((missing.code, missing.said.contains("none.toml")), (Some(3), true));
 }
 
 #[test]
