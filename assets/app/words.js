@@ -121,7 +121,7 @@ const UPDATES = {
   still_firing: "it still fires", snoozed: "snoozed it", snooze_ended: "the snooze ended",
   silenced: "a silence began", unsilenced: "the silence ended", urgency: "changed the urgency", severity: "the severity changed",
   alert_added: "another alert", alert_resolved: "an alert is over", stale: "not reported for long; is it still so?",
-  merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "could not reach somebody", delivered: "reached somebody after all",
+  merged: "another incident was merged into it", flapping: "it comes and goes", delivery_failed: "could not reach", delivered: "reached somebody after all",
   hold_ended: "it is kept quiet no longer",
   clock_set: "the server's clock was set",
 };
@@ -150,7 +150,7 @@ export function happened(event) {
       return plain(`${told ? `tells ${told}` : "found nobody to tell"}${step}`, (event.skipped ?? []).join("; "));
     }
     case "incident:updated": {
-      const about = event.alert ? `: ${event.alert.title}` : event.merged ? `: #${event.merged}` : event.failure ? `, ${event.failure}` : "";
+      const about = event.alert ? `: ${event.alert.title}` : event.merged ? `: #${event.merged}` : event.failure ? ` ${event.failure}` : "";
       const to = event.urgency && event.reason === "urgency" ? ` to ${event.urgency}` : "";
       const end = event.until ? ` until ${until(event.until)}` : "";
       return plain(`${UPDATES[event.reason] ?? "changed it"}${to}${end}${about}`);

@@ -269,24 +269,23 @@ impl Set {
 
     /// The channel that `field` names.
     fn named(&self, field: &str, name: &str) -> Result<&dyn Channel> {
-        self.channels.get(name).map(AsRef::as_ref).ok_or_else(|| {
+        self.find(name).map_err(|why| {
             let names: Vec<&str> = self.channels.keys().map(String::as_str).collect();
-            let (why, hint) = match name {
-                _ if !is_kind(name) => (
-                    "is no channel of this server",
-                    "Choose another, or ask its operator to add it.".to_owned(),
-                ),
-                "email" => (
-                    "is not set up on this server",
-                    "Its operator sets smtp.url and smtp.from.".to_owned(),
-                ),
-                _ => (
-                    "is not set up on this server",
-                    format!("Its operator adds [gateways.{name}] with recipe = \"{name}\"."),
-                ),
+            let hint = match name {
+                _ if !is_kind(name) => "Choose another, or ask its operator to add it.".to_owned(),
+                "email" => "Its operator sets smtp.url and smtp.from.".to_owned(),
+                _ => format!("Its operator adds [gateways.{name}] with recipe = \"{name}\"."),
             };
-            Error::invalid(field, format!("`{name}` {why}; there are {}", names.join(", ")))
-                .hint(hint)
+            Error::invalid(field, format!("{why}; there are {}", names.join(", "))).hint(hint)
+        })
+    }
+
+    /// # Errors
+    /// Says why a channel cannot be used.
+    fn find(&self, name: &str) -> Result<&dyn Channel, String> {
+        self.channels.get(name).map(AsRef::as_ref).ok_or_else(|| {
+            let what = if is_kind(name) { "is not set up on" } else { "is no channel of" };
+            format!("`{name}` {what} this server")
         })
     }
 }
@@ -416,7 +415,7 @@ impl Notifier {
     /// Says what stands in the way.
     pub async fn probe(&self, channel: &str) -> Result<(), Failure> {
         let set = self.set();
-        let channel = set.channel(channel).map_err(|error| Failure::never(error.detail))?;
+        let channel = set.find(channel).map_err(Failure::never)?;
         patiently(channel.probe()).await
     }
 
@@ -449,7 +448,7 @@ impl Notifier {
         message: &Message,
     ) -> Result<(), Failure> {
         let set = self.set();
-        let channel = set.channel(channel).map_err(|error| Failure::never(error.detail))?;
+        let channel = set.find(channel).map_err(Failure::never)?;
         let said = Said { message, view: View::of(message), texts: &set.texts };
         patiently(channel.send(address, &said)).await
     }
