@@ -97,7 +97,10 @@ pub fn access(row: &LogRow) -> Option<Access> {
 pub fn add_recent(mut backlog: Backlog, recent: &[LogRow]) -> Backlog {
     match &mut backlog {
         Backlog::Events(rows) => rows.extend_from_slice(recent),
-        Backlog::Snapshot { incidents, .. } => {
+        Backlog::Snapshot { incidents, next } => {
+            // What stands behind the last of a page belongs to the pages after it: shown here, it
+            // would be taken for where they begin.
+            let last = incidents.last().map(order_of_need).filter(|_| next.is_some());
             for row in recent {
                 let Ok(Event { incident, .. }) = serde_json::from_str(&row.json) else { continue };
                 incidents.retain(|known| known.id != incident.id);
@@ -105,6 +108,7 @@ pub fn add_recent(mut backlog: Backlog, recent: &[LogRow]) -> Backlog {
                     incidents.push(incident);
                 }
             }
+            incidents.retain(|it| last.is_none_or(|last| order_of_need(it) <= last));
             incidents.sort_by_key(order_of_need);
         }
     }
@@ -145,5 +149,67 @@ pub fn wire(backlog: Backlog) -> (WireBacklog, bool) {
             }
             (WireBacklog::Reset { reset: true, incidents: shown, next_cursor }, true)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{Incident, IncidentId, TeamId};
+
+    fn incident(id: i64, description: &str) -> Incident {
+        serde_json::from_value(json!({
+            "id": id, "title": "disk full", "description": description, "status": "triggered",
+            "urgency": "high", "severity": "critical", "seq": id, "alertCount": 1,
+            "team": {"id": 1, "slug": "payments", "name": "Payments"},
+            "createdAt": "2026-11-23T03:00:00Z", "updatedAt": "2026-11-23T03:00:00Z",
+        }))
+        .expect("an incident")
+    }
+
+    fn created(incident: &Incident) -> LogRow {
+        let event = json!({
+            "seq": incident.seq, "prev": null, "at": "2026-11-23T03:00:00Z",
+            "type": "incident:created", "actor": {"kind": "integration", "id": 1, "name": "cron"},
+            "incidentId": incident.id, "incident": incident,
+        });
+        LogRow {
+            seq: incident.seq,
+            team: Some(TeamId(1)),
+            incident: Some(incident.id),
+            people: Vec::new(),
+            name: "incident:created".into(),
+            json: event.to_string().into(),
+        }
+    }
+
+    #[test]
+    fn what_came_meanwhile_hides_no_page_of_a_snapshot() {
+        // Of 10,000 that are open; the ack has room for 200 of these and not for those that came.
+        let page: Vec<_> = (1..=200).map(|id| incident(id, &"x".repeat(400))).collect();
+        let next = page.last().map(cursor_after);
+        let recent: Vec<_> =
+            (10_001..=10_040).map(|id| created(&incident(id, &"x".repeat(6_000)))).collect();
+        let backlog = Backlog::Snapshot { incidents: page, next: next.clone() };
+        let (WireBacklog::Reset { incidents, next_cursor, .. }, true) =
+            wire(add_recent(backlog, &recent))
+        else {
+            panic!("a snapshot");
+        };
+        assert_eq!(incidents.len(), 200);
+        assert_eq!(next_cursor, next, "the rest begins after what was read");
+    }
+
+    #[test]
+    fn of_a_snapshot_without_further_pages_all_that_came_is_shown() {
+        let backlog = Backlog::Snapshot { incidents: vec![incident(1, "")], next: None };
+        let Backlog::Snapshot { incidents, .. } = add_recent(backlog, &[created(&incident(2, ""))])
+        else {
+            panic!("a snapshot");
+        };
+        let ids: Vec<_> = incidents.iter().map(|it| it.id).collect();
+        assert_eq!(ids, [IncidentId(1), IncidentId(2)]);
     }
 }
