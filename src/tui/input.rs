@@ -1,4 +1,6 @@
 //! Keys and the mouse.
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use super::detail::Pane;
@@ -12,6 +14,8 @@ use crate::domain::{Action, IncidentId};
 
 /// Rows that a turn of the wheel moves.
 const WHEEL: isize = 3;
+/// The clicks of a double click are no further apart.
+const DOUBLE: Duration = Duration::from_millis(500);
 
 impl State {
     /// A key was pressed.
@@ -181,10 +185,18 @@ impl State {
         match &mut self.page {
             Page::List => {
                 let Some(line) = layout::list_line(columns, rows, row) else { return };
+                // The first click may have let rows go; the second means what stood there.
+                if let Some((at, when, id)) = self.clicked.take()
+                    && at == row
+                    && self.boot().saturating_sub(when) <= DOUBLE
+                {
+                    return self.open(id);
+                }
                 // The order on the screen, not one that came since.
                 let Some(id) = self.board.order().get(self.board.top + line).copied() else {
                     return;
                 };
+                self.clicked = Some((row, self.boot(), id));
                 if self.board.selected() == Some(id) {
                     self.open(id);
                 } else {

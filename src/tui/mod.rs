@@ -169,14 +169,17 @@ async fn show(mut watch: Watch) -> Result<()> {
         }
         let wait = if fresh { FRAME.saturating_sub(since).min(FRAME) } else { TICK };
         tokio::select! {
-            input = inputs.next() => match input {
-                Some(Ok(Input::Key(key))) => state.key(key),
-                Some(Ok(Input::Mouse(mouse))) => state.mouse(mouse),
-                Some(Ok(Input::Paste(text))) => state.paste(&text),
-                Some(Ok(_)) => {}
-                // The terminal is gone.
-                Some(Err(_)) | None => return Ok(()),
-            },
+            input = inputs.next() => {
+                state.tick(clock.now(), clock.since_boot());
+                match input {
+                    Some(Ok(Input::Key(key))) => state.key(key),
+                    Some(Ok(Input::Mouse(mouse))) => state.mouse(mouse),
+                    Some(Ok(Input::Paste(text))) => state.paste(&text),
+                    Some(Ok(_)) => {}
+                    // The terminal is gone.
+                    Some(Err(_)) | None => return Ok(()),
+                }
+            }
             live = watch.lives.next() => {
                 let Some(live) = live else { return Ok(()) };
                 state.apply(live);

@@ -108,6 +108,8 @@ pub struct State {
     asked_hearing: Option<Duration>,
     /// How many lines of the page that was drawn last are off the screen.
     pub(super) off_screen: Cell<usize>,
+    /// The last click: on which row of the screen, when, and what stood there.
+    pub(super) clicked: Option<(u16, Duration, IncidentId)>,
     ended: Option<Error>,
 }
 
@@ -152,6 +154,7 @@ impl State {
             bell: Bell::default(),
             asked_hearing: None,
             off_screen: Cell::default(),
+            clicked: None,
             ended: None,
         }
     }

@@ -7,7 +7,7 @@ mod shown;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Terminal;
@@ -16,7 +16,7 @@ use ratatui::buffer::Buffer;
 use serde_json::{Value, json};
 
 use super::effect::{Asked, Effect, Report};
-use super::state::{Settings, State};
+use super::state::{Page, Settings, State};
 use super::view::look::Look;
 use super::{Answer, Commands, Typed, view};
 use crate::api::incidents::Acted;
@@ -214,6 +214,35 @@ fn done(state: &mut State, asked: Asked, after: Incident, message: &str) {
     let id = acted.incident.id;
     state.report(Report::Acted(Box::new(asked), vec![(id, Ok(acted))]));
     state.arrange();
+}
+
+#[test]
+fn the_second_click_means_what_the_first_hit() {
+    let click = |state: &mut State, row: u16| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        state.mouse(MouseEvent { kind, column: 30, row, modifiers: KeyModifiers::NONE });
+        state.arrange();
+    };
+    let mut state = dashboard(night());
+    let mut after = acked_by("alice", NOW);
+    after["seq"] = json!(200);
+    press(&mut state, "a");
+    let asked = acts(&mut state).remove(0);
+    done(&mut state, asked, incident(57, 2, "Certificate", &after), "Acknowledged");
+    assert_eq!(state.board.order()[0].0, 57, "it stays while it is selected");
+    // It leaves as the first click selects another, and what stood below it moves up.
+    let (row, hit) = (3, state.board.order()[1]);
+    click(&mut state, row);
+    assert_eq!(state.board.selected(), Some(hit));
+    assert_ne!(state.board.order()[1], hit);
+    state.tick(now(), Duration::from_millis(1_000_300));
+    click(&mut state, row);
+    assert!(matches!(&state.page, Page::Incident(detail) if detail.id == hit));
+    // Long after, a click means what one sees.
+    press(&mut state, "⎋");
+    let below = state.board.order()[1];
+    click(&mut state, row);
+    assert_eq!(state.board.selected(), Some(below));
 }
 
 #[test]
