@@ -87,11 +87,11 @@ export function start() {
   const folder = icon.href.slice(0, icon.href.lastIndexOf("/") + 1);
   for (const name of ["calm", "firing", "stale"]) ICONS[name] = `${folder}${name}.svg`;
   watch((state) => {
-    const { unanswered } = allCounts();
+    const { unanswered, low } = allCounts();
     const stale = state.live.is === "lost" || state.session !== "in";
-    const title = stale && state.session !== "unknown" ? "(?) incidentd" : unanswered ? `(${unanswered}) incidentd` : "incidentd";
+    const title = stale && state.session !== "unknown" ? "(?) incidentd" : unanswered ? `(${unanswered}${state.live.partial ? "+" : ""}) incidentd` : "incidentd";
     if (document.title !== title) document.title = title;
-    const href = ICONS[stale ? "stale" : unanswered ? "firing" : "calm"];
+    const href = ICONS[stale ? "stale" : unanswered > low ? "firing" : "calm"];
     if (icon.href !== href) icon.href = href;
   });
   heard((event, live) => {

@@ -1,7 +1,7 @@
 // Do we hear, and who would? When the last alert came and from whom, who is on call and cannot be
 // reached, what nobody covers.
 import { all, call } from "./http.js";
-import { heard } from "./live.js";
+import { heard, restarted } from "./live.js";
 import { changed, state } from "./state.js";
 
 const EVERY = 60_000;
@@ -26,6 +26,7 @@ export function start() {
     if (!live || by.kind !== "integration") return;
     if (state.hearing) state.hearing = { ...state.hearing, at: event.at, from: by.name, integrations: Math.max(1, state.hearing.integrations) };
   });
+  restarted(listen);
   setInterval(() => {
     if (!document.hidden) listen();
   }, EVERY);

@@ -47,8 +47,8 @@ export function counts(incidents) {
   for (const incident of incidents) {
     const place = need(incident);
     if (place === 0) of.untold += 1;
-    if (place <= 1) of.unanswered += 1;
-    else if (place === 2) of.low += 1;
+    if (place <= 2) of.unanswered += 1;
+    if (place === 2) of.low += 1;
     else if (place === 3) of.acked += 1;
     else if (place === 4) of.snoozed += 1;
   }

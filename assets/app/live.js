@@ -1,7 +1,7 @@
 // The socket: connects, catches up by seq, notices gaps, comes back. What it hears goes to `heard`.
 import { io } from "../vendor/socket.io-client/socket.io.esm.min.js";
 import { setNow, now } from "./clock.js";
-import { call, endSession, problem } from "./http.js";
+import { call, endSession, legible, problem } from "./http.js";
 import { forget, isOpen, take } from "./incidents.js";
 import { reorder } from "./order.js";
 import { changed, state } from "./state.js";
@@ -60,6 +60,7 @@ export function start() {
   socket.on("connect_error", (/** @type {Error} */ error) => refused(error.message));
   socket.on("session_expired", endSession);
   socket.on("unsubscribed", left);
+  socket.on("membership_changed", belongs);
   socket.on("rate_limit_warning", (/** @type {any} */ warning) => {
     restUntil = Date.now() + warning.retryAfterMs;
     toast(warning.message, { wrong: true });
@@ -167,6 +168,7 @@ function subscribe() {
         toast(`Live updates were refused. ${ack.error.message}`, { wrong: true });
         return lost(ack.error.message);
       }
+      ack = legible(ack);
       if (ack.reset) return restart(ack);
       if (ack.rooms.includes(ALL) && rooms.length && !rooms.includes(ALL)) {
         // More to see than before, and not only from now on.
@@ -219,6 +221,7 @@ async function restart(ack) {
   };
   ack.incidents.forEach(keep);
   newest.clear();
+  state.live.partial = Boolean(ack.nextCursor);
   arrive(ack, 0);
   try {
     for (let next = ack.nextCursor; next; ) {
@@ -230,6 +233,7 @@ async function restart(ack) {
     toast(`Not all incidents could be loaded. ${problem(error).words}`, { wrong: true, label: "Try again", run: again });
     return;
   }
+  state.live.partial = false;
   restarts.forEach((listener) => listener());
   // What was open here and is not there any more was resolved, or is no longer ours to see.
   forget((incident) => isOpen(incident) && before.has(incident.id) && !seen.has(incident.id) && incident.seq <= ack.head);
@@ -247,8 +251,9 @@ function follow(event) {
   cursor = Math.max(cursor ?? 0, event.seq);
 }
 
-/** @param {any} event */
-function live(event) {
+/** @param {any} said */
+function live(said) {
+  const event = legible(said);
   const news = take(event.incident);
   for (const listener of listeners) listener(event, true);
   if (news) announce(announcement(event));
@@ -272,13 +277,28 @@ function left(message) {
   // Also what I was paged for: who is out sees it again when paged anew.
   forget((incident) => teams.includes(incident.team.id));
   const names = (state.me?.teams ?? []).filter((team) => teams.includes(team.id)).map((team) => team.name);
-  toast(`You no longer see incidents of ${names.join(", ") || "a team"}: ${message.reason}.`, { wrong: true });
-  call("GET", "/me").then((me) => { state.me = me; changed(); }, () => {});
+  toast(`You no longer see incidents of ${names.join(", ") || "a team"}. ${message.reason}`, { wrong: true });
+  whatIAm();
+}
+
+/** My teams, and what is shown of them. */
+async function whatIAm() {
+  state.me = await call("GET", "/me").catch(() => state.me);
+  restarts.forEach((listener) => listener());
+  changed();
+}
+
+/** @param {{teamId: number}} message */
+function belongs({ teamId }) {
+  if (!rooms.includes(ALL) && !rooms.includes(`team:${teamId}`)) resubscribe();
+  whatIAm();
 }
 
 /** New teams come with the next subscribe. */
 export function resubscribe() {
-  if (!socket?.connected || joining) return;
+  if (!socket?.connected) return;
+  // What is on its way may be of before.
+  if (joining) return void setTimeout(resubscribe, 1_000);
   joined = false;
   subscribe();
 }

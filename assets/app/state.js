@@ -10,7 +10,7 @@ export const state = {
   incidents: new Map(),
   version: 0,
   loaded: false,
-  live: { is: "connecting", asOf: null, retryAt: null, newer: false, why: "" },
+  live: { is: "connecting", asOf: null, partial: false, retryAt: null, newer: false, why: "" },
   list: { filter: "", selected: new Set(), cursor: null, picking: false, facets: false, older: null },
   detail: null,
   people: new Map(),
@@ -36,6 +36,9 @@ export function drawnBy(by) {
 export function watch(watcher) {
   watchers.push(watcher);
 }
+
+/** What follows needs the picture now. */
+export const drawNow = () => draw();
 
 /** Something changed: draw it with the next frame. */
 export function changed() {

@@ -44,6 +44,8 @@ export interface State {
   live: {
     is: "connecting" | "live" | "lost";
     asOf: number | null;
+    /** Not all that is open has come yet. */
+    partial: boolean;
     retryAt: number | null;
     newer: boolean;
     why: string;

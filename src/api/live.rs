@@ -14,6 +14,7 @@ pub const UNSUBSCRIBE: &str = "unsubscribe:incidents";
 pub const PING: &str = "ping";
 pub const AUTHENTICATED: &str = "authenticated";
 pub const UNSUBSCRIBED: &str = "unsubscribed";
+pub const MEMBERSHIP_CHANGED: &str = "membership_changed";
 pub const SESSION_EXPIRED: &str = "session_expired";
 pub const RATE_LIMIT_WARNING: &str = "rate_limit_warning";
 
@@ -186,6 +187,14 @@ impl From<&Error> for Refused {
 pub struct Unsubscribed {
     pub rooms: Vec<Room>,
     pub reason: &'static str,
+}
+
+/// I have this role in this team now; its events come with my next subscribe.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MembershipChanged<'a> {
+    pub team_id: TeamId,
+    pub role: &'a str,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

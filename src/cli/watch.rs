@@ -140,7 +140,7 @@ async fn stream(mut lives: Lives, format: Format, mut told_all: bool) -> Result<
             }
             Live::Left { reason, .. } | Live::Warned(reason) => output::say(&reason),
             Live::Refused(error) => return Err(error),
-            Live::Connected { .. } | Live::Rest { .. } | Live::Lost { .. } => {}
+            Live::Connected { .. } | Live::Joined | Live::Rest { .. } | Live::Lost { .. } => {}
         }
     }
     Ok(())

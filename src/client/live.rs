@@ -15,8 +15,8 @@ use super::socket::{End, Socket};
 use super::wire::Packet;
 use crate::api::incidents::{self, ListQuery, Order};
 use crate::api::live::{
-    AUTHENTICATED, RATE_LIMIT_WARNING, SESSION_EXPIRED, SUBSCRIBE, Subscribe, TeamName,
-    UNSUBSCRIBED,
+    AUTHENTICATED, MEMBERSHIP_CHANGED, RATE_LIMIT_WARNING, SESSION_EXPIRED, SUBSCRIBE, Subscribe,
+    TeamName, UNSUBSCRIBED,
 };
 use crate::api::{MAX_PAGE, Nothing};
 use crate::clock::Clock;
@@ -65,6 +65,8 @@ pub enum Live {
     CaughtUp {
         changes: usize,
     },
+    /// A team is ours now; what is open comes anew, its incidents among them.
+    Joined,
     /// These teams are no longer ours.
     Left {
         teams: Vec<TeamId>,
@@ -141,6 +143,7 @@ pub fn follow(client: &Client, clock: Clock, wanted: Wanted) -> Lives {
         rest: None,
         early: Vec::new(),
         was_live: false,
+        joined: false,
     };
     Lives { lives, task: tokio::spawn(follower.run()) }
 }
@@ -157,6 +160,8 @@ struct Follower {
     /// Events that came before the ack.
     early: Vec<Box<RawValue>>,
     was_live: bool,
+    /// There is a team that the next subscribe brings.
+    joined: bool,
 }
 
 /// Nobody listens any more.
@@ -241,6 +246,10 @@ impl Follower {
         self.subscribe(socket).await?;
         self.was_live = true;
         loop {
+            if std::mem::take(&mut self.joined) {
+                self.subscribe(socket).await?;
+                continue;
+            }
             let packet = tokio::select! {
                 packet = socket.next() => packet?,
                 done = done(&mut self.rest) => {
@@ -350,6 +359,15 @@ impl Follower {
                 self.tell(Live::Left { teams, reason: notice.reason.clone() }).await?;
                 if self.scope.rooms.is_empty() && !self.teams.is_empty() {
                     return Err(End::Refused(Error::new(Kind::NotFound, notice.reason)));
+                }
+            }
+            MEMBERSHIP_CHANGED => {
+                let notice: Notice = read(&data)?;
+                let follows = notice.team_id.is_none_or(|team| self.scope.follows(team));
+                // Who named teams follows those alone.
+                if self.teams.is_empty() && !follows {
+                    self.joined = true;
+                    self.tell(Live::Joined).await?;
                 }
             }
             SESSION_EXPIRED => {

@@ -73,6 +73,7 @@ pub struct Notice {
     pub reason: String,
     pub message: String,
     pub retry_after_ms: u64,
+    pub team_id: Option<TeamId>,
 }
 
 impl Scope {

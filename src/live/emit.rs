@@ -15,8 +15,8 @@ use super::door::Door;
 use super::places::{Place, Places};
 use super::seam::{Ring, access, add_recent, rooms_of, wire};
 use crate::api::live::{
-    AUTHENTICATED, Authenticated, Left, RATE_LIMIT_WARNING, Refused, Room, SESSION_EXPIRED,
-    SessionExpired, Subscribed, UNSUBSCRIBED, Unsubscribed,
+    AUTHENTICATED, Authenticated, Left, MEMBERSHIP_CHANGED, MembershipChanged, RATE_LIMIT_WARNING,
+    Refused, Room, SESSION_EXPIRED, SessionExpired, Subscribed, UNSUBSCRIBED, Unsubscribed,
 };
 use crate::app::{App, Caller, Joining, LogRow};
 use crate::domain::event::Access;
@@ -225,6 +225,18 @@ impl State {
     fn follow_access(&mut self, change: &Access) {
         let of = |user: UserId| move |place: &Place| place.user() == Some(user);
         match change {
+            Access::MemberSet { team, user, role } => {
+                let news = MembershipChanged { team_id: *team, role };
+                // A token for one team sees no other, whatever becomes of its owner.
+                let told =
+                    |place: &Place| place.user() == Some(*user) && place.caller.team.is_none();
+                for sid in self.places.find(told) {
+                    let Some(place) = self.places.get_mut(sid) else { continue };
+                    if place.socket.emit(MEMBERSHIP_CHANGED, &news).is_err() {
+                        self.cut(sid);
+                    }
+                }
+            }
             Access::MemberRemoved { team, user } => {
                 for sid in self.places.find(of(*user)) {
                     self.leave_team(sid, Room::Team(*team));

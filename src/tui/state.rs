@@ -99,6 +99,8 @@ pub struct State {
     was_live: bool,
     /// A snapshot came since the last catch-up.
     began_anew: bool,
+    /// It came because there is one more team to see.
+    joined: bool,
     size: (u16, u16),
     local: Timestamp,
     boot: Duration,
@@ -147,6 +149,7 @@ impl State {
             loaded: false,
             was_live: false,
             began_anew: false,
+            joined: false,
             size: (80, 24),
             local: now,
             boot,
@@ -242,13 +245,21 @@ impl State {
         self.settings.verbs.here(words)
     }
 
+    /// A count, and whether there may be more: not all that is open has come yet.
+    #[must_use]
+    pub fn at_least(&self, count: usize) -> String {
+        format!("{count}{}", if self.loaded { "" } else { "+" })
+    }
+
     /// What the terminal's title says.
     #[must_use]
     pub fn title(&self) -> String {
         let counts = self.board.counts();
         match (&self.link, counts.unanswered + counts.elsewhere) {
             (Link::Live | Link::CatchingUp, 0) => "incidentd".into(),
-            (Link::Live | Link::CatchingUp, count) => format!("({count}) incidentd"),
+            (Link::Live | Link::CatchingUp, count) => {
+                format!("({}) incidentd", self.at_least(count))
+            }
             _ => "(?) incidentd".into(),
         }
     }
@@ -270,10 +281,12 @@ impl State {
             }
             Live::Event(event) => self.learn(*event),
             Live::CaughtUp { changes } => self.caught_up(changes),
+            Live::Joined => self.joined = true,
             Live::Left { teams, reason } => {
                 for team in teams {
                     self.board.forget_team(team);
                 }
+                self.around.doubt();
                 self.warn(&reason);
             }
             Live::Warned(words) => self.warn(&words),
@@ -309,6 +322,7 @@ impl State {
     fn caught_up(&mut self, changes: usize) {
         let again = std::mem::replace(&mut self.was_live, true);
         let anew = std::mem::take(&mut self.began_anew);
+        let joined = std::mem::take(&mut self.joined);
         self.link = Link::Live;
         self.around.doubt();
         if let Page::Incident(detail) = &self.page
@@ -318,6 +332,7 @@ impl State {
         }
         if again {
             let words = match changes {
+                _ if joined => "You are in one more team: this is what is open now.".into(),
                 _ if anew => "Live again. Too much happened to tell: this is what is open.".into(),
                 0 => "Live again. Nothing happened meanwhile.".to_owned(),
                 1 => "Live again. 1 change.".to_owned(),

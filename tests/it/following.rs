@@ -380,3 +380,20 @@ async fn one_team_is_one_team_even_for_whoever_is_assigned_elsewhere() {
     assert_eq!(server.post_raw(path, "application/json", body).await.0, 202);
     assert_eq!(title(&mallory.event().await), "index broken");
 }
+
+#[tokio::test]
+async fn a_team_that_one_joins_is_followed_from_then_on() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let mut mallory = Watcher::of(&server.url, server.token("mallory"), Wanted::default());
+    assert_eq!(mallory.caught_up().await, 0);
+    let role = incidentd::api::teams::MemberRole { role: incidentd::domain::Role::Responder };
+    let (path, set) = (("payments".into(), "mallory".into()), &incidentd::api::teams::SET_MEMBER);
+    server.call("alice", set, path, &incidentd::api::Nothing {}, &role).await.expect("joined");
+    assert!(matches!(mallory.next().await, Live::Joined));
+    let Live::Snapshot { incidents, .. } = mallory.next().await else { panic!("what is open") };
+    assert_eq!(incidents[0].title, "disk full");
+    mallory.caught_up().await;
+    server.alert(json!({"title": "disk fuller"})).await;
+    assert_eq!(title(&mallory.event().await), "disk fuller");
+}

@@ -176,6 +176,24 @@ async fn revoking_reaches_open_sockets() {
 }
 
 #[tokio::test]
+async fn who_joins_a_team_hears_of_it_and_subscribes_anew() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let mut mallory = server.socket("mallory").await;
+    let before = mallory.subscribe(json!({})).await;
+    assert_eq!(before["incidents"], json!([]), "{before}");
+    let mut bob = server.socket("bob").await;
+    let role = incidentd::api::teams::MemberRole { role: incidentd::domain::Role::Responder };
+    let (path, set) = (("payments".into(), "mallory".into()), &incidentd::api::teams::SET_MEMBER);
+    server.call("alice", set, path, &incidentd::api::Nothing {}, &role).await.expect("joined");
+    let said = mallory.expect("membership_changed").await;
+    assert_eq!(said, json!({"teamId": 1, "role": "responder"}));
+    let now = mallory.subscribe(json!({"after": before["head"]})).await;
+    assert_eq!(now["incidents"][0]["title"], "disk full", "{now}");
+    bob.expect_nothing().await;
+}
+
+#[tokio::test]
 async fn whoever_is_assigned_sees_it_live_without_a_subscription() {
     let server = TestServer::start().await;
     let mut mallory = server.socket("mallory").await;

@@ -58,7 +58,7 @@ function summary(s) {
   return html`
     <div class="summary">
       ${of.unanswered
-        ? html`<h1 class="unanswered">${of.unanswered} unanswered</h1>`
+        ? html`<h1 class=${of.unanswered > of.low ? "unanswered" : ""}>${of.unanswered}${s.live.partial ? "+" : ""} unanswered</h1>`
         : html`<h1>${!s.loaded ? "Incidents" : rest ? "Nothing urgent" : s.hearing && !s.hearing.at ? "Nothing heard yet" : "No open incidents"}</h1>`}
       ${of.untold ? html`<strong class="unanswered">${of.untold} untold: nobody could be told</strong>` : nothing}
       ${rest ? html`<span class="muted">${rest}</span>` : nothing}

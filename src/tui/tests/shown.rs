@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::client::Ours;
+use crate::domain::Status;
 use crate::tui::around::Found;
 use crate::tui::state::Hearing;
 
@@ -75,6 +76,29 @@ fn the_status_line_tells_the_truth() {
     assert!(shown[28].contains("Live again. 2 changes."));
     assert!(shown[0].contains("5 UNANSWERED") && shown[0].contains("live"));
     assert_eq!(state.title(), "(5) incidentd");
+}
+
+#[test]
+fn a_part_is_not_shown_as_the_whole() {
+    let mut state = dashboard(Vec::new());
+    let mut first = night();
+    let rest = first.split_off(3);
+    state.apply(Live::Snapshot { head: Seq(200), incidents: first.clone(), more: true });
+    state.apply(Live::CaughtUp { changes: 0 });
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].starts_with(" 2+ UNANSWERED"), "{}", shown[0]);
+    assert!(shown[0].contains("loading") && !shown[0].contains("live"), "{}", shown[0]);
+    assert_eq!(state.title(), "(2+) incidentd");
+    // Nothing is claimed of what nobody has seen yet.
+    let mut state = dashboard(Vec::new());
+    let answered = first.into_iter().filter(|it| it.status != Status::Triggered).collect();
+    state.apply(Live::Snapshot { head: Seq(201), incidents: answered, more: true });
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].starts_with(" Loading…") && !shown[0].contains("calm"), "{}", shown[0]);
+    state.apply(Live::Rest { incidents: rest, more: false });
+    let shown = screen(&mut state, 120, 30);
+    assert!(shown[0].starts_with(" 1 UNANSWERED") && shown[0].contains("live"), "{}", shown[0]);
+    assert_eq!(state.title(), "(1) incidentd");
 }
 
 #[test]

@@ -60,7 +60,10 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     }
     if counts.unanswered > 0 {
         let style = if counts.unanswered > counts.low { look.fire() } else { STRONG };
-        x = put(buffer, area, x, 0, &format!("{} UNANSWERED", counts.unanswered), style);
+        let text = format!("{} UNANSWERED", state.at_least(counts.unanswered));
+        x = put(buffer, area, x, 0, &text, style);
+    } else if !state.loaded {
+        x = put(buffer, area, x, 0, "Loading…", STRONG);
     } else {
         x = put(buffer, area, x, 0, "All calm", STRONG);
     }
@@ -69,7 +72,7 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     let end = usize::from(area.width).saturating_sub(told.width() + 3);
     if counts.elsewhere > 0 {
         let ways = [
-            format!("{} UNANSWERED elsewhere", counts.elsewhere),
+            format!("{} UNANSWERED elsewhere", state.at_least(counts.elsewhere)),
             format!("+{}", counts.elsewhere),
         ];
         let fits = ways.iter().find(|text| usize::from(x) + 2 + text.width() <= end);

@@ -94,6 +94,7 @@ fn connection(state: &State, look: Look, narrow: bool) -> (String, Style) {
     let now = state.now();
     let zone = &state.settings.zone;
     match &state.link {
+        Link::Live if !state.loaded => ("loading".to_owned(), STRONG),
         Link::Live => (format!("live  {}", moment(now, now, zone, true)), look.live()),
         Link::CatchingUp => ("catching up".to_owned(), STRONG),
         Link::Connecting => ("connecting".to_owned(), STRONG),
