@@ -50,6 +50,8 @@ fn is_literal(host: &str) -> bool {
 pub fn unknown_host(config: &Config, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let is_browser = headers.contains_key(header::ORIGIN)
         || headers.contains_key(header::COOKIE)
+        // Over plain http the page itself is asked for with none of these.
+        || super::front::wants_page(headers)
         || headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"));
     if !is_browser {
         return None;
@@ -123,6 +125,17 @@ fn foreign(detail: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_asked_for_by_a_browser() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "incidentd.lan:8080".parse().expect("header"));
+        let unknown =
+            |headers: &HeaderMap| unknown_host(&Config::default(), headers, &Uri::from_static("/"));
+        assert_eq!(unknown(&headers), None, "a program");
+        headers.insert(header::ACCEPT, "text/html,*/*;q=0.8".parse().expect("header"));
+        assert_eq!(unknown(&headers).as_deref(), Some("incidentd.lan:8080"));
+    }
 
     fn judge(origin: &str, host: &str) -> Origin {
         let config = Config {
