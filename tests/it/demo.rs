@@ -85,6 +85,9 @@ async fn it_tells_a_seed_s_story_again_and_leaves_nothing() {
     let open = open["items"].as_array().expect("a list");
     let with = |status: &str| open.iter().filter(|one| one["status"] == status).count();
     assert_eq!((with("triggered"), with("acknowledged")), (5, 3), "{open:?}");
+    let here =
+        |one: &&Value| one["url"].as_str().is_some_and(|it| it.starts_with(first.told("url")));
+    assert_eq!(open.iter().filter(here).count(), open.len(), "{open:?}");
     // Each page has something in it, and nothing of it is an incident.
     let hearts = first.get("/heartbeats").await;
     let hearts: Vec<_> = hearts["items"].as_array().expect("a list").iter().collect();

@@ -75,7 +75,7 @@ impl Demo {
         let folder = Folder::make()?;
         let here = "127.0.0.1/32".to_owned().try_into().map_err(Error::internal)?;
         let config = Config {
-            listen: Listen::Tcp(self.listen),
+            listen: Listen::Tcp(settled(self.listen)?),
             data_dir: folder.path().to_owned(),
             // Its people's phones are on this host, and nothing else of it is spoken to.
             outgoing: Outgoing { allow_private: vec![here], ..Outgoing::default() },
@@ -143,13 +143,21 @@ impl Demo {
     }
 }
 
+/// An address whose port is known before anybody listens there.
+fn settled(listen: SocketAddr) -> Result<SocketAddr> {
+    if listen.port() != 0 {
+        return Ok(listen);
+    }
+    let found = std::net::TcpListener::bind(listen).and_then(|listener| listener.local_addr());
+    found.map_err(|error| Error::usage(format!("Nobody can listen on {listen}: {error}.")))
+}
+
 /// Founds the company and lets some days pass, in a moment; then the server starts anew, today.
 async fn prepare(config: &Config, seed: u64) -> Result<(Server, Players)> {
     let began = Clock::System.now().checked_sub(BEFORE).map_err(Error::internal)?;
     let clock = ManualClock::starting_at(began);
-    let listen = ([127, 0, 0, 1], 0).into();
-    let past = Config { listen, ..config.clone() };
-    let server = Server::start(past, Clock::Manual(clock.clone())).await?;
+    // Where it will be today, too: links are kept as they are made.
+    let server = Server::start(config.clone(), Clock::Manual(clock.clone())).await?;
     let mut players = Players::found(&server.app, &phones::lie_there().await?).await?;
     let until = async |at: Duration| {
         let passed = server.app.now().duration_since(began);
