@@ -4,7 +4,7 @@ import { mayAct } from "./incidents.js";
 import { hold, rows } from "./order.js";
 import { back, go } from "./router.js";
 import { toast } from "./say.js";
-import { changed, remembered, state } from "./state.js";
+import { changed, drawNow, remembered, state } from "./state.js";
 import { reveal } from "./window.js";
 
 /** What `?` shows. */
@@ -105,8 +105,12 @@ function done(event, what) {
 }
 
 function filter() {
-  if (state.route.name !== "incidents") go("/");
-  requestAnimationFrame(() => /** @type {HTMLInputElement | null} */ (document.getElementById("filter"))?.select());
+  if (state.route.name !== "incidents") {
+    go("/", { stay: true });
+    drawNow();
+  }
+  // At once: the next key is the filter's already.
+  /** @type {HTMLInputElement | null} */ (document.getElementById("filter"))?.select();
 }
 
 /** @param {number} id */
