@@ -1,4 +1,5 @@
 // What the page says: toasts for the eye, one polite sentence in five seconds for the ear.
+import { until } from "./clock.js";
 import { changed, state } from "./state.js";
 
 const QUIET = 5_000;
@@ -14,6 +15,8 @@ let timer;
  * @param {{wrong?: boolean, label?: string, run?: (() => void) | null}} [more] errors stay until dismissed
  */
 export function toast(text, { wrong = false, label = "", run = null } = {}) {
+  // The server does not know this clock.
+  text = text.replace(/(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?: UTC|[\d:.]*Z)/g, (_, day, time) => until(`${day}T${time}Z`));
   const id = next++;
   const others = state.toasts.filter((one) => one.wrong && one.text !== text);
   state.toasts = [...others, { id, text, wrong, label, run }].slice(-3);

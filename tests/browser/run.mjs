@@ -8,6 +8,7 @@ import * as settings from "./settings.mjs";
 import * as steady from "./steady.mjs";
 import * as stories from "./stories.mjs";
 import * as teams from "./teams.mjs";
+import * as truly from "./truly.mjs";
 import { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so } from "./told.mjs";
 
 const wanted = process.argv[2] ?? "";
@@ -17,7 +18,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady, ...truly })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

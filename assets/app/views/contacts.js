@@ -32,7 +32,7 @@ const again = () => Promise.all([reload("contacts", fetch), listen()]);
 export const contacts = (withRules = true) => loaded("contacts", fetch, ({ contacts, rules, user, push, kinds }) => html`
   <div class="stack contacts">
     ${contacts.length ? html`<ul class="alerts-list">${contacts.map((/** @type {any} */ one) => contact(one, rules, push))}</ul>`
-      : html`<p>${user.email ? html`Without a contact of your own, incidents come to <strong>${user.email}</strong>.` : html`<strong>Nothing reaches you yet:</strong> incidents go to the next person at once.`}</p>`}
+      : html`<p>${user.email && kinds.some((/** @type {any} */ kind) => kind.channel === "email") ? html`Without a contact of your own, incidents come to <strong>${user.email}</strong>.` : html`<strong>Nothing reaches you yet:</strong> ${user.email ? `this server has no mail server, so nothing goes to ${user.email}, and ` : ""}incidents go to the next person at once.`}</p>`}
     <div class="actions">${opener("contact", "Add a contact")}
       ${push.why || contacts.some((/** @type {any} */ one) => one.name === push.name) ? nothing : html`<button @click=${() => ring(contacts, rules, push)}>Ring in this browser</button>`}</div>
     ${push.why ? html`<p class="meta">${push.why}</p>` : nothing}
