@@ -71,6 +71,15 @@ pub enum Reading {
     },
 }
 
+/// Why what is open was told anew.
+#[derive(Clone, Copy)]
+enum Anew {
+    /// Too much had happened to tell one by one.
+    TooMuch,
+    /// There is one more team to see.
+    Joined,
+}
+
 /// How a dashboard begins.
 pub struct Settings {
     pub readonly: bool,
@@ -97,10 +106,8 @@ pub struct State {
     /// A snapshot has come, whole.
     pub loaded: bool,
     was_live: bool,
-    /// A snapshot came since the last catch-up.
-    began_anew: bool,
-    /// It came because there is one more team to see.
-    joined: bool,
+    /// Why a snapshot came since the last catch-up, if one did.
+    anew: Option<Anew>,
     size: (u16, u16),
     local: Timestamp,
     boot: Duration,
@@ -148,8 +155,7 @@ impl State {
             me: None,
             loaded: false,
             was_live: false,
-            began_anew: false,
-            joined: false,
+            anew: None,
             size: (80, 24),
             local: now,
             boot,
@@ -281,7 +287,7 @@ impl State {
             }
             Live::Event(event) => self.learn(*event),
             Live::CaughtUp { changes } => self.caught_up(changes),
-            Live::Joined => self.joined = true,
+            Live::Joined => self.anew = Some(Anew::Joined),
             Live::Left { teams, reason } => {
                 for team in teams {
                     self.board.forget_team(team);
@@ -309,7 +315,7 @@ impl State {
             .iter()
             .any(|it| it.status == Status::Triggered && self.board.get(it.id).is_none());
         self.bell.due |= self.was_live && news;
-        self.began_anew = true;
+        self.anew = self.anew.or(Some(Anew::TooMuch));
         self.effects.extend(self.board.replace(incidents).map(Effect::Look));
         if let Page::Incident(detail) = &self.page
             && self.board.get(detail.id).is_none()
@@ -321,8 +327,7 @@ impl State {
 
     fn caught_up(&mut self, changes: usize) {
         let again = std::mem::replace(&mut self.was_live, true);
-        let anew = std::mem::take(&mut self.began_anew);
-        let joined = std::mem::take(&mut self.joined);
+        let anew = self.anew.take();
         self.link = Link::Live;
         self.around.doubt();
         if let Page::Incident(detail) = &self.page
@@ -331,12 +336,14 @@ impl State {
             self.effects.push(Effect::Timeline(detail.id));
         }
         if again {
-            let words = match changes {
-                _ if joined => "You are in one more team: this is what is open now.".into(),
-                _ if anew => "Live again. Too much happened to tell: this is what is open.".into(),
-                0 => "Live again. Nothing happened meanwhile.".to_owned(),
-                1 => "Live again. 1 change.".to_owned(),
-                many => format!("Live again. {many} changes."),
+            let words = match (anew, changes) {
+                (Some(Anew::Joined), _) => "You are in one more team: this is what is open now.",
+                (Some(Anew::TooMuch), _) => {
+                    "Live again. Too much happened to tell: this is what is open."
+                }
+                (None, 0) => "Live again. Nothing happened meanwhile.",
+                (None, 1) => "Live again. 1 change.",
+                (None, many) => &format!("Live again. {many} changes."),
             };
             self.say(Tone::Good, words);
         }
