@@ -359,7 +359,10 @@ pub(super) fn let_go(
     team: Option<TeamId>,
     actor: &Actor,
 ) -> Result<()> {
-    for id in w.open_of(user, team)? {
+    let held = w.open_of(user, team)?;
+    // What follows is told to those who are left.
+    w.forget_person(user, team)?;
+    for id in held {
         let mut incident = w.incident(id)?;
         let before = incident.clone();
         // Else the next step told him again, and with that let him in again.
@@ -371,6 +374,5 @@ pub(super) fn let_go(
             w.save_paging(&mut incident, &before)?;
         }
     }
-    aftermath::drop_all(w, user, team)?;
-    w.forget_person(user, team)
+    aftermath::drop_all(w, user, team)
 }

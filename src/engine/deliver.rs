@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const KEPT: usize = 8;
 /// After so many addresses in a row could not be reached, they are left alone for a while.
 const FAILURES: usize = 3;
-const LEFT_ALONE: Duration = Duration::from_secs(30);
+const LEFT_ALONE: Duration = Duration::from_secs(5);
 
 /// What is known of a far end.
 #[derive(Default)]

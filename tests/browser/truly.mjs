@@ -40,13 +40,13 @@ export async function no_title_turns_its_words_around(browser, server) {
 }
 
 export async function what_waits_moves_no_column_s_name(browser, server) {
-  const low = await server.alert({ title: "Backup slow", severity: "warning" });
+  const low = await server.alert({ title: "Stands under the mouse", severity: "warning" });
   const alice = await browser.window(server, "alice", "/");
   await isLive(alice);
   await row(alice, low).hover();
   const names = () => alice.locator(".row.names").boundingBox();
   const before = await names();
-  const high = await server.alert({ title: "Certificate expired", severity: "critical" });
+  const high = await server.alert({ title: "Waits for a moment", severity: "critical" });
   await alice.getByRole("button", { name: "1 new, show" }).waitFor();
   assert.deepEqual(await names(), before);
   server.cli(["resolve", String(low), String(high)]);
@@ -56,7 +56,7 @@ export async function what_waits_moves_no_column_s_name(browser, server) {
 export async function unanswered_is_what_nobody_answered(browser, server) {
   const alice = await browser.window(server, "alice", "/", { timezoneId: "Asia/Tokyo" });
   await isLive(alice);
-  const id = await server.alert({ title: "Backup slow", severity: "warning" });
+  const id = await server.alert({ title: "Nobody answers this", severity: "warning" });
   await alice.getByRole("heading", { name: "1 unanswered" }).waitFor();
   await alice.waitForFunction(() => document.title === "(1) incidentd");
   // Moments are those of the clock here.

@@ -87,19 +87,42 @@ async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_mos
     assert!(!night.server.incident(1).await.untold);
 }
 
-#[tokio::test]
-async fn addresses_that_fail_hold_up_no_other_of_their_far_end() {
+/// Alice has so many contacts at one far end, and it takes none of its next messages.
+async fn with_bad_contacts(contacts: usize, refused: usize) -> Night {
     let mut night = Night::begin(SLOW).await;
     let bad = |n: usize| {
         let url = night.far.url(&format!("/bad{n}"));
         format!("{{ name = \"bad{n}\", channel = \"webhook\", address = \"{url}\" }}")
     };
-    let contacts = (0..4).map(bad).collect::<Vec<_>>().join(", ");
+    let contacts = (0..contacts).map(bad).collect::<Vec<_>>().join(", ");
     night.apply(&format!("[[users]]\nusername = \"alice\"\ncontacts = [{contacts}]\n")).await;
-    for _ in 0..4 {
+    for _ in 0..refused {
         night.far.answer(503, "x-why", "busy");
     }
     night.server.alert(json!({"title": "disk full"})).await;
+    night
+}
+
+#[tokio::test]
+async fn nor_do_several_that_fail_at_one_far_end() {
+    let mut night = with_bad_contacts(3, 100).await;
+    let mut heard = Vec::new();
+    while heard.len() < 100 && night.server.incident(1).await.escalation.step < 2 {
+        assert!(heard.len() < 40, "{heard:?}");
+        night.server.advance(secs(5)).await;
+        heard.extend(night.far.so_far());
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let passed = night.server.incident(1).await;
+    let passed = passed.updated_at.duration_since(passed.created_at);
+    assert!(passed.as_secs() <= 150, "{passed}");
+}
+
+#[tokio::test]
+async fn addresses_that_fail_hold_up_no_other_of_their_far_end() {
+    let mut night = with_bad_contacts(4, 4).await;
     for _ in 0..4 {
         night.heard().await;
     }
