@@ -1,7 +1,7 @@
 //! The appliance watches itself: what is wrong with it is an incident of its own team, whose
 //! people are the platform's admins.
 use super::App;
-use super::paging::queue;
+use super::paging::{queue, who};
 use super::teams::add_team;
 use crate::api::teams::NewTeam;
 use crate::domain::alert::{Labels, Lifetime};
@@ -51,8 +51,7 @@ impl App {
             .store
             .read(|r| {
                 let mut found = Vec::new();
-                let users = r.users()?.into_iter();
-                for user in users.filter(|user| user.admin && user.disabled_at.is_none()) {
+                for user in who::platform_admins(r)? {
                     let places = queue::everywhere(r, &user)?.into_iter();
                     found.extend(places.map(|to| (user.name.clone(), to)));
                 }

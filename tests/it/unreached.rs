@@ -158,3 +158,29 @@ async fn a_step_that_was_taken_away_is_not_waited_for() {
     assert_eq!(story, ["created", "escalated", "escalated"], "nothing of a step in vain");
     night.server.act("root", 1, ack()).await.expect("acknowledged");
 }
+
+#[tokio::test]
+async fn who_is_gone_hears_nothing_by_his_other_contacts_either() {
+    let mut night = Night::begin(&SLOW.replace("user:alice", "user:bob")).await;
+    let (phone, desk) = (night.far.url("/phone"), night.far.url("/desk"));
+    let contact = |name: &str, url: &str| {
+        format!("{{ name = \"{name}\", channel = \"webhook\", address = \"{url}\" }}")
+    };
+    let contacts = [contact("phone", &phone), contact("desk", &desk)].join(", ");
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"bob\"\ncontacts = [{contacts}]\n\
+             rules.high = [{{ after = \"0m\", contact = \"phone\" }}]\n"
+        ))
+        .await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("phone").await;
+    // That somebody has it waits for another try when he leaves.
+    night.far.answer(503, "x-why", "busy");
+    night.server.act("alice", 1, ack()).await.expect("acknowledged");
+    assert_eq!(night.heard().await.0, "phone");
+    night.server.settle_deliveries().await;
+    night.apply("[[teams]]\nslug = \"payments\"\nmembers = { alice = \"admin\" }\n").await;
+    let rang = night.passes(mins(1)).await;
+    assert!(rang.iter().all(|(who, _)| who != "desk" && who != "phone"), "{rang:?}");
+}

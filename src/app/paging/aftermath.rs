@@ -27,19 +27,15 @@ pub(in crate::app) fn settled(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     }
 }
 
-/// A message was taken back, since its contact or its person is gone: others are told instead, as
-/// if it had failed.
+/// A message was taken back, since its contact is gone: another of the person's rings instead, and
+/// without one it is as if it had failed.
 pub(in crate::app) fn lost(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
-    show_told(w, row)?;
     fail_over(w, row)?;
-    let incident = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten();
-    match incident.map(|incident| incident.status) {
-        Some(Status::Triggered) if row.kind == DeliveryKind::Page => unreached(w, row),
-        _ => Ok(()),
-    }
+    taken_back(w, row)
 }
 
-/// What waits for a person about a team's incidents (about all, if none) goes nowhere: he is gone.
+/// What waits for a person about a team's incidents (about all, if none) goes nowhere: he is gone,
+/// with all of his contacts.
 pub(in crate::app) fn drop_all(
     w: &mut Write<'_>,
     user: UserId,
@@ -48,9 +44,18 @@ pub(in crate::app) fn drop_all(
     for row in w.queued_for(user, team)? {
         let row = row.dropped("no longer theirs", w.now());
         w.update_delivery(&row)?;
-        lost(w, &row)?;
+        taken_back(w, &row)?;
     }
     Ok(())
+}
+
+fn taken_back(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
+    show_told(w, row)?;
+    let incident = row.incident.map(|id| w.find_incident(id)).transpose()?.flatten();
+    match incident.map(|incident| incident.status) {
+        Some(Status::Triggered) if row.kind == DeliveryKind::Page => unreached(w, row),
+        _ => Ok(()),
+    }
 }
 
 /// What an incident says of who was told follows its deliveries.

@@ -73,10 +73,16 @@ pub fn meant(r: &Read<'_>, target: Target, at: Timestamp) -> Result<Vec<User>> {
 pub fn beyond(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
     admins(r, team, told)?;
     told.targets.push("the platform's admins".into());
-    for user in r.users()?.into_iter().filter(|user| user.admin && user.disabled_at.is_none()) {
+    for user in platform_admins(r)? {
         told.add(user);
     }
     Ok(())
+}
+
+pub fn platform_admins(r: &Read<'_>) -> Result<Vec<User>> {
+    let mut users = r.users()?;
+    users.retain(|user| user.admin && user.disabled_at.is_none());
+    Ok(users)
 }
 
 fn admins(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
