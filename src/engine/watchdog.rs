@@ -24,10 +24,12 @@ pub async fn run<F: Future<Output = Vec<String>>>(
     faults: impl Fn() -> F,
 ) {
     Clock::System.sleep(SETTLE).await;
-    let mut watchdog = Watchdog::new(app, notifier);
+    // What was wrong before this start and is so still is not over.
+    let before = look(&app, faults().await).await;
+    let mut watchdog = Watchdog { before, ..Watchdog::new(app, notifier) };
     loop {
-        watchdog.turn(faults().await).await;
         Clock::System.sleep(LOOK_EVERY).await;
+        watchdog.turn(faults().await).await;
     }
 }
 
