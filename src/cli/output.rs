@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{sheet, verbs};
+use super::sheet;
 use crate::domain::IncidentId;
 use crate::domain::text::shown;
 use crate::error::{Error, Kind, Result};
@@ -62,7 +62,7 @@ pub fn say(text: &str) {
 /// Words that name commands, as these are typed where the words are read.
 #[must_use]
 pub fn typed_here(text: &str) -> Cow<'_, str> {
-    if sheet::is_there() { verbs::here(text) } else { Cow::Borrowed(text) }
+    if sheet::is_there() { sheet::here(text) } else { Cow::Borrowed(text) }
 }
 
 fn words(text: &str) {

@@ -9,7 +9,8 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::incidents::Meant;
-use super::{Command, Common, dispatch, output, sheet};
+use super::sheet::{self, elsewhere, here};
+use super::{Command, Common, dispatch, output};
 use crate::client::{Client, Ours};
 use crate::domain::{Action, IncidentId, Span};
 use crate::error::{Error, Result};
@@ -42,30 +43,6 @@ enum Verb {
 /// Commands that are named to whoever types another.
 const SOME: usize = 12;
 
-/// What has its place in a shell alone, and why.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("serve", "it runs until it is ended"),
-    ("demo", "it runs until it is ended"),
-    ("watch", "this is it"),
-    ("login", "the dashboard stays who it began as"),
-    ("logout", "the dashboard stays who it began as"),
-    ("setup-link", "it works on the host's folder"),
-    ("apply", "it reads files"),
-    ("backup", "it writes a file"),
-    ("restore", "it works on the host's folder"),
-    ("config", "it is about the host's files"),
-    ("completions", "shells read it"),
-    ("heartbeat wrap", "it runs a program"),
-];
-
-/// The words of a command that has no place here, and why.
-fn elsewhere(line: &str) -> Option<(&'static str, &'static str)> {
-    let is_it = |words: &str| {
-        line.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    };
-    ELSEWHERE.iter().copied().find(|(words, _)| is_it(words))
-}
-
 /// What may be typed, what is done to incidents first.
 fn names() -> &'static [String] {
     static NAMES: OnceLock<Vec<String>> = OnceLock::new();
@@ -86,28 +63,6 @@ fn names() -> &'static [String] {
 fn of_incidents(command: &clap::Command) -> Option<&str> {
     let mut named = command.get_positionals().map(|arg| arg.get_id().as_str());
     named.find(|id| ["id", "ids"].contains(id))
-}
-
-/// Words that name a shell's commands, `incidentd ack 42`, as they are typed here: `:ack 42`.
-#[must_use]
-pub fn here(text: &str) -> Cow<'_, str> {
-    const PROGRAM: &str = "incidentd ";
-    if !text.contains(PROGRAM) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(PROGRAM) {
-        out.push_str(before);
-        let verb = after.split(|c: char| !c.is_ascii_lowercase() && c != '-').next();
-        let is_verb = verb.is_some_and(|verb| names().iter().any(|name| name == verb));
-        let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || "-_/.".contains(c));
-        let typed = is_verb && is_word && elsewhere(after).is_none();
-        out.push_str(if typed { ":" } else { PROGRAM });
-        rest = after;
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
 }
 
 /// The command line over the connection that the dashboard has.
@@ -290,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_belongs_into_a_shell_says_so_and_all_else_is_taken() {
-        for (words, _) in ELSEWHERE {
+        for (words, _) in sheet::ELSEWHERE {
             let line: Vec<&str> = words.split(' ').collect();
             let Err(error) = typed(&line, &[7]) else { panic!("{words} is taken") };
             let error = error.to_string();
@@ -323,19 +278,6 @@ mod tests {
         assert!(error.to_string().contains("required"), "{error}");
         let Err(error) = typed(&["silence", "frob"], &[7]) else { panic!("it is none") };
         assert!(!error.to_string().contains("There are"), "{error}");
-    }
-
-    #[test]
-    fn hints_say_what_works_here() {
-        assert_eq!(here("Reopen it first: incidentd reopen 42"), "Reopen it first: :reopen 42");
-        assert_eq!(here("`incidentd list`, incidentd silence end ID"), "`:list`, :silence end ID");
-        let shell = "Log in again: incidentd login; or wrap it: incidentd heartbeat wrap --help";
-        assert_eq!(here(shell), shell);
-        assert_eq!(
-            here("Something failed inside incidentd."),
-            "Something failed inside incidentd."
-        );
-        assert_eq!(here("/srv/incidentd list"), "/srv/incidentd list");
     }
 
     #[test]
