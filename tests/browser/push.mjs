@@ -92,7 +92,8 @@ const press = (context, title, action = "") => context.serviceWorkers().at(-1).e
   self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action }));
 }, [title, action]);
 
-export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, server) {
+/** Alice's browser, which rings from now on, and the far end that it is rung by. */
+async function ringing(browser, server) {
   const far = await maker();
   const page = await browser.window(server, "alice", "/", { permissions: ["notifications"] });
   const context = page.context();
@@ -101,6 +102,11 @@ export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, 
   await isLive(page);
   await page.getByRole("button", { name: "Ring in this browser" }).click();
   await page.getByText("This browser rings from now on").waitFor();
+  return { far, page, context };
+}
+
+export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, server) {
+  const { far, page, context } = await ringing(browser, server);
   await page.locator(".contacts li", { hasText: "Rings in a browser, also when it is closed" }).locator(".badge", { hasText: "Verified" }).waitFor();
   const push = await pushes(server, page);
 
@@ -129,14 +135,7 @@ export async function a_page_wakes_a_closed_page_and_is_answered_there(browser, 
 }
 
 export async function a_press_on_a_notification_says_what_came_of_it(browser, server) {
-  const far = await maker();
-  const page = await browser.window(server, "alice", "/", { permissions: ["notifications"] });
-  const context = page.context();
-  await page.addInitScript(subscribed, far.subscription);
-  await page.goto("/profile");
-  await isLive(page);
-  await page.getByRole("button", { name: "Ring in this browser" }).click();
-  await page.getByText("This browser rings from now on").waitFor();
+  const { far, page, context } = await ringing(browser, server);
   const push = await pushes(server, page);
   const id = String(await server.alert({ title: "The cellar is wet", severity: "critical" }));
   const sealed = await far.next(/The cellar is wet/);
