@@ -140,13 +140,28 @@ fn check_log(db: &Connection) -> BTreeMap<i64, String> {
         let doc: Value = serde_json::from_str(&doc).expect("JSON");
         assert_eq!(bare(doc), bare(incident), "incident {id}");
     }
+    check_counts(&db);
     log
 }
 
-/// Without what paging stands at, which is in the next event: whom a page reached makes none.
+/// Without what makes no event and is in the next one: what paging stands at, and the counters.
 fn bare(mut incident: Value) -> Value {
-    incident.as_object_mut().expect("an object").remove("escalation");
+    let fields = incident.as_object_mut().expect("an object");
+    for later in ["escalation", "alertCount", "firingCount"] {
+        fields.remove(later).expect("a field of each incident");
+    }
     incident
+}
+
+/// Each incident's counters are what its alerts add up to.
+fn check_counts(db: &Connection) {
+    let wrong = "select i.id from incidents i left join alerts a on a.incident_id = i.id
+                 group by i.id
+                 having i.alert_count <> total(a.count)
+                     or i.firing_count <> count(a.id) filter (where a.ended_by is null)";
+    let mut wrong = db.prepare(wrong).expect("SQL");
+    let wrong = wrong.query_map([], |row| row.get(0)).expect("rows");
+    assert_eq!(wrong.collect::<Result<Vec<i64>, _>>().expect("rows"), [0_i64; 0]);
 }
 
 /// Somebody on a socket, until it is cut: the seqs that came, in their order.
