@@ -268,6 +268,13 @@ fn check(silence: &silence::Silence, now: Timestamp) -> Result<()> {
         }
         _ => {}
     }
+    if silence.ends_at.is_none()
+        && silence.windows.as_ref().is_some_and(silence::Windows::hardly_close)
+    {
+        let why = "lets each window last until the next: it would be quiet for ever";
+        return Err(Error::invalid("windows.duration", why)
+            .hint("Make it shorter, or say when the silence ends."));
+    }
     if silence.span(now).is_none() {
         let why = "opens no window within ten years, or none before the end";
         return Err(Error::invalid("windows.rrule", why));

@@ -362,6 +362,9 @@ async fn what_makes_no_sense_or_too_much_is_refused_with_its_field() {
         (windows("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "UTC", 60), "windows.rrule"),
         (windows("FREQ=DAILY", "Mars/Olympus", 60), "windows.timeZone"),
         (windows("FREQ=DAILY", "UTC", 59), "windows.duration"),
+        (windows("FREQ=DAILY", "UTC", 86_400), "windows.duration"),
+        (windows("FREQ=DAILY", "Europe/Paris", 25 * 3_600), "windows.duration"),
+        (windows("FREQ=WEEKLY", "UTC", 7 * 86_400), "windows.duration"),
         (windows("FREQ=DAILY", "UTC", 8 * 86_400), "windows.duration"),
     ] {
         let refused = silence(&server, "bob", &new).await.expect_err(field);

@@ -24,6 +24,9 @@ pub const MAX_REASON: usize = 1_024;
 pub const MAX_LENGTH: Span = Span::days(366);
 pub const MAX_WINDOW: Span = Span::days(7);
 pub const MIN_WINDOW: Span = Span::secs(60);
+/// So long windows may join into one, if nothing ends them: a silence without an end would be one
+/// that nobody remembers.
+const MAX_RUN: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// Days on which a window that is open now can have opened: the longest, and two of odd clocks.
 const MOST_DAYS: usize = 7 + 1 + 2;
 /// So far ahead, in days, the next window is looked for: a leap day is at most eight years away.
@@ -202,6 +205,19 @@ impl Windows {
         self.since(at, AHEAD).find(|(start, _)| *start > at)
     }
 
+    /// Do they follow one another so closely that it is hardly ever loud?
+    #[must_use]
+    pub fn hardly_close(&self) -> bool {
+        let mut run: Option<(Timestamp, Timestamp)> = None;
+        let first = self.first.to_zoned(self.zone.clone()).map_or(Timestamp::MIN, |it| it.into());
+        self.since(first, AHEAD).any(|(start, until)| {
+            let joined = run.filter(|(_, closed)| *closed >= start);
+            let (since, closed) = joined.unwrap_or((start, until));
+            run = Some((since, closed.max(until)));
+            closed.max(until).duration_since(since) > MAX_RUN
+        })
+    }
+
     /// Those of so many days. The clocks say when one opens, in a gap its end; it lasts as long
     /// as ever.
     fn since(&self, at: Timestamp, days: usize) -> impl Iterator<Item = (Timestamp, Timestamp)> {
@@ -346,6 +362,17 @@ mod tests {
         assert_eq!(ending.state(at("2026-06-01T13:00:00Z")), State::Expired);
         let never = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30";
         assert_eq!(nightly("UTC", "2026-01-01T00:00:00Z", never, 60).span(noon), None);
+        for (rule, length, forever) in [
+            ("FREQ=DAILY", 86_400, true),
+            ("FREQ=DAILY", 86_400 - 1, false),
+            ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", 86_400, false),
+            ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", 3 * 86_400, true),
+            ("FREQ=MONTHLY;BYMONTHDAY=1", 7 * 86_400, false),
+        ] {
+            let one = nightly("Europe/Paris", "2026-01-01T00:00:00Z", rule, length);
+            let windows = one.windows.expect("some");
+            assert_eq!(windows.hardly_close(), forever, "{rule} {length}");
+        }
         let last = nightly("Pacific/Apia", "2026-01-01T00:00:00Z", "FREQ=DAILY", 60);
         assert_eq!(last.span(Timestamp::MAX), None);
         assert!(last.span(Timestamp::MIN).is_some());
