@@ -119,7 +119,7 @@ async fn look(app: &App, faults: Vec<String>) -> Vec<Trouble> {
     let mut found = Vec::new();
     if let Ok((count @ 1.., late)) = app.late_timers().await {
         let are = if count == 1 { "timer is" } else { "timers are" };
-        let title = format!("incidentd: {count} {are} late, by up to {} s", late.as_secs());
+        let title = format!("{count} {are} late, by up to {} s", late.as_secs());
         let what = "Pages and ends of silences may come late or not at all. The log says why a \
                     timer could not be handled; a restart tries them all again.";
         found.push(trouble("timers", title, what));
@@ -127,10 +127,10 @@ async fn look(app: &App, faults: Vec<String>) -> Vec<Trouble> {
     if let Some(title) = app.disk_is_short() {
         let what = "When it is full, alerts are refused with 503 and nothing is paged. Free some \
                     space, or give the data directory a larger disk.";
-        found.push(trouble("disk", format!("incidentd: {title}"), what));
+        found.push(trouble("disk", title, what));
     }
     if !faults.is_empty() {
-        let title = format!("incidentd is not ready: {}", faults.join("; "));
+        let title = format!("not ready: {}", faults.join("; "));
         found.push(trouble(
             "ready",
             title,

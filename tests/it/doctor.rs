@@ -141,7 +141,7 @@ async fn what_lasts_is_an_incident_of_the_team_of_the_platforms_admins() {
     dog.turn(fault()).await;
     dog.turn(fault()).await;
     let incident = server.incident(1).await;
-    assert_eq!(incident.title, "incidentd is not ready: emitter: no sign of life");
+    assert_eq!(incident.title, "not ready: emitter: no sign of life");
     assert_eq!((incident.team.slug.as_str(), incident.service), ("incidentd", None));
     let members =
         server.call("root", &MEMBERS, "incidentd".into(), &PageQuery::default(), &none).await;

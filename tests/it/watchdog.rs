@@ -41,7 +41,7 @@ async fn a_timer_that_cannot_be_handled_is_late_and_said_so_until_it_is() {
     assert_eq!(app.late_timers().await.expect("read"), (1, secs(65)), "tried again, and late");
     dog.turn(Vec::new()).await;
     let again = dog.turn(Vec::new()).await.to_vec();
-    assert_eq!(again[0].title, "incidentd: 1 timer is late, by up to 65 s");
+    assert_eq!(again[0].title, "1 timer is late, by up to 65 s");
     let told = server.incident(2).await;
     assert_eq!((told.team.slug.as_str(), &told.title), ("incidentd", &again[0].title));
     let seen = crate::commands::command(&server, "root", &["doctor"], "").await;
@@ -84,7 +84,7 @@ async fn a_disk_that_is_nearly_full_is_told_while_there_is_room_for_it() {
     dog.turn(Vec::new()).await;
     let told = server.incident(1).await;
     assert_eq!((told.team.slug.as_str(), told.service), ("incidentd", None));
-    assert!(told.title.starts_with("incidentd: the disk has "), "{}", told.title);
+    assert!(told.title.starts_with("the disk has "), "{}", told.title);
     assert!(told.title.ends_with(" MiB left"), "{}", told.title);
 
     std::fs::remove_file(&filler).expect("removed");
