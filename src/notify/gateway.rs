@@ -186,7 +186,7 @@ impl Gateway {
             self.vars.iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
         what.insert("title".into(), said.title().into());
         what.insert("short".into(), said.texts.short(&said.view).into());
-        what.insert("story".into(), said.story().into());
+        what.insert("story".into(), said.below().into());
         // Last: the view's own text is what happened, this one is all that is said.
         what.insert("text".into(), said.text().into());
         what.insert("address".into(), address.trim().into());

@@ -30,6 +30,8 @@ pub use webpush::PushKey;
 
 /// However slow a far end is: the queue behind it waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So much of a title all providers show.
+const HEADING: usize = 150;
 /// What rates are counted by.
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -172,11 +174,17 @@ impl Said<'_> {
         self.texts.text(&View { ack_url, resolve_url, url, ..self.view.clone() })
     }
 
-    /// The story from where it says more than the title above it.
-    fn beyond(&self, title: &str) -> String {
-        let story = self.story();
-        let more = story.lines().skip_while(|line| title.contains(line.trim()));
-        more.collect::<Vec<_>>().join("\n")
+    /// The story from where it says more than the title above it, if it does.
+    fn beyond(&self) -> Option<String> {
+        let (story, title) = (self.story(), crate::domain::text::cut(&self.title(), HEADING));
+        let more: Vec<&str> =
+            story.lines().skip_while(|line| title.contains(line.trim())).collect();
+        (!more.is_empty()).then(|| more.join("\n"))
+    }
+
+    /// What stands below the title, never nothing.
+    fn below(&self) -> String {
+        self.beyond().unwrap_or_else(|| self.story())
     }
 
     /// All of it, for programs.

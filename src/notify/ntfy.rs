@@ -78,7 +78,7 @@ fn body(topic: &str, said: &Said<'_>) -> Value {
     let mut body = json!({
         "topic": topic,
         "title": said.title(),
-        "message": text::cut(&said.text(), MAX_TEXT),
+        "message": text::cut(&said.below(), MAX_TEXT),
         "priority": priority,
         "tags": [tag],
         "actions": actions(message),

@@ -1,12 +1,14 @@
 //! The words of messages: four templates that an operator may put others in place of, within a
 //! measure of fuel. What senders wrote comes in as text alone: it names nobody and links nowhere.
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use regex::Regex;
 use serde::Serialize;
 
-use super::{Message, gsm};
+use super::{Message, MessageKind, gsm};
 use crate::domain::alert::Link;
 use crate::domain::{Incident, Urgency, text};
 use crate::error::{Error, Result};
@@ -55,6 +57,8 @@ pub struct View {
     pub more: usize,
     pub incidents: Vec<Row>,
     pub text: String,
+    /// A page's, for one incident: where its sender says what to do about it.
+    pub link: Option<String>,
     pub ack_url: Option<String>,
     pub resolve_url: Option<String>,
     pub url: String,
@@ -115,6 +119,10 @@ impl View {
         let incidents: Vec<Row> = all.iter().take(NAMED).map(Row::of).collect();
         let urgency = all.iter().map(|incident| incident.urgency).min();
         let severity = all.iter().map(|incident| incident.severity).min();
+        let link = match incidents.as_slice() {
+            [one] if message.kind == MessageKind::Page => one.link.clone(),
+            _ => None,
+        };
         let mut places: Vec<&str> = incidents.iter().map(Row::place).collect();
         places.dedup();
         Self {
@@ -129,8 +137,9 @@ impl View {
             count: all.len(),
             more: all.len() - incidents.len(),
             incidents,
-            // Our own words, which may quote a sender's.
-            text: clean(&message.text),
+            // Our own words, which may quote a sender's or a far end's.
+            text: tame(&message.text),
+            link,
             ack_url: message.ack_url.clone(),
             resolve_url: message.resolve_url.clone(),
             url: message.url.clone(),
@@ -168,10 +177,12 @@ fn summary(incidents: &[Incident]) -> String {
 }
 
 /// A sender's text, from which nothing is obeyed: no control or hidden characters, no `@name`,
-/// and no scheme that a phone or chat would turn into a link.
+/// and neither scheme nor `www.` that a phone or chat would turn into a link.
 #[must_use]
 pub fn tame(text: &str) -> String {
+    static WWW: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\b(www)\.").ok());
     let text = clean(text).replace("://", ":// ");
+    let text = WWW.as_ref().map_or(text.as_str().into(), |www| www.replace_all(&text, "$1 ."));
     let mut tamed = String::with_capacity(text.len());
     let mut before = ' ';
     for c in text.chars() {
@@ -327,17 +338,29 @@ pub fn environment() -> Environment<'static> {
     env
 }
 
-/// With a backslash before all that Markdown might obey.
+/// With a backslash before all that Markdown might obey. An address stays one to press: those of
+/// senders' words are broken up, and what is left is ours or a link that was checked.
 #[expect(clippy::needless_pass_by_value, reason = "a filter's shape")]
 fn markdown(text: String) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_punctuation() && !matches!(c, ',' | ';' | ':' | '\'' | '/' | '?' | '%') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
+    text.split_inclusive(char::is_whitespace).fold(
+        String::with_capacity(text.len()),
+        |all, word| {
+            let address = word.trim_end();
+            let is_one = address.starts_with("https://") || address.starts_with("http://");
+            if is_one && !address.contains(['<', '>']) {
+                return all + "<" + address + ">" + &word[address.len()..];
+            }
+            word.chars().fold(all, |mut all, c| {
+                if c.is_ascii_punctuation()
+                    && !matches!(c, ',' | ';' | ':' | '\'' | '/' | '?' | '%')
+                {
+                    all.push('\\');
+                }
+                all.push(c);
+                all
+            })
+        },
+    )
 }
 
 /// What is wrong with a template, in one line.

@@ -188,7 +188,7 @@ impl Channel for WebPush {
                 "kind": message.kind.word(),
                 "urgency": said.view.urgency,
                 "title": title,
-                "body": text::cut(&said.beyond(&title), MAX_TEXT),
+                "body": text::cut(&said.beyond().unwrap_or_default(), MAX_TEXT),
                 "ackUrl": message.ack_url,
                 "resolveUrl": message.resolve_url,
                 "url": message.url,

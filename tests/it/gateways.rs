@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use incidentd::config::{Command, Config, Gateway, Value as Var};
 use incidentd::domain::Span;
+use incidentd::domain::alert::Link;
 use incidentd::notify::{Failure, MessageKind, Notifier};
 use serde_json::{Value, json};
 
@@ -97,6 +98,36 @@ async fn chats_that_need_an_address_alone_get_what_they_document() {
     let body = heard.json();
     assert_eq!((&body["priority"], &body["title"]), (&json!(8), &json!(title(SLY))));
     assert_eq!(body["extras"]["client::notification"]["click"]["url"], page.url);
+}
+
+/// A title is said once, a sender's `www.` is no link, and the one that was checked is one to press.
+#[tokio::test]
+async fn what_to_do_about_it_can_be_pressed() {
+    let mut far = Far::start().await;
+    let notifier = notifier(|_| {});
+    let mut one = incident(42, "disk full, see www.evil.example");
+    one.links =
+        Link::new("https://wiki.example.com/disk_full|now?a=1&b=2", "").into_iter().collect();
+    let page = page(vec![one]);
+    let asked = "https://wiki.example.com/disk_full|now?a=1&b=2";
+    for (channel, path, link) in [
+        ("mattermost", "/text", format!("See: <{asked}>")),
+        ("discord", "/content", format!("See: <{asked}>")),
+        ("slack", "/blocks/2/elements/3/text", {
+            "<https://wiki.example.com/disk_full%7Cnow?a=1&amp;b=2|More>".to_owned()
+        }),
+        ("teams", "/attachments/0/content/actions/3/url", asked.to_owned()),
+        ("ntfy", "/message", format!("See: {asked}")),
+    ] {
+        notifier.send(channel, &far.url("/x"), &page).await.expect("sent");
+        let body = far.next().await.json();
+        let text = body.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        assert!(text.contains(&link), "{channel}: {text}");
+        let all = body.to_string();
+        assert!(!all.contains("www.evil"), "{all}");
+        let titles = if channel == "slack" { 2 } else { 1 };
+        assert_eq!(all.matches("disk full, see www").count(), titles, "{all}");
+    }
 }
 
 fn title(of: &str) -> String {
