@@ -1,8 +1,9 @@
-// Acting on incidents: at once, undone by `u`; more than one asks first, with the count.
+// Acting on incidents: at once, undone by `u`; a resolve asks for a note first, and whatever is done
+// to more than one asks with the count.
 import { call, problem, requestKey } from "./http.js";
 import { mayAct, take } from "./incidents.js";
 import { hold } from "./order.js";
-import { changed, state } from "./state.js";
+import { changed, drawNow, state } from "./state.js";
 import { dismiss, toast } from "./say.js";
 import { by, many } from "./words.js";
 
@@ -153,16 +154,18 @@ async function takeBack(one) {
   toast((good.length > 1 ? "Undone." : `Undone: ${one.words}`) + (asked.length ? ` ${asked.join(", ")} must acknowledge again.` : ""));
 }
 
-/** Acts on one at once, on several after asking. @param {number[]} ids @param {any} action */
+/** Acts on one at once, on several after asking; what ends an incident may say why. @param {number[]} ids @param {any} action */
 export function ask(ids, action) {
   const may = ids.filter((id) => {
     const incident = state.incidents.get(id);
     return !incident || mayAct(incident);
   });
   if (!may.length) return toast("You may look at this, not act on it: you are an observer here.", { wrong: true });
-  if (may.length === 1) return void act(may[0], action);
-  state.dialog = { kind: "confirm", ids: may, action };
-  changed();
+  const ends = action.action === "resolve";
+  if (may.length === 1 && !ends) return void act(may[0], action);
+  state.dialog = { kind: ends ? "resolve" : "confirm", ids: may, action };
+  // At once: the next key is the note's already.
+  drawNow();
 }
 
 /** @param {number[]} ids @param {any} action */

@@ -2,7 +2,7 @@
 // somebody else acts: then a press does nothing but say what happened.
 import { noChange } from "../vendor/lit-html/lit-html.js";
 import { Directive, directive } from "../vendor/lit-html/directive.js";
-import { act, isResting, REST } from "./act.js";
+import { ask, isResting, REST } from "./act.js";
 import { changed, state } from "./state.js";
 import { toast } from "./say.js";
 import { standing } from "./words.js";
@@ -67,7 +67,7 @@ class Does extends Directive {
       toast(`${standing(this.due.i)} Nothing was done.`);
       return changed();
     }
-    if (read.action) act(read.i.id, read.action);
+    if (read.action) ask([read.i.id], read.action);
   }
 }
 export const does = directive(Does);

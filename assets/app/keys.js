@@ -7,13 +7,6 @@ import { toast } from "./say.js";
 import { changed, drawNow, remembered, state } from "./state.js";
 import { reveal } from "./window.js";
 
-/** What `?` shows. */
-export const KEYS = [
-  ["j k ↓ ↑", "move"], ["Enter", "open"], ["Esc", "back, or select none"], ["Space", "select"], ["a", "acknowledge"],
-  ["u", "undo the last action"], ["r", "resolve"], ["s", "snooze"], ["n", "add a note"], ["m", "reassign"], ["e", "escalate"],
-  ["y", "copy the link"], ["/", "filter"], ["?", "this help"],
-];
-
 export const keysAreOn = () => remembered("keys") !== "off";
 
 /** What a key would act on: the selection, else the row with the cursor, else the open page. */
@@ -32,7 +25,7 @@ export function open(kind, ids) {
   });
   if (!may.length) return toast("You may look at this, not act on it: you are an observer here.", { wrong: true });
   state.dialog = { kind, ids: may };
-  changed();
+  drawNow();
 }
 
 /** @param {number} id */

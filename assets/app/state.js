@@ -54,12 +54,12 @@ export function changed() {
   else requestAnimationFrame(turn);
 }
 
-/** Notes that are not sent yet, by who wrote them and of which incident: kept while the window lives. @param {number} id */
+/** Notes that are not sent yet, by who wrote them and of which incident: kept while the window lives. @param {number | string} id */
 const noteKey = (id) => `incidentd.note.${state.me?.user?.id}.${id}`;
 /** @type {Map<string, string>} */
 const drafts = new Map();
 
-/** @param {number} id */
+/** @param {number | string} id */
 export function draftOf(id) {
   try {
     return sessionStorage.getItem(noteKey(id)) ?? "";
@@ -68,7 +68,7 @@ export function draftOf(id) {
   }
 }
 
-/** @param {number} id @param {string} text */
+/** @param {number | string} id @param {string} text */
 export function keepDraft(id, text) {
   try {
     if (text) sessionStorage.setItem(noteKey(id), text);

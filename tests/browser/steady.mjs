@@ -89,6 +89,7 @@ export async function a_button_never_turns_into_another_under_the_pointer(browse
         // Meant this time; and taken back it is Bob's again.
         await alice.waitForFunction((from) => performance.now() > from + 2_100, await alice.evaluate(() => performance.now()));
         await alice.mouse.click(...place);
+        await alice.keyboard.press("Enter");
         await alice.locator(".badge", { hasText: "Resolved" }).first().waitFor();
         await alice.keyboard.press("u");
         await alice.getByText(/^Undone: .+ [Bb]ob must acknowledge again\.$/).first().waitFor();
@@ -99,6 +100,76 @@ export async function a_button_never_turns_into_another_under_the_pointer(browse
       await browser.close(alice);
     }
   }
+}
+
+export async function a_resolve_asks_for_a_note_which_may_be_empty(browser, server) {
+  const ids = [];
+  for (const title of ["Disk full on db-3", "Disk full on db-4"]) ids.push(await server.alert({ title, severity: "critical" }));
+  const [id, other] = ids;
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  const dialog = alice.getByRole("dialog");
+  const note = dialog.getByLabel("Note (may be empty)").and(alice.locator(":focus"));
+  const badge = (of, word) => row(alice, of).locator(".badge", { hasText: word }).waitFor();
+  // By key: what is typed is the note's, Escape leaves all as it was.
+  await row(alice, id).hover();
+  await alice.keyboard.press("j");
+  await alice.keyboard.press("r");
+  await dialog.getByRole("heading", { name: `Resolve #${id}` }).waitFor();
+  await dialog.getByText("Disk full on db-3").waitFor();
+  await note.waitFor();
+  await alice.keyboard.type("r, a: last");
+  await alice.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.equal((await get(server, id)).status, "triggered");
+  await alice.keyboard.press("r");
+  await note.waitFor();
+  await alice.keyboard.type(" week's logs");
+  await alice.keyboard.press("Shift+Enter");
+  await alice.keyboard.type("again");
+  await alice.keyboard.press("Enter");
+  await badge(id, "Resolved");
+  assert.equal((await get(server, id)).resolutionNote, "r, a: last week's logs\nagain");
+  // It is undone as before.
+  await alice.getByRole("button", { name: "Undo" }).click();
+  await badge(id, "High");
+  // By a row's button, without a note.
+  await row(alice, id).getByRole("button", { name: /^Ack/ }).click();
+  await badge(id, "Acked");
+  await alice.waitForFunction((from) => performance.now() > from + 2_100, await alice.evaluate(() => performance.now()));
+  await row(alice, id).getByRole("button", { name: /^Resolve/ }).dblclick();
+  await note.waitFor();
+  assert.equal(await note.inputValue(), "", "what was sent is not offered again");
+  await alice.keyboard.press("Enter");
+  await badge(id, "Resolved");
+  assert.equal((await get(server, id)).resolutionNote ?? null, null);
+  await alice.keyboard.press("u");
+  await alice.getByText(/^Undone: /).first().waitFor();
+  // Several at once, each with the note.
+  for (const one of ids) await row(alice, one).getByRole("checkbox").check();
+  await alice.keyboard.press("r");
+  await dialog.getByRole("heading", { name: "Resolve 2 incidents" }).waitFor();
+  await note.fill("The old host");
+  await dialog.getByRole("button", { name: "Resolve 2" }).click();
+  for (const one of ids) await badge(one, "Resolved");
+  for (const one of ids) assert.equal((await get(server, one)).resolutionNote, "The old host");
+  await alice.getByRole("button", { name: "Undo" }).click();
+  await badge(other, "High");
+  await browser.close(alice);
+  // A finger in haste opens the sheet and does not close it; one tap more ends it.
+  const phone = await browser.window(server, "alice", `/incidents/${other}`, PHONE);
+  await isLive(phone);
+  const place = middle(await phone.locator(".quickbar").getByRole("button", { name: "Resolve" }).boundingBox());
+  await phone.touchscreen.tap(...place);
+  await phone.locator("dialog textarea:focus").waitFor();
+  await phone.touchscreen.tap(...place);
+  const end = phone.getByRole("dialog").getByRole("button", { name: "Resolve" });
+  const { y, height } = await end.boundingBox();
+  assert.ok(y + height < 370, "above where keyboards come");
+  await end.tap();
+  await phone.locator(".verdict .badge", { hasText: "Resolved" }).waitFor();
+  server.cli(["resolve", ...ids.map(String)]);
+  await browser.close(phone);
 }
 
 export async function what_was_so_already_takes_nothing_from_undo(browser, server) {

@@ -39,6 +39,7 @@ export async function two_browsers_see_each_others_actions(browser, server) {
   assert.equal(await note.locator("a").getAttribute("rel"), "noopener noreferrer");
   assert.equal(await note.locator("li").count(), 2);
   await bob.getByRole("button", { name: "Resolve" }).first().click();
+  await bob.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
   await alice.locator(".verdict .badge", { hasText: "Resolved" }).waitFor();
   for (const page of [alice, bob]) await browser.close(page);
 }
@@ -66,7 +67,7 @@ export async function a_moving_list_never_makes_you_act_on_the_wrong_incident(br
   await row(alice, low).getByRole("checkbox").check();
   await row(alice, high).getByRole("checkbox").check();
   await alice.locator(".bulk").getByRole("button", { name: "Resolve" }).click();
-  await alice.getByRole("dialog").getByText("Resolve 2 incidents?").waitFor();
+  await alice.getByRole("dialog").getByRole("heading", { name: "Resolve 2 incidents" }).waitFor();
   await alice.getByRole("dialog").getByRole("button", { name: "Resolve 2" }).click();
   await alice.getByText("Resolved 2 incidents.").first().waitFor();
   await browser.close(alice);
@@ -121,6 +122,7 @@ export async function a_phone_is_enough_at_night(browser, server) {
   assert.ok((await alice.evaluate(() => document.documentElement.scrollWidth)) <= 360, "hours of a turn");
   await alice.goto(`/incidents/${id}`);
   await alice.locator(".quickbar").getByRole("button", { name: "Resolve" }).tap();
+  await alice.getByRole("dialog").getByRole("button", { name: "Resolve" }).tap();
   await alice.locator(".verdict .badge", { hasText: "Resolved" }).waitFor();
   await browser.close(alice);
 }

@@ -1,17 +1,16 @@
-// What must be asked before it is done: until when, to whom, into which; and the help on keys.
+// What must be asked before it is done: until when, to whom, why. What is asked seldom comes when it is.
 import { html, noChange, nothing } from "../../vendor/lit-html/lit-html.js";
 import { Directive, directive } from "../../vendor/lit-html/directive.js";
-import { live } from "../../vendor/lit-html/directives/live.js";
 import { act, actOnAll, VERBS } from "../act.js";
 import { now, until } from "../clock.js";
 import { all, problem } from "../http.js";
-import { byNeed, isOpen } from "../incidents.js";
-import { KEYS, keysAreOn } from "../keys.js";
-import { changed, draftOf, keepDraft, remember, state } from "../state.js";
-import { badge, many } from "../words.js";
+import { toast } from "../say.js";
+import { changed, draftOf, keepDraft, state } from "../state.js";
+import { many } from "../words.js";
 
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../types.js").Dialog} Dialog */
+/** @typedef {(s: State, of: Dialog) => unknown} Inside */
 
 /** Opens the browser's own modal dialog: it keeps the focus in, and Escape closes it. */
 class Modal extends Directive {
@@ -32,32 +31,45 @@ class Modal extends Directive {
 }
 const modal = directive(Modal);
 
-function close() {
+export function close() {
   const open = /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"));
   open?.close();
   state.dialog = null;
   changed();
 }
 
+/** @type {Record<string, () => Promise<{ask: Inside}>>} */
+const LATER = { merge: () => import("./merge.js"), help: () => import("./help.js") };
+/** @type {Record<string, Inside>} */
+const INSIDE = { snooze, reassign, note, resolve: note, confirm, sure };
+
 /** @param {State} s */
 export function dialog(s) {
   const of = /** @type {Dialog} */ (s.dialog);
-  const inside = { snooze, reassign, note, merge, confirm, help, sure }[of.kind];
-  if (!inside) return nothing;
+  const inside = INSIDE[of.kind];
+  if (!inside) {
+    LATER[of.kind]().then((module) => { INSIDE[of.kind] = module.ask; }, () => {
+      if (state.dialog === of) state.dialog = null;
+      toast("The server does not answer, so this cannot be asked.", { wrong: true });
+    }).finally(changed);
+    return nothing;
+  }
+  // A second click in haste neither closes it nor takes the focus from what is asked.
   return html`
     <dialog class=${of.kind} aria-labelledby="dialog-title" ${modal()}
       @close=${() => { if (state.dialog === of) { state.dialog = null; changed(); } }}
-      @click=${(/** @type {any} */ event) => event.target.tagName === "DIALOG" && close()}>
+      @mousedown=${(/** @type {any} */ event) => event.target.tagName === "DIALOG" && event.preventDefault()}
+      @click=${(/** @type {any} */ event) => event.target.tagName === "DIALOG" && event.detail < 2 && close()}>
       ${inside(s, of)}
     </dialog>`;
 }
 
 /** @param {Dialog} of */
-const which = (of) => (of.ids.length === 1 ? `#${of.ids[0]}` : many(of.ids.length, "incident"));
-const cancel = html`<button type="button" @click=${close}>Cancel</button>`;
+export const which = (of) => (of.ids.length === 1 ? `#${of.ids[0]}` : many(of.ids.length, "incident"));
+export const cancel = html`<button type="button" @click=${close}>Cancel</button>`;
 
 /** One at once; several were counted in the question already. @param {Dialog} of @param {any} action */
-function go(of, action) {
+export function go(of, action) {
   close();
   if (of.ids.length === 1) return act(of.ids[0], action);
   return actOnAll(of.ids, action);
@@ -119,47 +131,35 @@ function reassign(s, of) {
     <div class="actions">${cancel}</div>`;
 }
 
-/** @param {State} _ @param {Dialog} of */
-function note(_, of) {
+/** A note, or what a resolve has to say. @param {State} s @param {Dialog} of */
+function note(s, of) {
+  const ends = of.kind === "resolve";
+  const one = of.ids.length === 1 ? of.ids[0] : 0;
+  // A note is the same that one may have begun on the page of the incident.
+  const draft = ends ? `${one}.resolve` : one;
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
     const body = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("body")).trim();
-    if (!body) return;
-    if (one) keepDraft(one, "");
-    go(of, { action: "addNote", body });
+    if (!body && !ends) return;
+    if (one) keepDraft(draft, "");
+    go(of, ends ? { action: "resolve", ...(body ? { note: body } : {}) } : { action: "addNote", body });
   };
-  // The same that one may have begun on its page.
-  const one = of.ids.length === 1 ? of.ids[0] : 0;
+  const quick = (/** @type {any} */ event) => {
+    if (event.key !== "Enter" || event.isComposing || event.shiftKey || !(ends || event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  };
   return html`
-    <h2 id="dialog-title">Note on ${which(of)}</h2>
+    <h2 id="dialog-title">${ends ? "Resolve" : "Note on"} ${which(of)}</h2>
+    ${one ? html`<p class="meta" dir="auto">${s.incidents.get(one)?.title}</p>` : nothing}
     <form class="form" @submit=${send}>
-      <label class="hidden-text" for="note-body">Note</label>
-      <textarea id="note-body" name="body" maxlength="4000" required autofocus placeholder="What should the next person know?"
-        .value=${one ? draftOf(one) : ""} @input=${(/** @type {any} */ event) => one && keepDraft(one, event.target.value)}></textarea>
-      <div class="actions"><button class="primary">Add note</button>${cancel}</div>
+      <div class="field"><label for="note-body">${ends ? "Note (may be empty)" : "Note"}</label>
+        <textarea id="note-body" name="body" maxlength="4000" ?required=${!ends} autofocus enterkeyhint=${ends ? "send" : nothing}
+          placeholder=${ends ? "What was it?" : "What should the next person know?"}
+          .value=${one ? draftOf(draft) : ""} @keydown=${quick} @input=${(/** @type {any} */ event) => one && keepDraft(draft, event.target.value)}></textarea>
+        ${ends ? html`<span class="meta wide-only">Enter resolves, Shift+Enter begins a new line.</span>` : nothing}</div>
+      <div class="actions"><button class="primary">${ends ? `Resolve${one ? "" : ` ${of.ids.length}`}` : "Add note"}</button>${cancel}</div>
     </form>`;
-}
-
-/** @param {State} s @param {Dialog} of */
-function merge(s, of) {
-  const teams = new Set(of.ids.map((id) => s.incidents.get(id)?.team.id));
-  const several = of.ids.length > 1;
-  const wanted = String(of.text ?? "").toLowerCase();
-  const found = [...s.incidents.values()]
-    .filter((i) => isOpen(i) && teams.size === 1 && teams.has(i.team.id) && (several ? of.ids.includes(i.id) : !of.ids.includes(i.id)))
-    .filter((i) => !wanted || i.title.toLowerCase().includes(wanted) || `#${i.id}`.includes(wanted))
-    .sort(byNeed).slice(0, 50);
-  return html`
-    <h2 id="dialog-title">Merge ${which(of)} into</h2>
-    <p class="meta">${several ? "The one that you choose goes on; the others are resolved and their alerts move to it." : "That one goes on with the alerts of both. This cannot be undone."}</p>
-    <div class="field"><label class="hidden-text" for="into">Find</label>
-      <input id="into" type="search" placeholder="Title or number" .value=${live(String(of.text ?? ""))} @input=${(/** @type {any} */ event) => { of.text = event.target.value; changed(); }}></div>
-    <div class="choices one">
-      ${found.map((i) => html`<button @click=${() => go({ ...of, ids: of.ids.filter((id) => id !== i.id) }, { action: "merge", into: i.id })}>
-        <span class="badge ${badge(i).kind}">${badge(i).word}</span><span dir="auto">#${i.id} ${i.title}</span></button>`)}
-      ${found.length ? nothing : html`<p class="muted">${teams.size > 1 ? "Only incidents of one team can be merged." : "No other incident of this team is open."}</p>`}
-    </div>
-    <div class="actions">${cancel}</div>`;
 }
 
 /** @param {State} _ @param {Dialog} of */
@@ -179,13 +179,4 @@ function sure(_, of) {
   return html`
     <h2 id="dialog-title">${of.title}</h2><p>${of.text}</p>
     <div class="actions"><button class="primary" autofocus @click=${() => { close(); run(); }}>${of.word}</button>${cancel}</div>`;
-}
-
-function help() {
-  return html`
-    <h2 id="dialog-title">Keys</h2>
-    <dl class="keys-list">${KEYS.map(([keys, what]) => html`<dt>${keys.split(" ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${what}</dd>`)}</dl>
-    <label class="check"><input type="checkbox" .checked=${live(keysAreOn())} @change=${(/** @type {any} */ event) => remember("keys", event.target.checked ? "on" : "off")}>
-      Single keys act</label>
-    <div class="actions"><button autofocus @click=${close}>Close</button></div>`;
 }
