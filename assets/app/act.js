@@ -93,6 +93,7 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
   try {
     const answer = await call("POST", `/incidents/${id}/actions`, { body: action, key });
     take(answer.incident);
+    unselect(id);
     if (quiet) return true;
     // What was so already takes nothing from what can be undone.
     if (answer.changed) tell(answer.message, before ? wayBack(before, answer.incident, action) : []);
@@ -100,16 +101,25 @@ export async function act(id, action, { key = requestKey(), quiet = false } = {}
     return true;
   } catch (error) {
     const wrong = problem(error);
-    if (wrong.status === 0 || wrong.status === 503) {
-      toast(wrong.status ? wrong.words : `No answer for ${id}. Trying again is safe.`, { wrong: true, label: "Try again", run: () => act(id, action, { key }) });
-    } else if (wrong.status !== 401) {
-      toast(wrong.words, { wrong: true });
-    }
+    if (isAway(wrong)) offerAgain(`${id}`, wrong.status ? wrong.words : "", () => act(id, action, { key }));
+    else if (wrong.status !== 401) toast(wrong.words, { wrong: true });
     return false;
   } finally {
     rest([id]);
   }
 }
+
+/** It was answered for. @param {number} id */
+function unselect(id) {
+  const { selected } = state.list;
+  if (selected.delete(id) && !selected.size) state.list.picking = false;
+}
+
+/** Nothing was heard of it, or the server cannot just now. @param {import("./http.js").Problem} wrong */
+const isAway = (wrong) => wrong.status === 0 || wrong.status === 503;
+
+/** @param {string} what @param {string} why @param {() => void} run */
+const offerAgain = (what, why, run) => toast(why || `No answer for ${what}. Trying again is safe.`, { wrong: true, label: "Try again", run });
 
 /** @param {Incident} before @param {Incident} after @param {any} action @returns {Steps} */
 function wayBack(before, after, action) {
@@ -169,22 +179,32 @@ export function ask(ids, action) {
 }
 
 /** @param {number[]} ids @param {any} action */
-export async function actOnAll(ids, action) {
-  const before = new Map(ids.map((id) => [id, state.incidents.get(id)]));
+export function actOnAll(ids, action) {
+  const parts = [];
+  for (let at = 0; at < ids.length; at += BULK) parts.push({ ids: ids.slice(at, at + BULK), key: requestKey() });
+  return actOnParts(parts, action);
+}
+
+/** Each part counts once, however often it is sent. @param {{ids: number[], key: string}[]} parts @param {any} action */
+async function actOnParts(parts, action) {
+  const before = new Map(parts.flatMap(({ ids }) => ids.map((id) => [id, state.incidents.get(id)])));
   hold();
-  for (const id of ids) state.pending.set(id, action.action);
+  for (const id of before.keys()) state.pending.set(id, action.action);
   changed();
   /** @type {Steps} */
   const back = [];
   /** @type {Map<string, number>} */
   const failed = new Map();
+  /** @type {typeof parts} */
+  const unanswered = [];
+  let why = "";
   let acted = 0;
   let changes = 0;
-  for (let at = 0; at < ids.length; at += BULK) {
-    const some = ids.slice(at, at + BULK);
+  for (const part of parts) {
     try {
-      const answer = await call("POST", "/incidents/actions", { body: { ids: some, ...action }, key: requestKey(), patience: 60_000 });
+      const answer = await call("POST", "/incidents/actions", { body: { ids: part.ids, ...action }, key: part.key, patience: 60_000 });
       for (const result of answer.results) {
+        unselect(result.id);
         if (result.error) {
           failed.set(result.error.detail, (failed.get(result.error.detail) ?? 0) + 1);
           continue;
@@ -196,14 +216,18 @@ export async function actOnAll(ids, action) {
         if (result.changed && was) back.push(...wayBack(was, result.incident, action));
       }
     } catch (error) {
-      failed.set(problem(error).words, (failed.get(problem(error).words) ?? 0) + some.length);
+      const wrong = problem(error);
+      if (isAway(wrong)) {
+        unanswered.push(part);
+        why = wrong.status ? wrong.words : "";
+      } else if (wrong.status !== 401) failed.set(wrong.words, (failed.get(wrong.words) ?? 0) + part.ids.length);
     }
-    rest(some);
+    rest(part.ids);
   }
-  state.list.selected.clear();
-  state.list.picking = false;
   const words = `${DONE[action.action]} ${many(acted, "incident")}.`;
   if (changes) tell(words, back.length <= BULK ? back : []);
   else if (acted) toast(`${words} All were so already.`);
   for (const [why, number] of failed) toast(`${many(number, "incident")}: ${why}`, { wrong: true });
+  // They stay selected.
+  if (unanswered.length) offerAgain(many(unanswered.flatMap(({ ids }) => ids).length, "incident"), why, () => actOnParts(unanswered, action));
 }

@@ -172,6 +172,36 @@ export async function a_resolve_asks_for_a_note_which_may_be_empty(browser, serv
   await browser.close(phone);
 }
 
+export async function what_a_gone_server_did_not_answer_stays_selected(browser, server) {
+  const ids = [];
+  for (const title of ["Asked of nobody", "Nor this"]) ids.push(await server.alert({ title, severity: "critical" }));
+  const alice = await browser.window(server, "alice", "/");
+  await isLive(alice);
+  for (const id of ids) await row(alice, id).getByRole("checkbox").check();
+  const keys = [];
+  await alice.route("**/incidents/actions", (route) => {
+    keys.push(route.request().headers()["idempotency-key"]);
+    return keys.length > 1 ? route.continue() : route.abort();
+  });
+  await alice.keyboard.press("r");
+  await alice.keyboard.type("The old host");
+  await alice.keyboard.press("Enter");
+  const error = alice.locator(".toast.wrong", { hasText: "No answer for 2 incidents. Trying again is safe." });
+  await error.waitFor();
+  await alice.getByText("2 selected").waitFor();
+  for (const id of ids) assert.ok(await row(alice, id).getByRole("checkbox").isChecked());
+  // The same once more, note and all; it counts once.
+  await alice.waitForFunction((from) => performance.now() > from + 2_100, await alice.evaluate(() => performance.now()));
+  await error.getByRole("button", { name: "Try again" }).click();
+  for (const id of ids) await row(alice, id).locator(".badge", { hasText: "Resolved" }).waitFor();
+  await error.waitFor({ state: "detached" });
+  await alice.getByText("2 selected").waitFor({ state: "detached" });
+  for (const id of ids) assert.equal((await get(server, id)).resolutionNote, "The old host");
+  assert.equal(new Set(keys).size, 1);
+  await alice.getByRole("button", { name: "Undo" }).waitFor();
+  await browser.close(alice);
+}
+
 export async function what_was_so_already_takes_nothing_from_undo(browser, server) {
   const bob = bobs(server);
   const id = await server.alert({ title: "Acknowledged twice", severity: "critical" });
