@@ -51,6 +51,43 @@ export async function an_incident_is_opened_by_hand_and_shifts_stand_in_another_
   await browser.close(alice);
 }
 
+export async function a_toast_lies_over_no_button_of_a_row(browser, server) {
+  const ids = [];
+  for (let at = 0; at < 24; at += 1) ids.push(await server.alert({ title: `Row ${at}`, severity: "critical" }));
+  for (const [width, more] of [[360, { hasTouch: true, isMobile: true }], [768, {}], [1440, {}]]) {
+    const alice = await browser.window(server, "alice", "/", { viewport: { width, height: 740 }, ...more });
+    await isLive(alice);
+    await row(alice, ids[0]).waitFor();
+    if (width === 360) await alice.getByRole("button", { name: "Select" }).tap();
+    // In the middle of the list, and at its end.
+    for (const far of [0.4, 1]) {
+      await alice.evaluate((far) => scrollTo(0, far * (document.body.scrollHeight - innerHeight)), far);
+      await alice.keyboard.press("u");
+      const toast = alice.locator(".toasts .toast").last();
+      await toast.waitFor();
+      await alice.waitForFunction(() => document.querySelectorAll(".row[data-id]").length > 5);
+      const covered = await alice.evaluate(() => {
+        const toast = document.querySelector(".toasts").getBoundingClientRect();
+        const dock = document.querySelector(".dock").getBoundingClientRect();
+        // What is docked is no row's place anyway.
+        const free = dock.height ? dock.top : innerHeight;
+        const lies = (box) => box.top < Math.min(toast.bottom, free) && box.bottom > toast.top && box.left < toast.right && box.right > toast.left;
+        return [...document.querySelectorAll(".row button, .row label")].filter((one) => lies(one.getBoundingClientRect())).length;
+      });
+      assert.equal(covered, 0, `${width} px, ${far}`);
+      await alice.getByRole("button", { name: "Dismiss" }).last().click();
+      await toast.waitFor({ state: "detached" });
+    }
+    if (width === 360) {
+      // One word at a time, with room for some lines; the navigation comes back.
+      await alice.getByRole("link", { name: "On-call" }).click();
+      await alice.waitForURL("**/on-call");
+    }
+    await browser.close(alice);
+  }
+  server.cli(["resolve", ...ids.map(String)]);
+}
+
 export async function a_toast_lies_over_no_button_that_is_docked(browser, server) {
   const id = await server.alert({ title: "Covered by nothing", severity: "critical" });
   const alice = await browser.window(server, "alice", `/incidents/${id}`, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
@@ -59,8 +96,8 @@ export async function a_toast_lies_over_no_button_that_is_docked(browser, server
   await bar.getByRole("button", { name: "Acknowledge" }).tap();
   await alice.locator(".toast").waitFor();
   const top = async (of) => (await of.boundingBox()).y;
-  const { y, height } = await alice.locator(".toasts").boundingBox();
-  assert.ok(y + height <= await top(bar), "the actions lie free");
+  const { y, height } = await bar.boundingBox();
+  assert.ok(y + height <= await top(alice.locator(".toasts")), "the actions lie free");
   // What ends the page can be scrolled out from below it.
   await alice.evaluate(() => scrollTo(0, document.body.scrollHeight));
   const last = await alice.locator(".labels").last().boundingBox();
@@ -126,19 +163,34 @@ export async function what_a_row_says_is_there_to_be_read(browser, server) {
   const cut = (of) => of.evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight).map((one) => one.textContent));
   assert.deepEqual(await cut(row(alice, id).locator(".title span, .who, .who span:not(:empty)")), []);
   await browser.close(alice);
-  // On a phone names yield, the time does not.
-  server.cli(["snooze", String(id), "--for", "12h"]);
+  // On a phone a name has the width of the row; what is longer yields to the time.
   const phone = await browser.window(server, "alice", "/", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  await row(phone, id).locator(".who", { hasText: "Alexandra" }).waitFor();
+  assert.deepEqual(await cut(row(phone, id).locator(".who, .who span:not(.told, :empty), .where, .line")), []);
+  server.cli(["snooze", String(id), "--for", "12h"]);
   await row(phone, id).locator(".badge", { hasText: "Snoozed" }).waitFor();
-  const [time, who] = await row(phone, id).locator(".line").evaluate((line) => {
-    // As an hour from now.
-    line.children[1].textContent = "1h 26m";
-    return [".time", ".who"].map((part) => line.querySelector(part).getBoundingClientRect().right);
-  });
+  assert.deepEqual(await cut(row(phone, id).locator(".who, .who span:not(.told, :empty), .where, .line")), []);
+  await rename("Alexandra Konstantinopoulou-Lindqvist");
+  server.cli(["reassign", String(id), "--to", "bob"]);
+  await row(phone, id).locator(".who", { hasText: "Konstantinopoulou" }).waitFor();
+  const [time, who] = await row(phone, id).locator(".line").evaluate((line) => [".time", ".who"].map((part) => line.querySelector(part).getBoundingClientRect().right));
   assert.ok(time <= who + 1, `the time ends at ${time}, its place at ${who}`);
+  const [box, lowest] = await Promise.all([row(phone, id).boundingBox(), row(phone, id).locator(".who").boundingBox()]);
+  assert.ok(lowest.y + lowest.height <= box.y + box.height, "all of it is in the row");
   await browser.close(phone);
   server.cli(["resolve", String(id)]);
   await rename("Bob");
+  // The way back stays whole beside a long name.
+  const service = (name) => server.cli(["service", "set", "checkout", "--name", name]);
+  service("Customer portal of the European shops");
+  for (const path of [`/incidents/${id}`, "/services/checkout"]) {
+    const narrow = await browser.window(server, "alice", path, { viewport: { width: 360, height: 740 } });
+    await narrow.getByText("Customer portal of the European shops").first().waitFor();
+    const way = await narrow.locator(".crumb a").first().boundingBox();
+    assert.ok(way.height <= 44, `${path}: ${way.height}`);
+    await browser.close(narrow);
+  }
+  service("Checkout");
   // What is done to people stands beside their names.
   const root = await browser.window(server, "root", "/users", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
   await isLive(root);

@@ -63,7 +63,7 @@ export function row(i, index) {
         ${state.list.picking ? html`<div class="pick" role="cell">${pick}</div>` : nothing}
         <div class="what title" role="cell">${title}
           <div class="line"><span class="badge ${mark.kind}">${mark.word}</span><span>${age(since)}</span>
-            <span class="muted who">${names}</span> <span class="muted">${i.service?.name ?? i.team.name}</span></div></div>
+            <span class="muted where">${i.service?.name ?? i.team.name}</span><span class="muted who">${names}</span></div></div>
         <div class="do" role="cell">${doing(i)}</div>`}
     </div>`;
 }
