@@ -48,7 +48,7 @@ impl Audit {
                     ]
                 };
                 let rows: Vec<_> = page.items.into_iter().map(row).collect();
-                output::table(&["AT", "WHO", "TEAM", "WHAT"], &rows);
+                output::prose(&["AT", "WHO", "TEAM", "WHAT"], &["TEAM"], &rows);
             }
             match page.next_cursor {
                 Some(next) => query.cursor = Some(next),

@@ -78,7 +78,7 @@ impl Channel {
                 }
                 let row = |of: Found| vec![of.slug, of.team.slug, of.channel, of.address];
                 let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-                output::table(&["SLUG", "TEAM", "CHANNEL", "ADDRESS"], &rows);
+                output::table_or_less(&["SLUG", "TEAM", "CHANNEL", "ADDRESS"], &["TEAM"], &rows);
                 Ok(())
             }
             Self::Add { slug, team, kind, address: to } => {
@@ -253,6 +253,6 @@ fn list(common: &Common, items: Vec<webhooks::Webhook>) -> Result<()> {
         vec![of.id.to_string(), of.team.slug, of.url, standing, error]
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-    output::table(&["ID", "TEAM", "URL", "", "LAST ERROR"], &rows);
+    output::table_or_less(&["ID", "TEAM", "URL", "", "LAST ERROR"], &["TEAM"], &rows);
     Ok(())
 }

@@ -196,7 +196,7 @@ async fn list(common: &Common, client: &Client, user: String) -> Result<()> {
         vec![of.name, of.channel, of.address, standing.to_owned()]
     };
     let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
-    output::table(&["CONTACT", "CHANNEL", "ADDRESS", ""], &rows);
+    output::table_or_less(&["CONTACT", "CHANNEL", "ADDRESS", ""], &["CHANNEL"], &rows);
     Ok(())
 }
 
@@ -223,15 +223,12 @@ impl SetRules {
         };
         let quiet = rules.quiet.map_or_else(|| "none".into(), |quiet| quiet.to_string());
         let all_clear = if rules.all_clear { "told" } else { "not told" };
-        let rows = [
+        output::facts(&[
             ("high", list(&rules.high)),
             ("low", list(&rules.low)),
             ("quiet", quiet),
             ("all clear", all_clear.to_owned()),
-        ];
-        let rows: Vec<Vec<String>> =
-            rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-        output::table(&["", ""], &rows);
+        ]);
         Ok(())
     }
 }

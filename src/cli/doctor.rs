@@ -95,6 +95,6 @@ fn show(common: &Common, diagnosis: &Diagnosis) -> Result<()> {
         vec![severity.word().to_owned(), check.clone(), format!("{message}{remedy}")]
     };
     let rows: Vec<Vec<String>> = diagnosis.findings.iter().map(row).collect();
-    output::prose(&["", "CHECK", "FOUND, AND WHAT TO DO"], &rows);
+    output::prose(&["", "CHECK", "FOUND, AND WHAT TO DO"], &[], &rows);
     Ok(())
 }

@@ -63,7 +63,8 @@ impl Feed {
                     ]
                 };
                 let rows: Vec<Vec<String>> = found.into_iter().map(row).collect();
-                output::table(&["ID", "OF", "MADE BY", "MADE", "READ"], &rows);
+                let head = ["ID", "OF", "MADE BY", "MADE", "READ"];
+                output::table_or_less(&head, &["MADE", "MADE BY"], &rows);
                 Ok(())
             }
             Self::Remove { id } => {

@@ -165,6 +165,6 @@ async fn list(
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
     let head = ["SLUG", "SERVICE", "EVERY", "GRACE", "STATUS", "HEARD", "INCIDENT", "ALERT"];
-    output::table(&head, &rows);
+    output::table_or_less(&head, &["ALERT", "GRACE", "SERVICE", "EVERY", "INCIDENT"], &rows);
     Ok(())
 }

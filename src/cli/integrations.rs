@@ -252,7 +252,8 @@ async fn list(
             ]
         })
         .collect();
-    output::table(&["ID", "INTEGRATION", "RECEIVED", "REFUSED", "WHY"], &rows);
+    let head = ["ID", "INTEGRATION", "RECEIVED", "REFUSED", "WHY"];
+    output::prose(&head, &["ID"], &rows);
     Ok(())
 }
 

@@ -139,7 +139,7 @@ impl Whoami {
         let teams: Vec<String> =
             me.teams.iter().map(|m| format!("{} ({})", m.team.slug, m.role.word())).collect();
         let user = me.user.map_or_else(|| "host".to_owned(), |user| user.username);
-        let mut rows = vec![
+        let mut facts = vec![
             ("user", user),
             ("server", server),
             ("credential", credential.to_owned()),
@@ -147,11 +147,9 @@ impl Whoami {
             ("platform admin", if me.admin { "yes" } else { "no" }.to_owned()),
             ("teams", teams.join(", ")),
         ];
-        rows.extend(me.team.map(|team| ("only for team", team.slug)));
-        rows.extend(me.expires_at.map(|at| ("expires", at.to_string())));
-        let rows: Vec<Vec<String>> =
-            rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-        output::table(&["", ""], &rows);
+        facts.extend(me.team.map(|team| ("only for team", team.slug)));
+        facts.extend(me.expires_at.map(|at| ("expires", output::clock(at))));
+        output::facts(&facts);
         Ok(())
     }
 }

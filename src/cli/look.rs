@@ -87,7 +87,8 @@ pub fn print(found: &[Incident], format: Format, none: &str) -> Result<()> {
         output::say(none);
     } else {
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        output::table(&["STATUS", "AGE", "ID", "TITLE", "SERVICE", "WHO", "ALERTS"], &rows);
+        let head = ["STATUS", "AGE", "ID", "TITLE", "SERVICE", "WHO", "ALERTS"];
+        output::table_or_less(&head, &["ALERTS", "SERVICE", "WHO"], &rows);
     }
     Ok(())
 }
@@ -157,7 +158,7 @@ impl One {
                 vec![output::clock(event.at), event.actor.name.clone(), what]
             })
             .collect::<Vec<_>>();
-        output::prose(&["AT", "WHO", "WHAT"], &rows);
+        output::prose(&["AT", "WHO", "WHAT"], &[], &rows);
         Ok(())
     }
 }
@@ -177,7 +178,7 @@ fn told(mut sent: Vec<DeliveryView>) {
             row.insert(0, "Told".into());
         }
     }
-    output::prose(&["TOLD", "BY", "WHEN", "OUTCOME"], &rows);
+    output::prose(&["TOLD", "BY", "WHEN", "OUTCOME"], &["BY"], &rows);
 }
 
 fn one_told(of: &DeliveryView) -> Vec<String> {

@@ -61,7 +61,7 @@ pub(super) async fn tell(
             vec![contact, channel, one.state.word().to_owned(), why.unwrap_or_default()]
         };
         let rows: Vec<Vec<String>> = sent.iter().map(row).collect();
-        output::table(&["CONTACT", "CHANNEL", "", ""], &rows);
+        output::prose(&["CONTACT", "CHANNEL", "", ""], &["CHANNEL"], &rows);
     }
     if failed == 0 {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::domain::text::shown;
 use crate::error::{Error, Kind, Result};
 use crate::tui::view::text::moment;
 
-pub use super::table::{facts, prose, table};
+pub use super::table::{facts, fits, prose, table, table_or_less};
 
 /// May colours be used? On a terminal that knows them; NO_COLOR and CLICOLOR_FORCE decide first.
 pub fn is_coloured(stream: &impl anstream::stream::RawStream) -> bool {

@@ -282,7 +282,7 @@ fn list(common: &Common, items: Vec<users::User>) -> Result<()> {
         vec![user.username, user.name, user.email.unwrap_or_default(), standing]
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-    output::table(&["USERNAME", "NAME", "EMAIL", ""], &rows);
+    output::table_or_less(&["USERNAME", "NAME", "EMAIL", ""], &["NAME"], &rows);
     Ok(())
 }
 
@@ -291,17 +291,13 @@ fn show(common: &Common, user: users::User) -> Result<()> {
         return output::json(&user);
     }
     let standing = standing(&user).to_owned();
-    let rows: Vec<Vec<String>> = [
+    output::facts(&[
         ("username", user.username),
         ("name", user.name),
         ("email", user.email.unwrap_or_default()),
         ("time zone", user.time_zone.unwrap_or_default()),
         ("standing", standing),
-        ("added", user.created_at.to_string()),
-    ]
-    .into_iter()
-    .map(|(name, value)| vec![name.to_owned(), value])
-    .collect();
-    output::table(&["", ""], &rows);
+        ("added", output::clock(user.created_at)),
+    ]);
     Ok(())
 }

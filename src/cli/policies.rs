@@ -152,7 +152,8 @@ async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<
         vec![of.slug, of.team.slug, steps.join(" "), of.repeat.to_string(), of.services.join(",")]
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-    output::table(&["POLICY", "TEAM", "STEPS", "REPEAT", "SERVICES"], &rows);
+    let head = ["POLICY", "TEAM", "STEPS", "REPEAT", "SERVICES"];
+    output::table_or_less(&head, &["REPEAT", "SERVICES", "TEAM"], &rows);
     Ok(())
 }
 

@@ -97,7 +97,7 @@ fn print(way: &Way) {
         PolicyOf::Nobody => format!("There is no policy {}: the whole team.", way.policy),
     });
     let rows: Vec<Vec<String>> = way.steps.iter().flat_map(rows).collect();
-    output::table(&["WHEN", "STEP", "WHO", "BY", "FOR"], &rows);
+    output::prose(&["WHEN", "STEP", "WHO", "BY", "FOR"], &["STEP", "BY"], &rows);
 }
 
 fn rows(step: &WayStep) -> Vec<Vec<String>> {

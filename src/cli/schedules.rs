@@ -182,7 +182,8 @@ impl OnCall {
             ]
         };
         let rows: Vec<Vec<String>> = page.items.into_iter().map(row).collect();
-        output::table(&["SCHEDULE", "TEAM", "WHO", "UNTIL", "NEXT"], &rows);
+        let head = ["SCHEDULE", "TEAM", "WHO", "UNTIL", "NEXT"];
+        output::table_or_less(&head, &["TEAM", "NEXT"], &rows);
         warn(&client, self.team, self.schedule.as_deref()).await
     }
 }
@@ -296,7 +297,8 @@ async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<
         vec![of.slug, of.team.slug, of.time_zone, rotations.join(",")]
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-    output::table(&["SCHEDULE", "TEAM", "TIME ZONE", "ROTATIONS"], &rows);
+    let head = ["SCHEDULE", "TEAM", "TIME ZONE", "ROTATIONS"];
+    output::table_or_less(&head, &["ROTATIONS", "TEAM"], &rows);
     Ok(())
 }
 
@@ -322,12 +324,17 @@ async fn show(
     let zone = TimeZone::get(&found.time_zone).unwrap_or(TimeZone::UTC);
     if output::is_seen() {
         let days = ["WEEK OF", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
-        output::table(&days, &calendar(&shifts, &zone));
-        output::data("\n");
+        let weeks = calendar(&shifts, &zone);
+        // Half names say nothing, and the shifts below say it all.
+        if output::fits(&days, &weeks) {
+            output::table(&days, &weeks);
+            output::data("\n");
+        }
     }
     let clock = |at: Timestamp| output::clock_in(at, &zone);
     let rows = in_order(&shifts, &zone);
-    output::table(&["FROM", "UNTIL", "HOURS", "WHO", "WHY"], &rows);
+    let head = ["FROM", "UNTIL", "HOURS", "WHO", "WHY"];
+    output::table_or_less(&head, &["HOURS", "WHY", "UNTIL"], &rows);
     if let Some(gap) = shifts.gaps.first() {
         let (from, until) = (clock(gap.start), clock(gap.end));
         output::say(&format!("Nobody is on call from {from} until {until}, to begin with."));

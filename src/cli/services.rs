@@ -156,6 +156,7 @@ async fn list(
             vec![service.slug, service.team.slug, urgency, service.name, standing.into()]
         })
         .collect();
-    output::table(&["SLUG", "TEAM", "URGENCY", "NAME", ""], &rows);
+    let head = ["SLUG", "TEAM", "URGENCY", "NAME", ""];
+    output::table_or_less(&head, &["NAME", "URGENCY"], &rows);
     Ok(())
 }

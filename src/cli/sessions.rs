@@ -87,6 +87,7 @@ fn show(common: &Common, items: Vec<SessionView>) -> Result<()> {
         ]
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
-    output::table(&["ID", "OPENED", "USED", "FROM", "", "CLIENT"], &rows);
+    let head = ["ID", "OPENED", "USED", "FROM", "", "CLIENT"];
+    output::table_or_less(&head, &["OPENED", "FROM"], &rows);
     Ok(())
 }

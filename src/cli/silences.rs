@@ -196,7 +196,8 @@ async fn preview(common: &Common, client: &Client, what: What) -> Result<()> {
     if rows.is_empty() {
         output::say("Nothing that fires now matches.");
     } else {
-        output::table(&["ID", "STATUS", "SERVICE", "MATCHES", "WOULD BE", "TITLE"], &rows);
+        let head = ["ID", "STATUS", "SERVICE", "MATCHES", "WOULD BE", "TITLE"];
+        output::table_or_less(&head, &["STATUS", "SERVICE", "MATCHES"], &rows);
     }
     if found.more {
         output::say("There is more than is shown.");
@@ -249,7 +250,7 @@ async fn list(
     };
     let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
     let head = ["ID", "STATE", "TEAM", "FROM", "UNTIL", "EVERY", "BY", "MATCHERS", "REASON"];
-    output::table(&head, &rows);
+    output::table_or_less(&head, &["EVERY", "BY", "TEAM", "FROM", "STATE", "REASON"], &rows);
     Ok(())
 }
 

@@ -10,31 +10,47 @@ use super::output::{data, is_coloured, is_seen, say};
 use super::sheet;
 use crate::domain::text::{CUT, shown};
 
-/// Cells are not cut below this: ids, ages and names stay whole.
+/// Cells are cut so far before columns that may go do go.
+const READABLE: usize = 20;
+/// And no further: ids, ages and names stay whole.
 const NARROWEST: usize = 12;
+/// Columns of moments, which say nothing once they are cut.
+const MOMENTS: &[&str] = &["AT", "FROM", "UNTIL", "WHEN", "EXPIRES"];
 /// Between two columns.
 const GAP: usize = 2;
 
 /// Rows under a header. On a terminal too narrow for them the widest column is cut and marked.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
-    print(header, rows, cut_row);
+    print(header, &[], rows, cut_row);
 }
 
-/// As `table`, but the last column is text to be read: it goes on in the next line.
-pub fn prose(header: &[&str], rows: &[Vec<String>]) {
-    print(header, rows, wrap_row);
+/// As `table`; where there is no room for all of it, these columns go, the first of them first.
+pub fn table_or_less(header: &[&str], spare: &[&str], rows: &[Vec<String>]) {
+    print(header, spare, rows, cut_row);
+}
+
+/// As `table_or_less`, but the last column is text to be read: it goes on in the next line.
+pub fn prose(header: &[&str], spare: &[&str], rows: &[Vec<String>]) {
+    print(header, spare, rows, wrap_row);
+}
+
+/// Does all of it stand on a terminal's lines, uncut?
+pub fn fits(header: &[&str], rows: &[Vec<String>]) -> bool {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    columns().is_none_or(|columns| total(&wanted(header, &rows)) <= columns)
 }
 
 /// Names and values, one a line.
 pub fn facts(facts: &[(&str, String)]) {
     let rows: Vec<Vec<String>> =
         facts.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
-    print(&[], &rows, wrap_row);
+    print(&[], &[], &rows, wrap_row);
 }
 
 type Layout = fn(&[Cow<'_, str>], &[usize]) -> Vec<Vec<String>>;
 
-fn print(header: &[&str], rows: &[Vec<String>], layout: Layout) {
+fn print(header: &[&str], spare: &[&str], rows: &[Vec<String>], layout: Layout) {
     if rows.is_empty() && sheet::is_there() {
         if sheet::is_blank() {
             say("There are none.");
@@ -46,10 +62,11 @@ fn print(header: &[&str], rows: &[Vec<String>], layout: Layout) {
     let coloured = is_coloured(&stdout());
     let mut text = String::new();
     if is_seen() {
-        let widths = widths(header, &rows, columns());
+        let Plan { shown, widths } = Plan::of(header, spare, &rows, columns());
         let header = header.iter().map(|cell| Cow::Borrowed(*cell)).collect::<Vec<_>>();
         for row in std::iter::once(&header).filter(|header| !header.is_empty()).chain(&rows) {
-            for line in layout(row, &widths) {
+            let row: Vec<_> = shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
+            for line in layout(&row, &widths) {
                 text.push_str(aligned(&line, &widths, coloured).trim_end());
                 text.push('\n');
             }
@@ -77,29 +94,77 @@ fn columns() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// The widths of columns so that a line fits: the widest gives way first.
-fn widths(header: &[&str], rows: &[Vec<Cow<'_, str>>], columns: Option<usize>) -> Vec<usize> {
+/// Which columns are shown, and how wide.
+struct Plan {
+    shown: Vec<usize>,
+    widths: Vec<usize>,
+}
+
+/// As wide as the widest cell of each.
+fn wanted(header: &[&str], rows: &[Vec<Cow<'_, str>>]) -> Vec<usize> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0).max(header.len());
-    let mut widths: Vec<usize> = (0..count)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
-            cells.chain(header.get(column).map(|cell| cell.width())).max().unwrap_or(0)
-        })
-        .collect();
-    let Some(columns) = columns else { return widths };
-    loop {
-        let total = widths.iter().sum::<usize>() + GAP * count.saturating_sub(1);
-        let over = total.saturating_sub(columns);
-        let mut by_width: Vec<usize> = widths.clone();
-        by_width.sort_unstable_by(|a, b| b.cmp(a));
-        let Some(widest) = by_width.first().copied().filter(|w| over > 0 && *w > NARROWEST) else {
-            return widths;
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+        cells.chain(header.get(column).map(|cell| cell.width())).max().unwrap_or(0)
+    };
+    (0..count).map(width).collect()
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+impl Plan {
+    /// So that a line fits: columns without a word go first; then the widest give way as long as
+    /// they can be read, then what is spare goes, and the rest gives way as far as it can.
+    fn of(
+        header: &[&str],
+        spare: &[&str],
+        rows: &[Vec<Cow<'_, str>>],
+        columns: Option<usize>,
+    ) -> Self {
+        let wanted = wanted(header, rows);
+        let mut plan = Self { shown: (0..wanted.len()).collect(), widths: wanted.clone() };
+        let Some(columns) = columns.filter(|columns| total(&wanted) > *columns) else {
+            return plan;
         };
-        let next = by_width.get(1).copied().unwrap_or(0).max(NARROWEST);
-        let to = widest.saturating_sub(over).max(next.min(widest - 1)).max(NARROWEST);
-        if let Some(width) = widths.iter_mut().find(|width| **width == widest) {
-            *width = to;
+        let is_blank =
+            |at: &usize| rows.iter().all(|row| row.get(*at).is_none_or(|it| it.is_empty()));
+        plan.shown.retain(|at| rows.is_empty() || !is_blank(at));
+        let name = |at: &usize| header.get(*at).copied().unwrap_or_default();
+        let mut spare = spare.iter();
+        loop {
+            plan.widths = plan.shown.iter().map(|at| wanted[*at]).collect();
+            let moments: Vec<bool> =
+                plan.shown.iter().map(|at| MOMENTS.contains(&name(at))).collect();
+            narrow(&mut plan.widths, columns, |at| if moments[at] { usize::MAX } else { READABLE });
+            if total(&plan.widths) > columns
+                && let Some(spared) = spare.next()
+            {
+                plan.shown.retain(|at| name(at) != *spared);
+                continue;
+            }
+            narrow(
+                &mut plan.widths,
+                columns,
+                |at| if moments[at] { usize::MAX } else { NARROWEST },
+            );
+            narrow(&mut plan.widths, columns, |_| NARROWEST);
+            return plan;
         }
+    }
+}
+
+/// The widest gives way first, none below its least.
+fn narrow(widths: &mut [usize], columns: usize, least: impl Fn(usize) -> usize) {
+    loop {
+        let over = total(widths).saturating_sub(columns);
+        let mut free: Vec<(usize, usize)> =
+            widths.iter().copied().enumerate().filter(|(at, width)| *width > least(*at)).collect();
+        free.sort_by_key(|(_, width)| std::cmp::Reverse(*width));
+        let Some((at, widest)) = free.first().copied().filter(|_| over > 0) else { return };
+        let next = free.get(1).map_or(0, |(_, width)| *width);
+        widths[at] = widest.saturating_sub(over).max(next.min(widest - 1)).max(least(at));
     }
 }
 
@@ -185,11 +250,41 @@ mod tests {
     use super::*;
 
     fn fitted(rows: &[&[&str]], columns: usize) -> Vec<String> {
+        less(&[], &[], rows, columns)
+    }
+
+    fn less(header: &[&str], spare: &[&str], rows: &[&[&str]], columns: usize) -> Vec<String> {
         let rows: Vec<Vec<Cow<'_, str>>> =
             rows.iter().map(|row| row.iter().map(|cell| Cow::Borrowed(*cell)).collect()).collect();
-        let widths = widths(&[], &rows, Some(columns));
-        let lines = rows.iter().flat_map(|row| cut_row(row, &widths));
-        lines.map(|line| aligned(&line, &widths, false).trim_end().to_owned()).collect()
+        let Plan { shown, widths } = Plan::of(header, spare, &rows, Some(columns));
+        let line = |row: &Vec<Cow<'_, str>>| {
+            let row: Vec<_> = shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
+            aligned(&cut_row(&row, &widths)[0], &widths, false).trim_end().to_owned()
+        };
+        rows.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_narrow_terminal_loses_columns_not_sense() {
+        let header = ["ID", "STATE", "FROM", "UNTIL", "EVERY", "BY", "MATCHERS", "REASON"];
+        let spare = ["EVERY", "BY", "STATE", "FROM", "REASON"];
+        let (from, until) = ("2026-11-23 03:14:07 UTC", "2026-11-23 05:14:07 UTC");
+        let reason = "the weekly deploy of the checkout and of the ledger";
+        let row: &[&str] = &["4", "active", from, until, "", "alice", "host=~db-.*", reason];
+        let at = |columns| {
+            let line = less(&header, &spare, &[row], columns).remove(0);
+            assert!(line.width() <= columns, "{line}");
+            let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+            cells.collect::<Vec<_>>().join("|")
+        };
+        let all = format!("4|active|{from}|{until}|alice|host=~db-.*");
+        assert_eq!(at(200), format!("{all}|{reason}"), "all of it where there is room");
+        let cut = "the weekly deploy of the ch…";
+        assert_eq!(at(110), format!("{all}|{cut}"), "what says nothing goes before that");
+        let cut = "the weekly deploy of the checkout and…";
+        assert_eq!(at(80), format!("4|{until}|host=~db-.*|{cut}"));
+        assert_eq!(at(62), format!("4|{until}|host=~db-.*|the weekly deploy o…"));
+        assert_eq!(at(42), format!("4|{until}|host=~db-.*"));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Member {
                         vec![member.user.username, member.role.word().into(), member.user.name]
                     })
                     .collect();
-                output::table(&["USERNAME", "ROLE", "NAME"], &rows);
+                output::table_or_less(&["USERNAME", "ROLE", "NAME"], &["NAME"], &rows);
                 Ok(())
             }
             Self::Remove { team, user } => {

@@ -68,8 +68,7 @@ impl Token {
                     .items
                     .into_iter()
                     .map(|token| {
-                        let expires =
-                            token.expires_at.map_or_else(String::new, |at| at.to_string());
+                        let expires = token.expires_at.map_or_else(String::new, output::clock);
                         let used = token.last_used_at.map_or_else(String::new, output::when);
                         vec![
                             token.id.to_string(),
@@ -82,7 +81,8 @@ impl Token {
                         ]
                     })
                     .collect();
-                output::table(&["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES", "USED"], &rows);
+                let head = ["ID", "USER", "NAME", "SCOPE", "TEAM", "EXPIRES", "USED"];
+                output::table_or_less(&head, &["TEAM", "EXPIRES", "SCOPE"], &rows);
                 Ok(())
             }
             Self::Revoke { id } => {
