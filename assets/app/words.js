@@ -159,11 +159,14 @@ export function happened(event) {
   }
 }
 
+/** Who did it, with a blank behind; what came by itself, nobody did. @param {any} event */
+export const doer = (event) => (event.actor.kind === "system" && /updated|escalated/.test(event.type) ? "" : `${by(event.actor)} `);
+
 /** A sentence for those who listen. @param {any} event */
 export function announcement(event) {
   const i = event.incident;
   if (event.type === "incident:created") return `New, ${i.urgency} urgency: ${i.title}, #${i.id}.`;
-  return `#${i.id}: ${by(event.actor)} ${happened(event).text}.`;
+  return `#${i.id}: ${doer(event)}${happened(event).text}.`;
 }
 
 /** @param {number} n @param {string} one */

@@ -93,8 +93,11 @@ pub(super) fn act(
         *update = back(w, &incident, update.reason, rule)?;
     }
     let changed = change.is_some();
+    let mut merged = None;
     match (change, into) {
-        (Some(change), Some(into)) => merge(w, &mut incident, change, into, &actor)?,
+        (Some(change), Some(into)) => {
+            merged = Some(merge(w, &mut incident, change, into, &actor)?);
+        }
         (Some(change), None) => {
             w.append(&mut incident, change, &actor)?;
             if matches!(action, Action::Reopen {}) {
@@ -104,7 +107,8 @@ pub(super) fn act(
         (None, _) => {}
     }
     let when = clock_of(w, caller)?;
-    let message = message(&incident, action, changed, w.now(), &actor.name, &when);
+    let said = || message(&incident, action, changed, w.now(), &actor.name, &when);
+    let message = merged.unwrap_or_else(said);
     Ok(Acted { incident, changed, message })
 }
 
@@ -132,22 +136,30 @@ fn answerable(w: &Write<'_>, caller: &Caller, id: IncidentId) -> Result<Incident
     Ok(incident)
 }
 
-/// `change` resolves what is merged; all that it had goes on in `into`.
+/// `change` resolves what is merged; all that it had goes on in `into`. In words.
 fn merge(
     w: &mut Write<'_>,
     incident: &mut Incident,
     change: Change,
     mut into: Incident,
     actor: &Actor,
-) -> Result<()> {
+) -> Result<String> {
     let before = incident.clone();
     w.hand_over(incident.id, into.id)?;
     w.append(incident, change, actor)?;
     let unmerged = into.clone();
     let update = into.absorb(&before, w.worst_firing(into.id)?);
     w.save_memory(&into, &unmerged)?;
+    let again = update.status == Some(Status::Triggered);
     w.append(&mut into, Change::Updated(update), actor)?;
-    quiet::follow(w, &mut into, actor)
+    quiet::follow(w, &mut into, actor)?;
+    let (id, into) = (incident.id, into.id);
+    let said = format!("Merged {id} into {into}.");
+    Ok(if again {
+        format!("{said} {into} is triggered again: nobody had answered {id}.")
+    } else {
+        said
+    })
 }
 
 /// Moments in words, by the clocks of the caller's zone if he has said it.

@@ -12,6 +12,7 @@ use crate::api::{MAX_PAGE, Nothing, PageQuery};
 use crate::client;
 use crate::domain::delivery::{DeliveryKind, DeliveryState};
 use crate::domain::escalation::EscalationState;
+use crate::domain::event::ActorKind;
 use crate::domain::words::Standing;
 use crate::domain::{Event, Incident, Matcher, Span};
 use crate::error::Result;
@@ -155,7 +156,10 @@ impl One {
             .filter_map(|event| serde_json::from_str::<Event>(event.0.get()).ok())
             .map(|event| {
                 let what = event.change.words_with(&output::clock);
-                vec![output::clock(event.at), event.actor.name.clone(), what]
+                // What came by itself needs no author where people read.
+                let itself = event.actor.kind == ActorKind::System && output::is_seen();
+                let who = if itself { String::new() } else { event.actor.name };
+                vec![output::clock(event.at), who, what]
             })
             .collect::<Vec<_>>();
         output::prose(&["AT", "WHO", "WHAT"], &[], &rows);

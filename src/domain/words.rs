@@ -87,9 +87,9 @@ impl Action {
                 Some(until) => format!("Snoozed {id} until {}.", when(until)),
                 None => format!("Snoozed {id}."),
             },
-            Self::Merge { into } => format!("Merged {id} into {into}."),
             Self::Urgency { to: urgency } => format!("{id} is now of {} urgency.", urgency.word()),
-            Self::Escalate {} => return None,
+            // Who answers for the other hears of it, too.
+            Self::Merge { .. } | Self::Escalate {} => return None,
         })
     }
 }

@@ -142,12 +142,15 @@ async fn who_has_the_other_keeps_it_unless_nobody_had_answered_the_first() {
         id
     };
     let (a, b) = (answered("a").await, answered("b").await);
-    server.act("alice", a, into(b)).await.expect("merged");
+    let acted = server.act("alice", a, into(b)).await.expect("merged");
+    assert_eq!(acted.message, format!("Merged {a} into {b}."));
     let both = server.incident(b).await;
     assert_eq!((both.status, both.assignees[0].username.as_str()), (Status::Acknowledged, "bob"));
 
     let c = firing(&server, "c", "error").await;
-    server.act("alice", c, into(b)).await.expect("merged");
+    let acted = server.act("alice", c, into(b)).await.expect("merged");
+    let says = format!("Merged {c} into {b}. {b} is triggered again: nobody had answered {c}.");
+    assert_eq!((acted.said(&into(b), &|_| String::new()), &acted.message), (says.clone(), &says));
     let unanswered = server.incident(b).await;
     assert_eq!(unanswered.status, Status::Triggered, "nobody had answered c");
     assert_eq!(unanswered.assignees[0].username, "bob", "b keeps its people");

@@ -6,7 +6,7 @@ import { clockTime, day, full } from "../clock.js";
 import { mayAct } from "../incidents.js";
 import { markdown } from "../markdown.js";
 import { changed, draftOf, keepDraft } from "../state.js";
-import { by, happened, many } from "../words.js";
+import { doer, happened, many } from "../words.js";
 import { bars } from "./shell.js";
 
 /** @typedef {import("../types.js").Detail} Detail */
@@ -44,7 +44,7 @@ function entries(events) {
       at = end;
     } else {
       const { text, note } = happened(event);
-      lines.push(line(event, html`<strong dir="auto">${by(event.actor)}</strong> ${text}`, note));
+      lines.push(line(event, html`<strong dir="auto">${doer(event)}</strong>${text}`, note));
       at += 1;
     }
   }

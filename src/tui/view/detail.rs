@@ -9,6 +9,7 @@ use super::look::{Look, MUTED, STRONG};
 use super::text::{age, clean, countdown, cut, fit, moment, wrap};
 use super::{below_heading, connection, marks, put};
 use crate::domain::escalation::Told;
+use crate::domain::event::ActorKind;
 use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
 use crate::tui::board::Row;
@@ -189,7 +190,11 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
         Change::NoteAdded { note } => format!("{}: {}", note.author.name, note.body),
         change => {
             let words = change.words_with(&|at| moment(at, now, zone, false));
-            format!("{words} by {}", event.actor.name)
+            match event.actor.kind {
+                // It came by itself.
+                ActorKind::System => words,
+                _ => format!("{words} by {}", event.actor.name),
+            }
         }
     };
     let is_note = matches!(event.change, Change::NoteAdded { .. });
