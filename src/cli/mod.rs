@@ -9,6 +9,7 @@ mod connect;
 mod contacts;
 mod demo;
 mod doctor;
+mod examples;
 mod feeds;
 mod first_run;
 mod flags;
@@ -46,7 +47,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::client::Client;
 use crate::clock::Clock;
@@ -234,7 +235,7 @@ Every command explains itself with --help. To see it all at work, and nothing st
 /// Everything that may be typed.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    examples::explained(Cli::command())
 }
 
 /// Parses, runs, and turns the outcome into an exit code.
@@ -356,7 +357,9 @@ fn parse() -> std::result::Result<Cli, clap::Error> {
              put it into INCIDENTD_TOKEN",
         ));
     }
-    Cli::try_parse()
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Help that was asked for, or what was typed wrongly: words of others may be in that.

@@ -3,7 +3,7 @@
 use crate::domain::IncidentId;
 
 /// Splits at blanks, except inside quotes.
-fn split(line: &str) -> Result<Vec<String>, String> {
+pub(crate) fn split(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
