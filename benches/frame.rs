@@ -11,7 +11,7 @@ use incidentd::domain::{Incident, IncidentId, Seq};
 use incidentd::error::{Error, Result};
 use incidentd::tui::state::State;
 use incidentd::tui::view::{draw, look::Look};
-use incidentd::tui::{Commands, Settings, Typed};
+use incidentd::tui::{Commands, Known, Settings, Typed};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
@@ -23,7 +23,7 @@ impl Commands for NoCommands {
         Err(Error::usage("no commands here"))
     }
 
-    fn completions(&self, _: &[String]) -> Vec<String> {
+    fn completions(&self, _: &[String], _: &Known) -> Vec<String> {
         Vec::new()
     }
 

@@ -243,6 +243,18 @@ pub struct Outcome {
     pub new: bool,
 }
 
+impl Outcome {
+    /// What became of it, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.incident_id {
+            Some(id) if self.new => format!("Opened {id}."),
+            Some(id) => format!("{id} is open already; it counts there."),
+            None => "Nothing is open of it.".into(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutcomeStatus {

@@ -87,6 +87,8 @@ pub struct Route<P, Q, B, R> {
     pub path: &'static str,
     pub access: Access,
     pub summary: &'static str,
+    /// It answers what would be, and nothing becomes so.
+    tries: bool,
     types: Types<P, Q, B, R>,
 }
 
@@ -101,13 +103,18 @@ impl<P, Q, B, R> Route<P, Q, B, R> {
         summary: &'static str,
     ) -> Self {
         assert!(!matches!(access, Access::Anyone), "what is open to anyone is an `Open`");
-        Self { method, path, access, summary, types: PhantomData }
+        Self { method, path, access, summary, tries: false, types: PhantomData }
+    }
+
+    /// It answers what would be, and nothing becomes so.
+    const fn trying(self) -> Self {
+        Self { tries: true, ..self }
     }
 
     /// Does it do anything, or does it tell only? What a credential for reading may ask for tells.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        !matches!((self.method, self.access), (Method::Get, _) | (_, Access::Read))
+        !self.tries && !matches!((self.method, self.access), (Method::Get, _) | (_, Access::Read))
     }
 }
 
@@ -117,7 +124,7 @@ pub struct Open<B, R>(Route<Nothing, Nothing, B, R>);
 impl<B, R> Open<B, R> {
     const fn new(path: &'static str, summary: &'static str) -> Self {
         let (method, access) = (Method::Post, Access::Anyone);
-        Self(Route { method, path, access, summary, types: PhantomData })
+        Self(Route { method, path, access, summary, tries: false, types: PhantomData })
     }
 }
 

@@ -44,7 +44,8 @@ pub const PREVIEW: Route<String, SpanQuery, Plan, Preview> = Route::new(
     "/schedules/{schedule}/preview",
     Access::Manage,
     "Say who would gain and lose what if the rotations were these; changes nothing",
-);
+)
+.trying();
 
 pub const OVERRIDES: Route<String, OverridesQuery, Nothing, Page<Override>> = Route::new(
     Method::Get,

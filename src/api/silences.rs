@@ -25,7 +25,8 @@ pub const PREVIEW_SILENCE: Route<Nothing, Nothing, NewSilence, SilencePreview> =
     "/silences/preview",
     Access::Respond,
     "Say what such a silence would match now, and when it would be on; changes nothing",
-);
+)
+.trying();
 pub const SILENCE: Route<SilenceId, Nothing, Nothing, Silence> =
     Route::new(Method::Get, "/silences/{id}", Access::Read, "Show a silence");
 pub const END_SILENCE: Route<SilenceId, Nothing, Nothing, Silence> = Route::new(

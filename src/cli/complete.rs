@@ -86,33 +86,72 @@ pub fn answered() -> bool {
         return false;
     }
     let here = std::env::current_dir().ok();
-    let taught = || taught(super::command(), 0);
+    let taught = || taught(super::command(), 0, &asking);
     let answer = CompleteEnv::with_factory(taught)
         .completer(ourselves())
         .try_complete(std::env::args_os(), here.as_deref().map(Path::new));
     answer.unwrap_or(true)
 }
 
-/// Tells each argument whose names the server knows, by its name.
-fn taught(command: Command, depth: usize) -> Command {
-    let reopens = command.get_name() == "reopen";
-    let command = command.mut_args(|arg| match arg.get_id().as_str() {
-        "team" => offer(arg, teams),
-        "service" => offer(arg, services),
-        "schedule" => offer(arg, schedules),
-        "heartbeat" => offer(arg, heartbeats),
-        "policy" => offer(arg, policies),
-        "channel" => offer(arg, channels),
-        "user" | "username" | "to" | "assignee" | "with" | "replacing" => offer(arg, people),
-        "ids" if reopens => offer(arg, resolved),
-        "id" | "ids" | "into" if depth == 1 => offer(arg, open),
-        _ => arg,
-    });
-    command.mut_subcommands(|command| taught(command, depth + 1))
+/// What an argument names, of which the server knows some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Team,
+    Service,
+    Schedule,
+    Heartbeat,
+    Policy,
+    Channel,
+    Person,
+    /// Incidents.
+    Open,
+    Resolved,
 }
 
-fn offer(arg: Arg, found: fn() -> Vec<CompletionCandidate>) -> Arg {
-    arg.add(ArgValueCandidates::new(found))
+impl Names {
+    fn of(arg: &Arg, reopens: bool, depth: usize) -> Option<Self> {
+        Some(match arg.get_id().as_str() {
+            "team" => Self::Team,
+            "service" => Self::Service,
+            "schedule" => Self::Schedule,
+            "heartbeat" => Self::Heartbeat,
+            "policy" => Self::Policy,
+            "channel" => Self::Channel,
+            "user" | "username" | "to" | "assignee" | "with" | "replacing" => Self::Person,
+            "ids" if reopens => Self::Resolved,
+            "id" | "ids" | "into" if depth == 1 => Self::Open,
+            _ => return None,
+        })
+    }
+}
+
+/// Tells each argument that names something what it may be.
+pub fn taught(
+    command: Command,
+    depth: usize,
+    offer: &impl Fn(Names) -> ArgValueCandidates,
+) -> Command {
+    let reopens = command.get_name() == "reopen";
+    let command = command.mut_args(|arg| match Names::of(&arg, reopens, depth) {
+        Some(names) => arg.add(offer(names)),
+        None => arg,
+    });
+    command.mut_subcommands(|command| taught(command, depth + 1, offer))
+}
+
+/// As the server says.
+fn asking(names: Names) -> ArgValueCandidates {
+    ArgValueCandidates::new(match names {
+        Names::Team => teams,
+        Names::Service => services,
+        Names::Schedule => schedules,
+        Names::Heartbeat => heartbeats,
+        Names::Policy => policies,
+        Names::Channel => channels,
+        Names::Person => people,
+        Names::Open => open,
+        Names::Resolved => resolved,
+    })
 }
 
 fn open() -> Vec<CompletionCandidate> {

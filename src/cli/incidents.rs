@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::chosen::{Chosen, Ids, One, Picked, one, read_stdin};
 use super::connect::connect;
 use super::schedules::moment;
-use super::{Common, Format, output};
+use super::{Common, Format, output, sheet};
 use crate::api::Nothing;
 use crate::api::incidents::{self as api, Outcome};
 use crate::client::{Client, Named, Ours};
@@ -225,12 +225,20 @@ impl Trigger {
         let body = self.asked();
         let outcome: Outcome = match &key {
             Some(key) => {
-                let client = Client::new(&common.server()?, None, common.timeout())?;
+                let client = match &common.client {
+                    Some(client) => client.clone(),
+                    None => Client::new(&common.server()?, None, common.timeout())?,
+                };
                 client.send_alert(&Secret::new(key), "generic", &body).await?
             }
             None => connect(common)?.call_once(&api::TRIGGER, Nothing {}, &body).await?,
         };
         opened(common, &outcome)
+    }
+
+    /// It names a service, not a key that is of one.
+    pub(super) const fn names_service(&self) -> bool {
+        self.service.is_some()
     }
 
     pub(super) fn asked(self) -> api::Trigger {
@@ -287,6 +295,9 @@ impl Page {
 fn opened(common: &Common, outcome: &Outcome) -> Result<()> {
     if common.output == Format::Json && !common.quiet {
         return output::json(outcome);
+    }
+    if sheet::is_there() {
+        output::say(&outcome.words());
     }
     output::ids(outcome.incident_id);
     Ok(())

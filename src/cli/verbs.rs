@@ -1,28 +1,27 @@
 //! What the dashboard takes after `:`, the command line's own. What is about incidents it does
 //! itself; the rest runs here, and says there what it would print.
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
+use super::complete::{Names, taught};
+use super::examples::explained;
 use super::incidents::Meant;
 use super::sheet::{self, elsewhere, here};
 use super::{Command, Common, dispatch, output};
 use crate::client::{Client, Ours};
 use crate::domain::{Action, IncidentId, Span};
 use crate::error::{Error, Result};
-use crate::tui::{self, Answer, Commands, Typed, command};
+use crate::tui::{self, Answer, Commands, Known, Typed, command};
 
 #[derive(Parser)]
-#[command(
-    name = "incidentd",
-    no_binary_name = true,
-    disable_help_subcommand = true,
-    max_term_width = 78
-)]
+#[command(name = "incidentd", no_binary_name = true, disable_help_subcommand = true)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,
@@ -40,15 +39,22 @@ enum Verb {
     Quit,
 }
 
+/// No line of an explanation is longer.
+const MANUAL: usize = 78;
 /// Commands that are named to whoever types another.
 const SOME: usize = 12;
 
-/// What may be typed, what is done to incidents first.
+/// All that may be typed.
+fn line() -> &'static clap::Command {
+    static LINE: OnceLock<clap::Command> = OnceLock::new();
+    LINE.get_or_init(|| explained(Line::command()))
+}
+
+/// The commands' names, what is done to incidents first.
 fn names() -> &'static [String] {
     static NAMES: OnceLock<Vec<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let line = Line::command();
-        let mut found: Vec<_> = line.get_subcommands().collect();
+        let mut found: Vec<_> = line().get_subcommands().collect();
         found.retain(|command| elsewhere(command.get_name()).is_none());
         found.sort_by_key(|command| match of_incidents(command) {
             Some("ids") => 0,
@@ -109,7 +115,7 @@ impl Commands for Verbs {
         let Line { verb } = match parsed {
             Ok(line) => line,
             Err(error) if is_help(error.kind()) => {
-                return Ok(Typed::Read(here(&error.render().to_string()).into_owned()));
+                return Ok(Typed::Read(manual(words.to_owned())));
             }
             Err(error) => return Err(Error::usage(first_line(&error, words))),
         };
@@ -131,7 +137,9 @@ impl Commands for Verbs {
             Command::Show(one) | Command::Timeline(one) => {
                 return Ok(Typed::Show(one.named(ours)?));
             }
-            Command::Trigger(trigger) => return Ok(Typed::Open(Box::new(trigger.asked()))),
+            Command::Trigger(trigger) if trigger.names_service() => {
+                return Ok(Typed::Open(Box::new(trigger.asked())));
+            }
             Command::Page(page) => return Ok(Typed::Open(Box::new(page.asked()))),
             Command::List(list) if list.over().is_some() => {
                 return Ok(Typed::List { over: list.over() == Some(true) });
@@ -141,18 +149,25 @@ impl Commands for Verbs {
         Ok(Typed::Act(ids, action))
     }
 
-    fn completions(&self, words: &[String]) -> Vec<String> {
+    fn completions(&self, words: &[String], known: &Known) -> Vec<String> {
         let Some((stem, before)) = words.split_last() else { return Vec::new() };
         if before.is_empty() {
             let fitting = names().iter().filter(|name| name.starts_with(stem));
             return fitting.cloned().collect();
         }
         let given = words.iter().map(OsString::from).collect();
-        let found =
-            clap_complete::engine::complete(&mut Line::command(), given, before.len(), None);
+        // The one command of all: this is done with every key.
+        let verb = before.first().and_then(|verb| line().find_subcommand(verb)).cloned();
+        let Some(verb) = verb else { return Vec::new() };
+        let verb = taught(verb, 1, &|names| of_screen(names, known));
+        let mut line = clap::Command::new("incidentd").no_binary_name(true).subcommand(verb);
+        let found = clap_complete::engine::complete(&mut line, given, before.len(), None);
         let found = found.unwrap_or_default().into_iter();
         let found = found.map(|one| one.get_value().to_string_lossy().into_owned());
         let mut found: Vec<String> = found.filter(|word| word.starts_with(stem)).collect();
+        // Where something is to be named, options are offered to whoever begins one.
+        let named = stem.is_empty() && found.iter().any(|word| !word.starts_with('-'));
+        found.retain(|word| !(named && word.starts_with('-')));
         found.retain(|word| elsewhere(&format!("{} {word}", before.join(" "))).is_none());
         found
     }
@@ -162,8 +177,39 @@ impl Commands for Verbs {
     }
 }
 
+/// What stands on the screen of what an argument names.
+fn of_screen(names: Names, known: &Known) -> ArgValueCandidates {
+    let some = match names {
+        Names::Open => &known.open,
+        Names::Resolved => &known.resolved,
+        Names::Team => &known.teams,
+        Names::Service => &known.services,
+        Names::Person => &known.people,
+        _ => return ArgValueCandidates::new(Vec::new),
+    };
+    let some = some.clone();
+    ArgValueCandidates::new(move || some.iter().map(CompletionCandidate::new).collect())
+}
+
+/// What explains the command in these words.
+fn manual(words: Vec<String>) -> tui::Lay {
+    let laid: Cell<(usize, String)> = Cell::default();
+    Box::new(move |columns| {
+        let (known, text) = laid.take();
+        let text = if known == columns {
+            text
+        } else {
+            let line = line().clone().term_width(columns.min(MANUAL));
+            let help = line.try_get_matches_from(&words).err();
+            here(&help.map_or_else(String::new, |help| help.render().to_string())).into_owned()
+        };
+        laid.set((columns, text.clone()));
+        text
+    })
+}
+
 fn takes_incidents(verb: &str) -> bool {
-    Line::command().find_subcommand(verb).is_some_and(|command| of_incidents(command).is_some())
+    line().find_subcommand(verb).is_some_and(|command| of_incidents(command).is_some())
 }
 
 const fn is_help(kind: ErrorKind) -> bool {
@@ -270,10 +316,17 @@ mod tests {
         }
         assert!(matches!(typed(&["list"], &[]), Ok(Typed::List { over: false })));
         assert!(matches!(typed(&["list", "--all"], &[]), Ok(Typed::List { over: true })));
-        let Ok(Typed::Read(help)) = typed(&["silence", "add", "--help"], &[7]) else { panic!() };
-        assert!(help.contains("--reason") && help.contains(":silence add"), "{help}");
-        let Ok(Typed::Read(help)) = typed(&["silence"], &[7]) else { panic!() };
-        assert!(help.contains("list"), "{help}");
+        let Ok(Typed::Read(lay)) = typed(&["silence", "add", "--help"], &[7]) else { panic!() };
+        let help = lay(78);
+        assert!(help.contains("--reason") && help.contains("  :silence add --team"), "{help}");
+        for columns in [78, 50, 38, 78] {
+            let text = lay(columns);
+            let mut lines = text.lines().filter(|line| !line.starts_with("Usage"));
+            let long = lines.find(|line| line.chars().count() > columns);
+            assert_eq!(long, None, "in {columns}");
+        }
+        let Ok(Typed::Read(lay)) = typed(&["silence"], &[7]) else { panic!() };
+        assert!(lay(78).contains("list"), "{}", lay(78));
         let Err(error) = typed(&["silence", "add"], &[7]) else { panic!("7 is no matcher") };
         assert!(error.to_string().contains("required"), "{error}");
         let Err(error) = typed(&["silence", "frob"], &[7]) else { panic!("it is none") };
@@ -284,7 +337,15 @@ mod tests {
     fn words_are_completed() {
         let of = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            verbs().completions(&words)
+            let some = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            let known = Known {
+                open: some(&["42", "40"]),
+                resolved: some(&["7"]),
+                teams: some(&["payments", "search"]),
+                services: some(&["checkout"]),
+                people: some(&["alice", "bob"]),
+            };
+            verbs().completions(&words, &known)
         };
         assert_eq!(of("")[..2], ["ack", "resolve"], "what is done at night comes first");
         assert!(!of("").iter().any(|name| name == "serve"));
@@ -293,5 +354,12 @@ mod tests {
         assert_eq!(of("silence l"), ["list"]);
         assert!(of("ack --fo").contains(&"--for".to_owned()));
         assert!(!of("heartbeat ").contains(&"wrap".to_owned()));
+        assert_eq!(of("ack "), ["42", "40"]);
+        assert_eq!(of("reopen "), ["7"]);
+        assert_eq!(of("merge 42 --into 4"), ["42", "40"]);
+        assert_eq!(of("reassign 42 --to b"), ["bob"]);
+        assert_eq!(of("page a"), ["alice"]);
+        assert_eq!(of("silence add --team "), ["payments", "search"]);
+        assert_eq!(of("list --service ch"), ["checkout"]);
     }
 }

@@ -100,6 +100,13 @@ impl Client {
         Self { looks_only: Some(why), ..self }
     }
 
+    fn may_change(&self) -> Result<()> {
+        match self.looks_only {
+            Some(why) => Err(Error::refused(why).hint("Begin without it, to act.")),
+            None => Ok(()),
+        }
+    }
+
     /// The server's address.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -205,8 +212,8 @@ impl Client {
         B: Serialize,
         R: DeserializeOwned,
     {
-        if let Some(why) = self.looks_only.filter(|_| route.changes()) {
-            return Err(Error::refused(why).hint("Begin without it, to act."));
+        if route.changes() {
+            self.may_change()?;
         }
         let query = serde_html_form::to_string(query).map_err(Error::internal)?;
         let mark = if query.is_empty() { "" } else { "?" };
@@ -267,6 +274,7 @@ impl Client {
         source: &str,
         body: &B,
     ) -> Result<R> {
+        self.may_change()?;
         let url = format!("{}/integrations/{}/{source}", self.base, key.expose());
         self.until_answered(async |once, left| {
             self.answer(self.http.post(&url).timeout(left).json(body), Some(once)).await

@@ -66,7 +66,7 @@ impl State {
     }
 
     /// Shows a page over the one that is there.
-    pub(super) fn read(&mut self, line: String, text: String) {
+    fn read(&mut self, line: String, text: String) {
         self.turn_to(Reading::Answer { line, text });
     }
 
@@ -77,7 +77,7 @@ impl State {
     }
 
     /// What is read is over what was there before all reading.
-    fn turn_to(&mut self, what: Reading) {
+    pub(super) fn turn_to(&mut self, what: Reading) {
         let over = match std::mem::replace(&mut self.page, Page::List) {
             Page::Reading { over, .. } => over,
             page => Box::new(page),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Known;
 use super::effect::Effect;
 use super::state::{Link, State};
 use crate::api::overview::{Overview, Unreachable};
@@ -13,6 +14,8 @@ use crate::domain::IncidentId;
 
 /// No event tells of a changed schedule or team.
 const ASK_EVERY: Duration = Duration::from_mins(3);
+/// Incidents that are offered to a command.
+const OFFERED: usize = 50;
 
 #[derive(Debug, Default)]
 pub struct Around {
@@ -106,6 +109,27 @@ impl State {
         let people = teams.iter().filter_map(|team| self.around.people.get(*team));
         let people: BTreeSet<&str> = people.flatten().map(String::as_str).collect();
         people.into_iter().collect()
+    }
+
+    /// What a command may name.
+    pub(super) fn known(&self) -> Known {
+        let mut known = Known { teams: self.teams(), ..Known::default() };
+        let (mut services, mut people) = (BTreeSet::new(), BTreeSet::new());
+        for id in self.board.order() {
+            let Some(incident) = self.board.get(*id) else { continue };
+            let ids = if incident.is_open() { &mut known.open } else { &mut known.resolved };
+            if ids.len() < OFFERED {
+                ids.push(id.to_string());
+            }
+            services.extend(incident.service.as_ref().map(|service| service.slug.as_str()));
+            people.extend(incident.assignees.iter().map(|user| user.username.as_str()));
+        }
+        let duties = self.around.on_call.iter();
+        people.extend(duties.filter_map(|one| one.user.as_ref()).map(|user| &*user.username));
+        people.extend(self.around.people.values().flatten().map(String::as_str));
+        known.services = services.into_iter().map(str::to_owned).collect();
+        known.people = people.into_iter().map(str::to_owned).collect();
+        known
     }
 
     /// Asks who belongs to the teams of these incidents.

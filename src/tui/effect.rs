@@ -3,6 +3,7 @@ use tokio::sync::mpsc;
 
 use super::answer::{Answer, Running};
 use super::around::Found;
+use super::prompt::Entry;
 use super::state::Hearing;
 use crate::api::incidents::{
     self, Acted, AfterQuery, BulkAction, ListQuery, Order, StatusFilter, Trigger,
@@ -26,8 +27,10 @@ const MAX_FETCHED: usize = 2_000;
 pub struct Asked {
     pub ids: Vec<IncidentId>,
     pub actions: Vec<Action>,
-    /// It takes back what was done.
-    pub undoes: bool,
+    /// What was typed for it.
+    pub entry: Option<Entry>,
+    /// What it takes back, as in "Undone: acknowledged 42".
+    pub undoes: Option<&'static str>,
     /// As they were when it began.
     pub before: Vec<Incident>,
 }
@@ -165,9 +168,7 @@ async fn open(client: &Client, asked: &Trigger) -> Result<String> {
             let incident = client.call(&incidents::SHOW, id, &Nothing {}, &Nothing {}).await?;
             format!("Opened {id}. {}", telling(&incident))
         }
-        Some(id) if outcome.new => format!("Opened {id}."),
-        Some(id) => format!("{id} is open already; it counts there."),
-        None => "Nothing is open of it.".into(),
+        _ => outcome.words(),
     })
 }
 

@@ -23,6 +23,7 @@ impl State {
         if key.kind == KeyEventKind::Release {
             return;
         }
+        self.pressed += 1;
         if self.prompt.is_some() {
             return self.prompt_key(key);
         }
@@ -141,13 +142,16 @@ impl State {
 
     /// The answer that is read, else the incident's link.
     fn copy(&mut self) {
-        match &self.page {
-            Page::Reading { what: Reading::Answer { text, .. }, .. } => {
-                self.effects.push(Effect::Copy(text.clone()));
-                self.say(Tone::Plain, "Copied what stands here, if the terminal allows it.");
-            }
-            _ => self.with_link(|url| Effect::Copy(url.to_owned())),
-        }
+        let Page::Reading { what, .. } = &self.page else {
+            return self.with_link(|url| Effect::Copy(url.to_owned()));
+        };
+        let text = match what {
+            Reading::Help => return,
+            Reading::Answer { text, .. } => text.clone(),
+            Reading::Manual { lay, .. } => lay(usize::from(self.size().0)),
+        };
+        self.effects.push(Effect::Copy(text));
+        self.say(Tone::Plain, "Copied what stands here, if the terminal allows it.");
     }
 
     fn with_link(&mut self, effect: impl Fn(&str) -> Effect) {

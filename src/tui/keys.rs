@@ -43,7 +43,7 @@ pub struct Binding {
     /// One word for the help line; none: the help page alone.
     pub word: Option<&'static str>,
     pub help: &'static str,
-    /// It changes incidents: not with --readonly.
+    /// It changes incidents, or is for that alone: not with --readonly.
     pub acts: bool,
 }
 
@@ -93,7 +93,7 @@ pub const TABLE: &[Binding] = &[
     ),
     act(Wish::Escalate, &[Char('e')], "e", None, "escalate: tell whoever is next, now"),
     act(Wish::Undo, &[Char('u')], "u", None, "undo what I did last"),
-    look(Wish::Mark, &[Char(' ')], "space", None, "select; keys then act on all selected, and ask"),
+    act(Wish::Mark, &[Char(' ')], "space", None, "select; keys then act on all selected, and ask"),
     look(
         Wish::Filter,
         &[Char('/')],

@@ -40,7 +40,7 @@ use screen::Screen;
 use state::State;
 
 pub use answer::{Answer, Errand};
-pub use state::Settings;
+pub use state::{Lay, Settings};
 
 /// A frame at most so often, however much happens.
 const FRAME: Duration = Duration::from_millis(33);
@@ -62,9 +62,20 @@ pub enum Typed {
     /// What else there is, beside the screen.
     Run(Errand),
     /// What is known at once, as a page.
-    Read(String),
+    Read(Lay),
     Help,
     Quit,
+}
+
+/// Names that the screen knows: incidents by their ids, in the order of the list; all else by slugs
+/// and usernames.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub open: Vec<String>,
+    pub resolved: Vec<String>,
+    pub teams: Vec<String>,
+    pub services: Vec<String>,
+    pub people: Vec<String>,
 }
 
 /// The command line, as far as it has a place here.
@@ -75,8 +86,8 @@ pub trait Commands {
     /// # Errors
     /// What is wrong with it, or why it has no place here.
     fn read(&self, words: &[String], selected: &[IncidentId], ours: &Ours) -> Result<Typed>;
-    /// What the last of these words may become.
-    fn completions(&self, words: &[String]) -> Vec<String>;
+    /// What the last of these words may become, of what the screen knows.
+    fn completions(&self, words: &[String], known: &Known) -> Vec<String>;
     /// Words that name a shell's commands, as they are typed here.
     fn here<'a>(&self, text: &'a str) -> Cow<'a, str>;
 }

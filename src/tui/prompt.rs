@@ -4,7 +4,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::effect::Asked;
 use super::filter::Filter;
-use super::state::{Page, State, Tone};
+use super::state::{Page, Reading, State, Tone};
 use super::{Effect, Typed};
 use crate::domain::{Action, IncidentId};
 
@@ -29,12 +29,26 @@ pub enum Prompt {
         line: tui_input::Input,
         /// What was typed before tab completed it.
         stem: Option<String>,
+        /// Why what was typed is not taken.
+        wrong: Option<String>,
     },
     Confirm {
         question: String,
         asked: Box<Asked>,
     },
 }
+
+/// What was typed into a prompt, until it came to something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub what: What,
+    pub text: String,
+    /// Keys that had been pressed when it was sent.
+    pub(super) pressed: u64,
+}
+
+/// An entry that came to nothing: it is there again when the same is asked of the same incidents.
+pub type Draft = (Vec<IncidentId>, Entry);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -57,20 +71,30 @@ impl What {
 }
 
 impl Prompt {
-    /// What stands before the line.
+    /// What stands before the line; `brief`: not what may be typed.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub fn label(&self, brief: bool) -> String {
         match self {
             Self::Filter { .. } => "/".into(),
             Self::Command { .. } => ":".into(),
             Self::Ask { what, ids, .. } => {
                 let (verb, hint) = what.words();
+                let hint = if brief { String::new() } else { format!(", {hint}") };
                 match ids.as_slice() {
-                    [id] => format!("{verb} {id}, {hint}: "),
-                    ids => format!("{verb} {} incidents, {hint}: ", ids.len()),
+                    [id] => format!("{verb} {id}{hint}: "),
+                    ids => format!("{verb} {} incidents{hint}: ", ids.len()),
                 }
             }
             Self::Confirm { question, .. } => format!("{question} [y/N] "),
+        }
+    }
+
+    /// Why what was typed is not taken.
+    #[must_use]
+    pub fn wrong(&self) -> Option<&str> {
+        match self {
+            Self::Ask { wrong, .. } => wrong.as_deref(),
+            _ => None,
         }
     }
 
@@ -103,8 +127,28 @@ impl State {
         if what == What::Assignee {
             self.meet_people(&ids);
         }
-        let line = tui_input::Input::default();
-        self.prompt = Some(Prompt::Ask { what, ids, line, stem: None });
+        let same = |(of, entry): &Draft| *of == ids && entry.what == what;
+        let draft = self.draft.take().filter(same).map(|(_, entry)| entry.text);
+        let line = tui_input::Input::from(draft.unwrap_or_default());
+        self.prompt = Some(Prompt::Ask { what, ids, line, stem: None, wrong: None });
+    }
+
+    /// Nothing came of an entry: what was typed is not lost. Where nothing was pressed since, the
+    /// prompt is open again, and says why.
+    pub(super) fn give_back(&mut self, ids: Vec<IncidentId>, entry: Entry, why: Option<String>) {
+        match why {
+            Some(why) if self.prompt.is_none() && self.pressed == entry.pressed => {
+                let Entry { what, text, .. } = entry;
+                let line = tui_input::Input::from(text);
+                self.prompt = Some(Prompt::Ask { what, ids, line, stem: None, wrong: Some(why) });
+            }
+            why => {
+                self.draft = Some((ids, entry));
+                if let Some(why) = why {
+                    self.say(Tone::Bad, why);
+                }
+            }
+        }
     }
 
     /// Those among the candidates whose names begin so.
@@ -118,7 +162,7 @@ impl State {
     #[must_use]
     pub fn offered(&self) -> Vec<&str> {
         match &self.prompt {
-            Some(Prompt::Ask { what: What::Assignee, ids, line, stem }) => {
+            Some(Prompt::Ask { what: What::Assignee, ids, line, stem, .. }) => {
                 self.names(ids, stem.as_deref().unwrap_or(line.value()))
             }
             Some(Prompt::Command { offered, .. }) => offered.iter().map(String::as_str).collect(),
@@ -150,6 +194,14 @@ impl State {
         }
     }
 
+    /// There is more that a command may name.
+    pub(super) fn offer_anew(&mut self) {
+        if let Some(prompt) = self.prompt.take_if(|prompt| matches!(prompt, Prompt::Command { .. }))
+        {
+            self.typed(prompt);
+        }
+    }
+
     pub(super) fn prompt_filter(&mut self) {
         let before = self.board.filter().text().to_owned();
         let line = tui_input::Input::from(before.as_str());
@@ -169,25 +221,30 @@ impl State {
         }
         match (prompt, key.code) {
             (Prompt::Confirm { asked, .. }, KeyCode::Char('y' | 'Y')) => self.start(*asked),
-            (Prompt::Confirm { .. }, _) => self.say(Tone::Plain, "Nothing was done."),
+            (Prompt::Confirm { asked, .. }, _) => {
+                if let Some(entry) = asked.entry {
+                    self.give_back(asked.ids, entry, None);
+                }
+                self.say(Tone::Plain, "Nothing was done.");
+            }
             (prompt, KeyCode::Enter) => self.entered(prompt),
             (Prompt::Filter { line, before }, KeyCode::Up | KeyCode::Down) => {
                 self.board.step(if key.code == KeyCode::Up { -1 } else { 1 });
                 self.prompt = Some(Prompt::Filter { line, before });
             }
-            (Prompt::Ask { what: What::Assignee, ids, line, stem }, KeyCode::Tab) => {
+            (Prompt::Ask { what: What::Assignee, ids, line, stem, .. }, KeyCode::Tab) => {
                 let stem = stem.unwrap_or_else(|| line.value().to_owned());
                 let names = self.names(&ids, &stem);
                 let at = names.iter().position(|name| *name == line.value());
                 let next = names.get(at.map_or(0, |at| (at + 1) % names.len()));
                 let line = next.map_or(line, |name| tui_input::Input::from(*name));
-                self.prompt =
-                    Some(Prompt::Ask { what: What::Assignee, ids, line, stem: Some(stem) });
+                let (what, stem) = (What::Assignee, Some(stem));
+                self.prompt = Some(Prompt::Ask { what, ids, line, stem, wrong: None });
             }
             (Prompt::Command { line, offered }, KeyCode::Tab) => self.complete(&line, offered),
             (mut prompt, _) => {
-                if let Prompt::Ask { stem, .. } = &mut prompt {
-                    *stem = None;
+                if let Prompt::Ask { stem, wrong, .. } = &mut prompt {
+                    (*stem, *wrong) = (None, None);
                 }
                 if let Some(line) = prompt.line_mut() {
                     line.handle_event(&Input::Key(key));
@@ -218,11 +275,17 @@ impl State {
         {
             line.handle(tui_input::InputRequest::DeletePrevChar);
         }
+        if let Prompt::Command { line, .. } = &prompt
+            && let [_, word] = &*super::command::begun(line.value())
+            && word.is_empty()
+        {
+            self.meet_people(&self.targets());
+        }
         match &mut prompt {
             Prompt::Filter { line, .. } => self.board.set_filter(Filter::new(line.value())),
             Prompt::Command { line, offered } => {
                 let words = super::command::begun(line.value());
-                *offered = self.settings.verbs.completions(&words);
+                *offered = self.settings.verbs.completions(&words, &self.known());
             }
             _ => {}
         }
@@ -242,6 +305,7 @@ impl State {
         if text.is_empty() && what != What::Resolution {
             return self.say(Tone::Plain, "Nothing was done.");
         }
+        let entry = Entry { what, text: text.to_owned(), pressed: self.pressed };
         let action = match what {
             What::Resolution => {
                 let note = (!text.is_empty()).then(|| text.to_owned());
@@ -254,10 +318,15 @@ impl State {
                 let option =
                     if text.parse::<crate::domain::Span>().is_ok() { "for" } else { "until" };
                 let line = ["snooze", &format!("--{option}"), text].map(ToOwned::to_owned);
-                return self.run_verb(&line.join(" "), &line, &ids);
+                let read = self.settings.verbs.read(&line, &ids, &self.around.server);
+                let Ok(Typed::Act(_, action)) = read else {
+                    let why = format!("`{text}` is no time. Type 30m, 2h or 3d, or 08:00.");
+                    return self.give_back(ids, entry, Some(why));
+                };
+                action
             }
         };
-        self.act(ids, action);
+        self.act_as_typed(ids, action, Some(entry));
     }
 
     /// What was typed after `:`.
@@ -278,7 +347,9 @@ impl State {
             Ok(Typed::Open(asked)) => self.effects.push(Effect::Open(asked)),
             Ok(Typed::List { over }) => self.history(over),
             Ok(Typed::Run(errand)) => self.send(line, errand),
-            Ok(Typed::Read(text)) => self.read(line.trim().to_owned(), text),
+            Ok(Typed::Read(lay)) => {
+                self.turn_to(Reading::Manual { line: line.trim().to_owned(), lay });
+            }
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => self.effects.push(Effect::Quit),
             Err(error) => self.fail(&error),

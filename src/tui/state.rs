@@ -11,7 +11,7 @@ use super::around::Around;
 use super::board::Board;
 use super::detail::Detail;
 use super::effect::{Effect, Report};
-use super::prompt::Prompt;
+use super::prompt::{Draft, Prompt};
 use super::undo::Undo;
 use super::{Commands, layout};
 use crate::client::live::{Live, LiveEvent};
@@ -69,7 +69,15 @@ pub enum Reading {
         line: String,
         text: String,
     },
+    /// What explains a command.
+    Manual {
+        line: String,
+        lay: Lay,
+    },
 }
+
+/// Lays a text out for so many columns.
+pub type Lay = Box<dyn Fn(usize) -> String>;
 
 /// Why what is open was told anew.
 #[derive(Clone, Copy)]
@@ -94,6 +102,9 @@ pub struct State {
     pub board: Board,
     pub page: Page,
     pub prompt: Option<Prompt>,
+    pub(super) draft: Option<Draft>,
+    /// Keys that were pressed.
+    pub(super) pressed: u64,
     pub link: Link,
     pub message: Option<Message>,
     pub settings: Settings,
@@ -145,6 +156,8 @@ impl State {
             board: Board::default(),
             page: Page::List,
             prompt: None,
+            draft: None,
+            pressed: 0,
             link: Link::Connecting,
             message: None,
             settings,
@@ -421,7 +434,10 @@ impl State {
                     self.around.learn(*found, now);
                 }
             }
-            Report::Met(team, people) => self.around.meet(team, people),
+            Report::Met(team, people) => {
+                self.around.meet(team, people);
+                self.offer_anew();
+            }
             Report::History(Ok((over, more))) => {
                 if more {
                     let all = "incidentd list --status resolved --limit 2000";

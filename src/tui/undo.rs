@@ -1,6 +1,6 @@
 //! Acting: what is asked for, what came of it, and how to take it back.
 use super::effect::{Asked, Effect};
-use super::prompt::Prompt;
+use super::prompt::{Entry, Prompt, What};
 use super::state::{State, Tone};
 use super::view::text::moment;
 use crate::api::incidents::Acted;
@@ -14,6 +14,8 @@ const MAX_UNDO: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Back {
     id: IncidentId,
+    /// What was done.
+    did: &'static str,
     actions: Vec<Action>,
     /// As it was left: if it is not so any more, somebody else was there.
     left: (Status, Option<Actor>),
@@ -69,28 +71,75 @@ fn inverse(action: &Action, before: &Incident, mine: bool) -> Option<Vec<Action>
     }
 }
 
-/// As in "Acknowledge 3 incidents?", and in "Acknowledged 3 incidents."
+/// As in "Acknowledge 3 incidents?", and in "Undone: acknowledged 3 incidents."
 const fn verb(action: &Action) -> (&'static str, &'static str) {
     match action {
-        Action::Acknowledge { .. } => ("Acknowledge", "Acknowledged"),
-        Action::Resolve { .. } => ("Resolve", "Resolved"),
-        Action::Unacknowledge {} => ("Give back", "Gave back"),
-        Action::Reopen {} => ("Reopen", "Reopened"),
-        Action::Reassign { .. } => ("Reassign", "Reassigned"),
-        Action::AddNote { .. } => ("Add the note to", "Added the note to"),
-        Action::Snooze { .. } => ("Snooze", "Snoozed"),
-        Action::Urgency { .. } => ("Change the urgency of", "Changed the urgency of"),
-        Action::Escalate {} => ("Escalate", "Escalated"),
-        Action::Merge { .. } => ("Merge", "Merged"),
+        Action::Acknowledge { .. } => ("Acknowledge", "acknowledged"),
+        Action::Resolve { .. } => ("Resolve", "resolved"),
+        Action::Unacknowledge {} => ("Give back", "gave back"),
+        Action::Reopen {} => ("Reopen", "reopened"),
+        Action::Reassign { .. } => ("Reassign", "reassigned"),
+        Action::AddNote { .. } => ("Add the note to", "added the note to"),
+        Action::Snooze { .. } => ("Snooze", "snoozed"),
+        Action::Urgency { .. } => ("Change the urgency of", "changed the urgency of"),
+        Action::Escalate {} => ("Escalate", "escalated"),
+        Action::Merge { .. } => ("Merge", "merged"),
     }
+}
+
+/// As a sentence begins.
+fn begun(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next()
+        .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), rest.as_str()))
+}
+
+/// Where several were merged, and what became of that.
+fn went(asked: &Asked, said: &str) -> String {
+    let [Action::Merge { into }] = *asked.actions else { return ".".into() };
+    let end = format!(" into {into}.");
+    let more = said.split_once(&end).map_or("", |(_, more)| more);
+    format!("{end}{more}")
+}
+
+/// Why nothing came of what was typed, as whoever typed it reads it.
+fn mistaken(entry: &Entry, id: IncidentId, error: &Error) -> String {
+    let Entry { what, text, .. } = entry;
+    match (error.kind, what) {
+        (Kind::Unreachable, _) => no_answer(id),
+        (Kind::NotFound, What::Assignee) => {
+            format!("`{text}` is nobody who may have it. Type a username, or me.")
+        }
+        (Kind::Invalid, _) => match (error.fields.first(), what) {
+            (Some(field), What::Assignee | What::Snooze) => format!("`{text}` {}.", field.message),
+            (Some(field), _) => format!("The note {}.", field.message),
+            (None, _) => error.to_string(),
+        },
+        _ => error.to_string(),
+    }
+}
+
+fn no_answer(id: IncidentId) -> String {
+    format!("No answer for {id}. Trying again is safe.")
 }
 
 impl State {
     /// Acts; on more than one only after asking.
     pub(super) fn act(&mut self, ids: Vec<IncidentId>, action: Action) {
+        self.act_as_typed(ids, action, None);
+    }
+
+    /// The same, of what was typed into a prompt.
+    pub(super) fn act_as_typed(
+        &mut self,
+        ids: Vec<IncidentId>,
+        action: Action,
+        entry: Option<Entry>,
+    ) {
         // It is not about this.
         self.message = None;
-        self.ask(Asked { ids, actions: vec![action], undoes: false, before: Vec::new() });
+        let actions = vec![action];
+        self.ask(Asked { ids, actions, entry, undoes: None, before: Vec::new() });
     }
 
     fn ask(&mut self, asked: Asked) {
@@ -101,15 +150,15 @@ impl State {
             return self.say(Tone::Plain, "Nothing is selected.");
         }
         if asked.ids.len() > 1 {
-            let verb = match asked.actions.first() {
-                Some(action) if !asked.undoes => verb(action).0,
-                _ => "Take back",
+            let does = match (asked.undoes, asked.actions.first()) {
+                (None, Some(action)) => verb(action).0.to_owned(),
+                (did, _) => format!("Undo that you {}", did.unwrap_or_default()),
             };
             let hidden = match self.board.hidden(&asked.ids) {
                 0 => String::new(),
                 hidden => format!(" ({hidden} of them not on the screen)"),
             };
-            let question = format!("{verb} {} incidents?{hidden}", asked.ids.len());
+            let question = format!("{does} {} incidents?{hidden}", asked.ids.len());
             self.prompt = Some(Prompt::Confirm { question, asked: Box::new(asked) });
             return;
         }
@@ -118,6 +167,9 @@ impl State {
 
     /// Begins what was asked for, and confirmed if need was.
     pub(super) fn start(&mut self, mut asked: Asked) {
+        if let Some(entry) = &mut asked.entry {
+            entry.pressed = self.pressed;
+        }
         asked.before = asked.ids.iter().filter_map(|id| self.board.get(*id)).cloned().collect();
         self.board.set_pending(&asked.ids, true);
         self.effects.push(Effect::Act(Box::new(asked)));
@@ -134,10 +186,14 @@ impl State {
             match result {
                 Ok(acted) => {
                     done += 1;
-                    words = match asked.actions.as_slice() {
+                    let said = match asked.actions.as_slice() {
                         [action] => acted.said(action, &|at| moment(at, now, &zone, false)),
                         _ => acted.message,
                     };
+                    // Of several, the one that says most.
+                    if said.len() > words.len() {
+                        words = said;
+                    }
                     changed |= acted.changed;
                     let back = self.way_back(asked, &acted.incident, acted.changed);
                     undo.extend(back);
@@ -147,18 +203,19 @@ impl State {
                 Err(error) => failures.push((id, error)),
             }
         }
-        if done > 1 {
-            let did = asked.actions.last().map_or("", |action| verb(action).1);
-            words = format!("{did} {done} incidents.");
-        }
-        if asked.undoes && done > 0 {
-            words = format!("Taken back. {words}");
-        }
+        let did = asked.undoes.or_else(|| asked.actions.last().map(|action| verb(action).1));
+        let did = did.unwrap_or_default();
+        words = match (asked.undoes, done, asked.ids.as_slice()) {
+            (_, 0, _) | (None, 1, _) => words,
+            (Some(_), 1, [id]) => format!("Undone: {did} {id}. {words}"),
+            (Some(_), ..) => format!("Undone: {did} {done} incidents."),
+            (None, ..) => format!("{} {done} incidents{}", begun(did), went(asked, &words)),
+        };
         if !undo.is_empty() {
             words.push_str(" u undo");
         }
         // What cannot be taken back stands before what was done earlier.
-        if changed && !asked.undoes {
+        if changed && asked.undoes.is_none() {
             self.undo.push(undo);
             if self.undo.len() > MAX_UNDO {
                 self.undo.remove(0);
@@ -166,13 +223,17 @@ impl State {
         }
         match failures.as_slice() {
             [] => self.say(Tone::Plain, words),
-            [(id, error)] if done == 0 => {
-                let text = match error.kind {
-                    Kind::Unreachable => format!("No answer for {id}. Trying again is safe."),
-                    _ => error.to_string(),
-                };
-                self.say(Tone::Bad, text);
+            [(id, error), ..]
+                if done == 0
+                    && let Some(entry) = &asked.entry =>
+            {
+                let why = self.here(&mistaken(entry, *id, error)).into_owned();
+                self.give_back(asked.ids.clone(), entry.clone(), Some(why));
             }
+            [(id, Error { kind: Kind::Unreachable, .. })] if done == 0 => {
+                self.say(Tone::Bad, no_answer(*id));
+            }
+            [(_, error)] if done == 0 => self.fail(error),
             [(_, first), ..] => {
                 let count = failures.len();
                 self.say(Tone::Bad, format!("{words} {count} failed: {first}").trim().to_owned());
@@ -183,7 +244,7 @@ impl State {
     fn way_back(&self, asked: &Asked, after: &Incident, changed: bool) -> Option<Back> {
         let before = asked.before.iter().find(|incident| incident.id == after.id)?;
         let [action] = asked.actions.as_slice() else { return None };
-        if asked.undoes || !changed {
+        if asked.undoes.is_some() || !changed {
             return None;
         }
         let me = self.me.as_ref();
@@ -192,7 +253,7 @@ impl State {
             .as_ref()
             .is_some_and(|by| me.is_some_and(|me| by.user_id() == Some(me.id)));
         let actions = inverse(action, before, mine)?;
-        Some(Back { id: after.id, actions, left: state_of(after) })
+        Some(Back { id: after.id, did: verb(action).1, actions, left: state_of(after) })
     }
 
     /// Takes back what I did last, unless somebody was there since.
@@ -212,14 +273,14 @@ impl State {
             let id = back.id;
             self.say(Tone::Bad, format!("{id} has changed since; it is left as it is."));
         }
-        let Some(Back { actions, .. }) = good.first() else { return };
+        let Some(Back { did, actions, .. }) = good.first() else { return };
         // All of one kind go together; others wait for the next u.
-        let actions = actions.clone();
+        let (did, actions) = (*did, actions.clone());
         let (now, later): (Undo, Undo) = good.into_iter().partition(|back| back.actions == actions);
         if !later.is_empty() {
             self.undo.push(later);
         }
         let ids = now.into_iter().map(|back| back.id).collect();
-        self.ask(Asked { ids, actions, undoes: true, before: Vec::new() });
+        self.ask(Asked { ids, actions, entry: None, undoes: Some(did), before: Vec::new() });
     }
 }

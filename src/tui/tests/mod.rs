@@ -3,6 +3,7 @@ mod broken;
 mod found;
 mod said;
 mod shown;
+mod typed;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use super::effect::{Asked, Effect, Report};
 use super::state::{Page, Settings, State};
 use super::view::look::Look;
-use super::{Answer, Commands, Typed, view};
+use super::{Answer, Commands, Known, Typed, view};
 use crate::api::incidents::Acted;
 use crate::client::Ours;
 use crate::client::live::{Live, LiveEvent};
@@ -108,11 +109,13 @@ impl Commands for Verbs {
                 let text = format!("{columns} columns");
                 Box::pin(std::future::ready(Answer { text, outcome: Ok(()) }))
             }))),
+            "merge" => Ok(Typed::Act(ids.to_vec(), Action::Merge { into: IncidentId(39) })),
+            "explain" => Ok(Typed::Read(Box::new(|columns| format!("in {columns} columns")))),
             word => Err(Error::usage(format!("`{word}` is no command."))),
         }
     }
 
-    fn completions(&self, words: &[String]) -> Vec<String> {
+    fn completions(&self, words: &[String], _: &Known) -> Vec<String> {
         let known: &[&str] = if words.len() == 1 { &["silence", "snooze"] } else { &["list"] };
         let fits = |word: &&&str| words.last().is_some_and(|last| word.starts_with(last.as_str()));
         known.iter().filter(fits).map(|word| (*word).to_owned()).collect()

@@ -38,6 +38,10 @@ fn the_list_is_sorted_by_need_and_loses_columns_not_sense() {
         middle[2],
         "> HIGH     14m    42  Disk full on db-3                        bob in 1:12"
     );
+    let later = acked_by("alice", "2026-11-24T08:00:00Z");
+    let mut other = dashboard(vec![incident(39, 31, "Replica lag", &later)]);
+    let middle = screen(&mut other, 80, 24);
+    assert!(middle[1].ends_with("  alice →Tue 08:00"), "until when is not cut: {}", middle[1]);
     let narrow = screen(&mut state, 58, 20);
     assert_eq!(narrow[0], " 3 UNANSWERED  1 low  1 acked              live  03:14:07");
     assert_eq!(narrow[2], "> HIGH     14m  Disk full on db-3");
@@ -303,4 +307,8 @@ fn whoever_is_on_call_and_cannot_be_reached_is_told_below_the_list() {
     assert_eq!(now, format!(" You are on call in primary, {rest}"));
     let soon = said(&mut state, &json!([mute(1, "alice", "2026-11-27T09:00:00Z")]));
     assert_eq!(soon, format!(" You are on call in primary from Fri 09:00, {rest}"));
+    let narrow = |state: &mut State, columns| screen(state, columns, 24)[22].clone();
+    let brief = " Nothing reaches you, on call from Fri 09:00: :contact add";
+    assert_eq!(narrow(&mut state, 60), brief);
+    assert_eq!(narrow(&mut state, 40), " Nothing reaches you: :contact add");
 }

@@ -276,14 +276,14 @@ impl Columns {
             text.push_str(&fit_right(&incident.alert_count.to_string(), ALERTS));
         } else if self.id {
             text.push_str("  ");
-            text.push_str(&fit(&who(state, incident, true), self.who));
+            text.push_str(&fit(&self.who_fits(state, incident), self.who));
         }
         text.push(' ');
         put(buffer, area, x, y, &text, row);
     }
 }
 
-/// Who has it until when, or who is told next; `brief`: not who was told already.
+/// Who has it until when, or who is told next; `brief`: in few words, and not who was told already.
 pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     let (now, zone) = (state.now(), &state.settings.zone);
     let names: Vec<&str> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
@@ -293,7 +293,8 @@ pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     let told = told.into_iter().collect::<Vec<_>>().join(", ");
     let names = names.join(", ");
     let until = |at: Option<jiff::Timestamp>| {
-        at.map_or_else(String::new, |at| format!(" until {}", moment(at, now, zone, false)))
+        let word = if brief { "→" } else { "until " };
+        at.map_or_else(String::new, |at| format!(" {word}{}", moment(at, now, zone, false)))
     };
     match incident.status {
         Status::Resolved => match &incident.resolved_by {

@@ -130,11 +130,20 @@ fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
 /// The row above the keys: a prompt, else what happened. Returns where the cursor is.
 fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(prompt) = &state.prompt {
-        let label = prompt.label();
+        if let Some(wrong) = prompt.wrong() {
+            let above = Rect { y: area.y.saturating_sub(1), ..area };
+            long(buffer, above, wrong, look.bad());
+        }
         // A long question leaves room for the answer.
         let room = usize::from(area.width).saturating_sub(2 + usize::from(area.width / 3));
+        let whole = prompt.label(false);
+        let label = if whole.width() <= room { whole } else { prompt.label(true) };
         let x = put(buffer, area, 1, 0, &cut(&clean(&label), room), STRONG);
-        let line = prompt.line()?;
+        let Some(line) = prompt.line() else {
+            // Nothing is typed there, and all of it is to be read.
+            long(buffer, area, &prompt.label(false), STRONG);
+            return None;
+        };
         let width = usize::from(area.width - x).saturating_sub(2).max(1);
         let scroll = line.visual_scroll(width);
         let seen = from_column(&clean(line.value()), scroll);
@@ -159,7 +168,8 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         }
         _ => {
             if let Some(one) = state.unreached() {
-                put(buffer, area, 1, 0, &unreached(state, one), STRONG);
+                let room = usize::from(area.width).saturating_sub(2);
+                put(buffer, area, 1, 0, &unreached(state, one, room), STRONG);
             }
         }
     }
@@ -177,19 +187,21 @@ fn long(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     }
 }
 
-/// I am on call, and would not hear of it.
-fn unreached(state: &State, one: &Unreachable) -> String {
+/// I am on call, and would not hear of it: as much as there is room for, and what to do.
+fn unreached(state: &State, one: &Unreachable, room: usize) -> String {
     let now = state.now();
     let from = if one.start > now {
         format!(" from {}", moment(one.start, now, &state.settings.zone, false))
     } else {
         String::new()
     };
-    format!(
-        "You are on call in {}{from}, and nothing reaches you: {}",
-        one.schedule.slug,
-        state.here("incidentd contact add")
-    )
+    let next = state.here("incidentd contact add");
+    let ways = [
+        format!("You are on call in {}{from}, and nothing reaches you: {next}", one.schedule.slug),
+        format!("Nothing reaches you, on call{from}: {next}"),
+    ];
+    let fits = ways.into_iter().find(|words| words.width() <= room);
+    fits.unwrap_or_else(|| format!("Nothing reaches you: {next}"))
 }
 
 /// What is left of a text from a column on.

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::look::{Look, STRONG};
 use super::text::{cut, fit, wrap};
 use super::{below_heading, connection, marks, put};
-use crate::tui::keys::TABLE;
+use crate::tui::keys::{TABLE, Wish};
 use crate::tui::layout::is_narrow;
 use crate::tui::state::{Reading, State};
 
@@ -20,6 +20,8 @@ const ALSO: &[(&str, &str)] = &[
     ("…", "asked of the server, not answered yet"),
 ];
 
+/// What may be typed with --readonly.
+const LOOKS: &str = "type a command that looks: silence list, on-call, show 42; tab completes";
 /// How wide the keys' column is.
 const KEY: usize = 11;
 
@@ -33,7 +35,7 @@ pub fn draw(
 ) {
     let title = match what {
         Reading::Help => "Keys".to_owned(),
-        Reading::Answer { line, .. } => format!(":{line}"),
+        Reading::Answer { line, .. } | Reading::Manual { line, .. } => format!(":{line}"),
     };
     let (told, _) = connection(state, look, is_narrow(area.width));
     let room = usize::from(area.width).saturating_sub(told.width() + 4);
@@ -41,8 +43,9 @@ pub fn draw(
     // A column at each side.
     let width = usize::from(area.width).saturating_sub(2);
     let lines = match what {
-        Reading::Help => keys(width),
+        Reading::Help => keys(width, state.settings.readonly),
         Reading::Answer { text, .. } => said(text, width),
+        Reading::Manual { lay, .. } => said(&lay(width), width),
     };
     let room = usize::from(area.height.saturating_sub(1));
     let most = lines.len().saturating_sub(room);
@@ -55,11 +58,18 @@ pub fn draw(
     marks(buffer, below_heading(area), top, most - top);
 }
 
-/// The table of keys, and words.
-fn keys(width: usize) -> Vec<(String, String)> {
-    let table = TABLE.iter().map(|binding| (binding.shown, binding.help));
+/// The table of keys, as far as they do anything, and words.
+fn keys(width: usize, readonly: bool) -> Vec<(String, String)> {
+    let works = TABLE.iter().filter(|binding| !(readonly && binding.acts));
+    let table = works.map(|binding| match binding.wish {
+        Wish::Command if readonly => (binding.shown, LOOKS),
+        Wish::Back if readonly => (binding.shown, "back; clears filter, message"),
+        _ => (binding.shown, binding.help),
+    });
+    let why =
+        readonly.then_some(("", "This dashboard is --readonly: it looks, and changes nothing."));
     let mut lines = Vec::new();
-    for (key, help) in table.chain(ALSO.iter().copied()) {
+    for (key, help) in why.into_iter().chain(table).chain(ALSO.iter().copied()) {
         let keys = std::iter::once(key).chain(std::iter::repeat(""));
         let keys = keys.map(|key| fit(key, KEY));
         lines.extend(keys.zip(wrap(help, width.saturating_sub(KEY))));
