@@ -77,6 +77,12 @@ impl Thing<'_> {
     }
 }
 
+/// What is wrong with a field that was given.
+pub(super) fn fault(field: &str, checked: Option<Result<(), String>>) -> Option<FieldError> {
+    let message = checked?.err()?;
+    Some(FieldError { field: field.to_owned(), message })
+}
+
 /// # Errors
 /// `Invalid`, naming each field that is wrong.
 pub(super) fn wrongs(wrong: Vec<FieldError>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::sessions::{Opened, Opening};
-use super::users::{check_person, check_time_zone, new_password};
+use super::users::{Person, new_password};
 use super::{App, Caller, Visitor};
 use crate::api::sessions::{Link, LinkView, SetUp, Welcome};
 use crate::clock::shift;
@@ -125,8 +125,14 @@ impl App {
         if self.look_at_link(visitor, &secret).await?.user.is_some() {
             return Err(no_longer_good());
         }
-        check_person(&new.username, new.name.as_deref(), new.email.as_deref())?;
-        check_time_zone(new.time_zone.as_deref())?;
+        Person {
+            username: Some(&new.username),
+            name: new.name.as_deref(),
+            email: new.email.as_deref(),
+            time_zone: new.time_zone.as_deref(),
+            password: Some(&new.password),
+        }
+        .check()?;
         let hash = self.hash_password(Secret::new(new.password.clone())).await?;
         self.open_session(Opening::new(self, visitor)?, move |w, opening| {
             let (link, _) = good_link(w, &secret.hash(), w.now())?;
@@ -157,8 +163,13 @@ impl App {
         let Some(user) = link.user else {
             return Err(no_longer_good());
         };
-        check_person(&user.username, new.name.as_deref(), None)?;
-        check_time_zone(new.time_zone.as_deref())?;
+        Person {
+            name: new.name.as_deref(),
+            time_zone: new.time_zone.as_deref(),
+            password: new.password.as_deref(),
+            ..Person::default()
+        }
+        .check()?;
         let hash = match &new.password {
             Some(password) => Some(self.hash_password(Secret::new(password)).await?),
             None if link.has_password => None,

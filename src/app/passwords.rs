@@ -40,6 +40,15 @@ impl Default for Hashing {
     }
 }
 
+/// # Errors
+/// Says what is wrong with a password.
+pub(super) fn check_password(password: &str) -> Result<(), String> {
+    if PASSWORD.contains(&password.chars().count()) {
+        return Ok(());
+    }
+    Err(format!("needs {} to {} characters", PASSWORD.start(), PASSWORD.end()))
+}
+
 impl App {
     /// How many hashes were computed: who cannot measure time counts them.
     #[must_use]
@@ -81,12 +90,7 @@ impl App {
     /// # Errors
     /// `Invalid` for a password that is too short or too long.
     pub(super) async fn hash_password(&self, password: Secret) -> Result<String> {
-        if !PASSWORD.contains(&password.expose().chars().count()) {
-            return Err(Error::invalid(
-                "password",
-                format!("needs {} to {} characters", PASSWORD.start(), PASSWORD.end()),
-            ));
-        }
+        check_password(password.expose()).map_err(|why| Error::invalid("password", why))?;
         let turn = self.turn().await?;
         self.hash(turn, move |memory| {
             let mut hash = unhashed()?;

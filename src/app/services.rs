@@ -1,5 +1,5 @@
 //! Services: what is watched, and the rules that it gives its incidents.
-use super::changes::{Thing, check_name, differ, differ_or_not, quoted};
+use super::changes::{Thing, check_name, differ, differ_or_not, fault, quoted, wrongs};
 use super::teams::{live_team, of_seen_teams, refuse_open};
 use super::{App, Caller, Need, page_size};
 use crate::api::Page;
@@ -117,22 +117,16 @@ impl From<&NewService> for ServiceChange {
 }
 
 fn check(slug: Option<&str>, change: &ServiceChange) -> Result<()> {
-    slug.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("slug", why))?;
-    match check_service(change).into_iter().next() {
-        Some(wrong) => Err(Error::invalid(&wrong.field, wrong.message)),
-        None => Ok(()),
-    }
+    let slug = fault("slug", slug.map(check_slug));
+    wrongs(slug.into_iter().chain(check_service(change)).collect())
 }
 
 /// What is wrong with the fields of a service.
 pub(super) fn check_service(change: &ServiceChange) -> Vec<FieldError> {
-    let mut wrong = Vec::new();
+    let mut wrong = Vec::from_iter(fault("name", change.name.as_deref().map(check_name)));
     let mut say = |field: &str, message: String| {
         wrong.push(FieldError { field: field.to_owned(), message });
     };
-    if let Some(Err(why)) = change.name.as_deref().map(check_name) {
-        say("name", why);
-    }
     let labels = change.group_by.as_deref().unwrap_or_default();
     if labels.len() > MAX_GROUP_BY {
         say("groupBy", format!("names more than {MAX_GROUP_BY} labels"));

@@ -1,7 +1,7 @@
 //! Teams, and who belongs to them.
 use jiff::Timestamp;
 
-use super::changes::{Thing, check_name, differ, quoted};
+use super::changes::{Thing, check_name, differ, fault, quoted, wrongs};
 use super::paging::aftermath;
 use super::policies::{follow_team, refuse_named};
 use super::{App, Caller, Need, page_size};
@@ -163,8 +163,8 @@ fn shown(team: store::Team) -> Team {
 }
 
 fn check(slug: Option<&str>, name: Option<&str>) -> Result<()> {
-    slug.map_or(Ok(()), check_slug).map_err(|why| Error::invalid("slug", why))?;
-    name.map_or(Ok(()), check_name).map_err(|why| Error::invalid("name", why))
+    let given = [fault("slug", slug.map(check_slug)), fault("name", name.map(check_name))];
+    wrongs(given.into_iter().flatten().collect())
 }
 
 /// A team in which the caller may do what `need` says.

@@ -1,6 +1,8 @@
 //! People. Disabled, never erased.
 use super::attempts::Guess;
+use super::changes::{fault, wrongs};
 use super::contacts::email_changed;
+use super::passwords::check_password;
 use super::sessions::{end_sessions, end_token};
 use super::teams::{let_go, set_member};
 use super::verify::{Code, send_code};
@@ -14,27 +16,52 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::{self, Read, Write};
 
-/// # Errors
-/// Names the field.
-pub(super) fn check_person(username: &str, name: Option<&str>, email: Option<&str>) -> Result<()> {
-    check_slug(username).map_err(|why| Error::invalid("username", why))?;
-    if username == "me" {
-        return Err(Error::invalid("username", "is taken: `me` stands for whoever asks"));
-    }
-    check_profile(name, email)
+/// What is said of a person, as far as it is.
+#[derive(Default)]
+pub(super) struct Person<'a> {
+    pub username: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub email: Option<&'a str>,
+    pub time_zone: Option<&'a str>,
+    pub password: Option<&'a str>,
 }
 
-fn check_profile(name: Option<&str>, email: Option<&str>) -> Result<()> {
-    if name.is_some_and(|name| name.trim().is_empty() || name.len() > 255) {
-        return Err(Error::invalid("name", "needs 1 to 255 characters"));
+impl Person<'_> {
+    /// # Errors
+    /// `Invalid`, naming each field that is wrong.
+    pub(super) fn check(&self) -> Result<()> {
+        let zone = check_time_zone(self.time_zone).err().into_iter().flat_map(|error| error.fields);
+        let said = [
+            fault("username", self.username.map(check_username)),
+            fault("name", self.name.map(check_full_name)),
+            fault("email", self.email.map(check_email)),
+            fault("password", self.password.map(check_password)),
+        ];
+        wrongs(said.into_iter().flatten().chain(zone).collect())
     }
-    let mail = |text: &str| {
-        text.len() <= 254
-            && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-            && !text.contains(|c: char| c.is_control() || c.is_whitespace())
-    };
-    if email.is_some_and(|email| !mail(email)) {
-        return Err(Error::invalid("email", "is not an address like name@example.com"));
+}
+
+fn check_username(username: &str) -> Result<(), String> {
+    check_slug(username)?;
+    if username == "me" {
+        return Err("is taken: `me` stands for whoever asks".into());
+    }
+    Ok(())
+}
+
+fn check_full_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.len() > 255 {
+        return Err("needs 1 to 255 characters".into());
+    }
+    Ok(())
+}
+
+fn check_email(email: &str) -> Result<(), String> {
+    let whole =
+        email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if !whole || email.len() > 254 || email.contains(|c: char| c.is_control() || c.is_whitespace())
+    {
+        return Err("is not an address like name@example.com".into());
     }
     Ok(())
 }
@@ -88,7 +115,10 @@ impl App {
     /// `Refused` if the name is taken, `Invalid` if a field is wrong.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<User> {
         caller.must_be_platform_admin()?;
-        check_person(&new.username, new.name.as_deref(), new.email.as_deref())?;
+        let NewUser { name, email, password, .. } = &new;
+        let (name, email, password) = (name.as_deref(), email.as_deref(), password.as_deref());
+        let username = Some(new.username.as_str());
+        Person { username, name, email, password, time_zone: None }.check()?;
         let hash = match new.password.clone() {
             Some(password) => Some(self.hash_password(Secret::new(password)).await?),
             None => None,
@@ -188,9 +218,13 @@ impl App {
         change: ChangeUser,
     ) -> Result<User> {
         caller.must_have(Need::Manage)?;
-        let email = change.email.as_ref().and_then(Option::as_deref);
-        check_profile(change.name.as_deref(), email)?;
-        check_time_zone(change.time_zone.as_ref().and_then(Option::as_deref))?;
+        Person {
+            name: change.name.as_deref(),
+            email: change.email.as_ref().and_then(Option::as_deref),
+            time_zone: change.time_zone.as_ref().and_then(Option::as_deref),
+            ..Person::default()
+        }
+        .check()?;
         if change.email.is_some() && self.has_mail(caller, &username).await? {
             self.one_more_to(caller, Need::Manage, &username).await?;
         }

@@ -302,6 +302,42 @@ async fn wrong_fields_are_named() {
     }
 }
 
+/// Who fills a form is not sent back once for each field.
+#[tokio::test]
+async fn all_that_is_wrong_is_named_at_once() {
+    let server = TestServer::start().await;
+    for (method, path, body, fields) in [
+        ("POST", "/teams", json!({"slug": "Über", "name": " "}), "slug name"),
+        (
+            "POST",
+            "/services",
+            json!({"slug": "42", "team": "payments", "name": "", "groupBy": [""]}),
+            "slug name groupBy",
+        ),
+        ("PATCH", "/services/checkout", json!({"slug": "check out", "name": " "}), "slug name"),
+        (
+            "POST",
+            "/users",
+            json!({"username": "me", "name": "", "email": "nobody", "password": "short"}),
+            "username name email password",
+        ),
+        (
+            "PATCH",
+            "/users/alice",
+            json!({"name": " ", "email": "@", "timeZone": "Mars/Base"}),
+            "name email timeZone",
+        ),
+    ] {
+        let method = method.parse().expect("a method");
+        let request = server.http().request(method, format!("{}/api/v1{path}", server.url));
+        let request = request.bearer_auth(server.token("root")).json(&body);
+        let (status, problem) = crate::harness::answer(request).await;
+        let errors = problem["errors"].as_array().expect("fields");
+        let named: Vec<_> = errors.iter().filter_map(|one| one["field"].as_str()).collect();
+        assert_eq!((status, named.join(" ").as_str()), (422, fields), "{path}: {problem}");
+    }
+}
+
 async fn payloads(server: &TestServer, id: i64) -> Vec<Payload> {
     let id = IntegrationId(id);
     server.call("alice", &PAYLOADS, id, &PageQuery::default(), NONE).await.expect("payloads").items

@@ -10,7 +10,7 @@ use crate::api::services::ServiceChange;
 use crate::app::changes::check_name;
 use crate::app::integrations::check_key;
 use crate::app::services::check_service;
-use crate::app::users::{check_person, check_time_zone};
+use crate::app::users::{Person, check_time_zone};
 use crate::app::webhooks::check_url;
 use crate::domain::contact::{MAX_CONTACTS, check_address};
 use crate::domain::heartbeat::faults;
@@ -87,16 +87,17 @@ fn twice(wrong: &mut Wrong, section: &str, names: impl Iterator<Item = String>) 
 fn user(wrong: &mut Wrong, at: &str, user: &User) {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let (email, zone) = (given(&user.email), given(&user.time_zone));
-    let checks = [
-        check_person(&user.username, user.name.as_deref(), email.as_deref()),
-        check_time_zone(zone.as_deref()),
-    ];
-    for error in checks.into_iter().filter_map(Result::err) {
-        for field in error.fields {
-            // The API writes it in camelCase.
-            let name = field.field.replace("timeZone", "time_zone");
-            wrong.say(format!("{at}.{name}"), field.message);
-        }
+    let person = Person {
+        username: Some(&user.username),
+        name: user.name.as_deref(),
+        email: email.as_deref(),
+        time_zone: zone.as_deref(),
+        password: None,
+    };
+    for field in person.check().err().into_iter().flat_map(|error| error.fields) {
+        // The API writes it in camelCase.
+        let name = field.field.replace("timeZone", "time_zone");
+        wrong.say(format!("{at}.{name}"), field.message);
     }
     renamed(wrong, at, user.renamed_from.as_ref());
     let contacts = user.contacts.as_deref().unwrap_or_default();
