@@ -101,11 +101,12 @@ try {
   writeFileSync(join(folder, "terminal.svg"), svg(await screen(112, 16), 112));
   const browser = await Browser.start();
   const server = { url: told.url };
-  const light = { colorScheme: "light", timezoneId: ZONE, viewport: { width: 1200, height: 640 } };
+  const light = { colorScheme: "light", timezoneId: ZONE, viewport: { width: 1200, height: 672 } };
   const page = await browser.window(server, null, told.link, light);
   await page.getByRole("button", { name: "Go in as you" }).click();
   await page.getByRole("link", { name: "To the incidents" }).click();
   await isLive(page);
+  await page.mouse.move(0, 0);
   await page.screenshot({ path: join(folder, "browser-light.png") });
   await page.emulateMedia({ colorScheme: "dark" });
   await page.screenshot({ path: join(folder, "browser-dark.png") });
