@@ -161,7 +161,9 @@ async function takeBack(one) {
   }
   if (!undone) return;
   const asked = [...new Set(good.flatMap(({ actions }) => actions.filter((action) => action.action === "reassign").map((action) => by({ kind: "user", name: action.to }))))];
-  toast((good.length > 1 ? "Undone." : `Undone: ${one.words}`) + (asked.length ? ` ${asked.join(", ")} must acknowledge again.` : ""));
+  // What was said of what would follow does not, now.
+  const [words] = one.words.split(/(?<=\.) /);
+  toast((good.length > 1 ? "Undone." : `Undone: ${words}`) + (asked.length ? ` ${asked.join(", ")} must acknowledge again.` : ""));
 }
 
 /** Acts on one at once, on several after asking; what ends an incident may say why. @param {number[]} ids @param {any} action */

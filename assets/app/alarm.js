@@ -1,7 +1,7 @@
 // Sound and browser notifications, both only if wanted; the page's title and icon.
 import { heard } from "./live.js";
 import { allCounts } from "./incidents.js";
-import { changed, remember, remembered, watch } from "./state.js";
+import { changed, remember, remembered, state } from "./state.js";
 import { toast } from "./say.js";
 
 /** @type {AudioContext | null} */
@@ -82,18 +82,27 @@ function alarms(event) {
 /** @type {Record<string, string>} */
 const ICONS = {};
 
+const iconLink = () => /** @type {HTMLLinkElement} */ (document.getElementById("icon"));
+
+/** The tab, once the page is drawn: what waits, and what the page calls itself. */
+export function markTab() {
+  const { unanswered, low } = allCounts();
+  const stale = state.live.is === "lost" || state.session !== "in";
+  const count = stale && state.session !== "unknown" ? "(?) " : unanswered ? `(${unanswered}${state.live.partial ? "+" : ""}) ` : "";
+  const { name, id } = state.route;
+  const own = name === "incidents" ? "" : document.querySelector("main h1")?.textContent?.trim() ?? "";
+  const of = own && id && /^(services|teams)/.test(name) ? document.querySelector(".nav [aria-current]")?.textContent : "";
+  const title = count + [own && name === "incident" && own !== "incidentd" ? `#${id} ${own}` : own, of, "incidentd"].filter((part, at, all) => part && all.indexOf(part) === at).join(" · ");
+  if (document.title !== title) document.title = title;
+  const icon = iconLink();
+  const href = ICONS[stale ? "stale" : unanswered > low ? "firing" : "calm"];
+  if (icon.href !== href) icon.href = href;
+}
+
 export function start() {
-  const icon = /** @type {HTMLLinkElement} */ (document.getElementById("icon"));
+  const icon = iconLink();
   const folder = icon.href.slice(0, icon.href.lastIndexOf("/") + 1);
   for (const name of ["calm", "firing", "stale"]) ICONS[name] = `${folder}${name}.svg`;
-  watch((state) => {
-    const { unanswered, low } = allCounts();
-    const stale = state.live.is === "lost" || state.session !== "in";
-    const title = stale && state.session !== "unknown" ? "(?) incidentd" : unanswered ? `(${unanswered}${state.live.partial ? "+" : ""}) incidentd` : "incidentd";
-    if (document.title !== title) document.title = title;
-    const href = ICONS[stale ? "stale" : unanswered > low ? "firing" : "calm"];
-    if (icon.href !== href) icon.href = href;
-  });
   heard((event, live) => {
     if (!live || !alarms(event)) return;
     if (soundIs()) beep(event.incident.urgency);

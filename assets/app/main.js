@@ -83,7 +83,10 @@ function arrive() {
 }
 
 setTheme(remembered("theme"));
-drawnBy(() => render(view(), root));
+drawnBy(() => {
+  render(view(), root);
+  alarm.markTab();
+});
 watch(followFilter);
 keys.start();
 alarm.start();

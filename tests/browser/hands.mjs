@@ -116,14 +116,58 @@ export async function a_toast_lies_over_no_button_that_is_docked(browser, server
   await browser.close(alice);
 }
 
+export async function the_tab_says_which_page_it_is(browser, server) {
+  const id = await server.alert({ title: "Named in the tab", severity: "critical" });
+  const root = await browser.window(server, "root", "/");
+  await isLive(root);
+  await row(root, id).waitFor();
+  for (const [path, title] of [
+    ["/", "incidentd"], [`/incidents/${id}`, `#${id} Named in the tab · incidentd`], ["/on-call", "On call · incidentd"], ["/services", "Services · incidentd"],
+    ["/services/checkout", "Checkout · Services · incidentd"], ["/teams/payments/policies", "Payments · Teams · incidentd"], ["/profile", "My profile · incidentd"],
+  ]) {
+    await root.goto(path);
+    // What waits stands in front, wherever one is.
+    await root.waitForFunction((title) => document.title.replace(/^\(\d+\) /, "") === title && /^\(\d/.test(document.title), title);
+  }
+  await server.stop();
+  await root.waitForFunction(() => document.title === "(?) My profile · incidentd");
+  await server.start();
+  await isLive(root);
+  server.cli(["resolve", String(id)]);
+  // Forms stand beside each other where there is room.
+  await root.setViewportSize({ width: 1440, height: 900 });
+  const ends = await root.locator("main .panel").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().right));
+  assert.ok(Math.max(...ends) > 1_250 && Math.min(...ends) < 760, String(ends));
+  await browser.close(root);
+}
+
+export async function on_a_small_desk_nothing_is_torn_apart(browser, server) {
+  const silence = server.cli(["silence", "add", "--team", "payments", "@service=checkout", "instance=db-4", "--reason", "Patches are applied, and it restarts"]).trim();
+  const alice = await browser.window(server, "alice", "/on-call", { viewport: { width: 768, height: 1024 } });
+  const buttons = alice.locator(".rota .page-head button");
+  await buttons.nth(3).waitFor();
+  const tops = await buttons.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+  assert.equal(new Set(tops).size, 1, String(tops));
+  await alice.goto("/silences");
+  const what = alice.locator("td strong", { hasText: "instance" });
+  await what.waitFor();
+  assert.ok((await what.boundingBox()).height <= 48, "a line for each label");
+  await browser.close(alice);
+  server.cli(["silence", "end", silence]);
+}
+
 export async function things_bear_their_names(browser, server) {
   const alice = await browser.window(server, "alice", "/services/checkout");
   await isLive(alice);
   // A service's short name, which stands in addresses and files.
   await alice.locator(".crumb").getByText("checkout", { exact: true }).waitFor();
   await alice.getByLabel("Short name").fill("check out");
+  await alice.getByLabel("Name", { exact: true }).fill("x".repeat(300));
   await alice.getByRole("button", { name: "Save" }).click();
-  await alice.getByLabel("Short name").and(alice.locator("[aria-invalid]:focus")).waitFor();
+  // All that is wrong at once, and one is at the first of it.
+  await alice.getByLabel("Short name").and(alice.locator("[aria-invalid]")).waitFor();
+  await alice.getByLabel("Name", { exact: true }).and(alice.locator("[aria-invalid]:focus")).waitFor();
+  await alice.getByLabel("Name", { exact: true }).fill("Checkout");
   await alice.getByLabel("Short name").fill("cash-desk");
   await alice.getByRole("button", { name: "Save" }).click();
   await alice.waitForURL("**/services/cash-desk");

@@ -347,7 +347,7 @@ export async function who_did_what_is_shown_to_admins_the_newest_first(browser, 
   await lines.first().getByText("it was the cable").waitFor();
   assert.match(await lines.first().innerText(), new RegExp(`root[^]*payments[^]*#${id}`));
   const times = await root.locator(".audit time").evaluateAll((all) => all.map((one) => one.dateTime));
-  assert.deepEqual(times, times.toSorted().toReversed());
+  assert.deepEqual(times, times.toSorted((a, b) => Date.parse(b) - Date.parse(a)));
   // By whom and of which team; the address says it, and a page of its own is the same.
   await root.getByLabel("Who", { exact: true }).fill("host");
   await root.getByRole("button", { name: "Show" }).click();

@@ -144,7 +144,7 @@ export async function a_resolve_asks_for_a_note_which_may_be_empty(browser, serv
   await badge(id, "Resolved");
   assert.equal((await get(server, id)).resolutionNote ?? null, null);
   await alice.keyboard.press("u");
-  await alice.getByText(/^Undone: /).first().waitFor();
+  await alice.locator(".toast").getByText(`Undone: Resolved ${id}.`, { exact: true }).waitFor();
   // Several at once, each with the note.
   for (const one of ids) await row(alice, one).getByRole("checkbox").check();
   await alice.keyboard.press("r");

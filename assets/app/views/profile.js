@@ -22,8 +22,8 @@ export function page(s) {
   if (!s.me?.user) return nothingYet("This is the host's own administrator.", "It has no profile.");
   return html`
     ${head("My profile")}
-    <div class="stack narrow">
-      ${loaded("profile", fetch, ({ user, sessions }) => html`
+    ${loaded("profile", fetch, ({ user, sessions }) => html`<div class="pair">
+      <div class="stack">
         <section class="card panel"><h2>${user.username}</h2>
           <form class="form" @submit=${submit("me", async (given) => {
             await call("PATCH", "/users/me", { body: { name: given.name ?? "", email: given.email ?? null, timeZone: given.timeZone ?? null } });
@@ -38,6 +38,8 @@ export function page(s) {
             ${send("me", "Save")}
           </form></section>
         <section class="card panel"><h2>Be told</h2>${contacts()}</section>
+      </div>
+      <div class="stack">
         <section class="card panel"><h2>On call</h2>${feeds(null)}</section>
         <section class="card panel"><h2>Password</h2>
           <form class="form" @submit=${submit("password", async (given, form) => {
@@ -51,10 +53,10 @@ export function page(s) {
             ${field("password", "A new one", { type: "password", required: true, key: "password", complete: "new-password", hint: "A few words that belong to no sentence are good" })}
             ${send("password", "Change password")}
           </form></section>
-        ${sessionList(sessions)}`)}
-      ${browser()}
-      <section class="card panel"><h2>From a shell</h2>${copyable(`incidentd login ${location.origin} --username ${s.me.user.username}`, "the line for a shell")}</section>
-    </div>`;
+        ${sessionList(sessions)}
+        ${browser()}
+        <section class="card panel"><h2>From a shell</h2>${copyable(`incidentd login ${location.origin} --username ${user.username}`, "the line for a shell")}</section>
+      </div></div>`)}`;
 }
 
 /** @param {any[]} sessions */

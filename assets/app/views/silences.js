@@ -48,7 +48,7 @@ function windows({ windows: { rrule, timeZone, duration }, startsAt, endsAt }) {
 const table = (list, mine) => html`
   <table class="table"><thead><tr><th scope="col">What</th><th scope="col">Whose</th><th scope="col">When</th><th scope="col">Why</th><th scope="col"><span class="hidden-text">Act</span></th></tr></thead>
     <tbody>${list.map((one) => html`<tr>
-      <td><strong>${one.matchers.join(" ") || "everything"}</strong></td>
+      <td class="matchers"><strong>${one.matchers.join(" ") || "everything"}</strong></td>
       <td data-name="Whose">${one.team?.name ?? "all teams"}</td>
       <td data-name="When"><span title="${full(one.span.start)} to ${full(one.span.end)}">${one.state === "active" ? `until ${until(one.span.end)}` : `from ${until(one.span.start)} until ${until(one.span.end)}`}</span>
         ${one.windows ? html`<p class="meta">${windows(one)}</p>` : nothing}</td>
