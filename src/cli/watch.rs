@@ -1,8 +1,11 @@
 //! `incidentd watch`: the terminal dashboard; elsewhere a line an event, or what is open now.
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdin, stdout};
+use std::os::fd::AsFd;
 
 use clap::Args;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 use super::connect::connect;
 use super::verbs::Verbs;
@@ -63,7 +66,10 @@ impl Watch {
             let settings = tui::Settings { readonly, notify, zone, verbs, teams };
             return tui::run(tui::Watch { client, lives, settings }).await;
         }
-        stream(lives, common.output, self.after.is_some()).await
+        tokio::select! {
+            followed = stream(lives, common.output, self.after.is_some()) => followed,
+            () = unread() => Ok(()),
+        }
     }
 }
 
@@ -101,6 +107,19 @@ async fn once(mut lives: Lives, common: &Common) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Until nobody reads any more what is printed, as after `| head -1`: the next event may be far off.
+async fn unread() {
+    let out = stdout().as_fd().try_clone_to_owned();
+    let gone = match out.and_then(pipe::Sender::from_owned_fd_unchecked) {
+        Ok(out) => out.ready(Interest::ERROR).await.is_ok(),
+        // A file is always read.
+        Err(_) => false,
+    };
+    if !gone {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A line an event, for ever.

@@ -1,10 +1,12 @@
 //! The command line as scripts see it: exit codes, stdout, stderr.
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{KEY, TestServer};
+use crate::harness::{KEY, PATIENCE, TestServer};
 use crate::process::{Serving, incidentd, on_host, run};
 
 /// What one command came to: exit code, stdout, stderr.
@@ -32,6 +34,37 @@ pub async fn command(
     command.args(arguments).env("INCIDENTD_URL", &server.url);
     command.env("INCIDENTD_TOKEN", server.token(who));
     tokio::task::spawn_blocking(move || run(&mut command, stdin)).await.expect("ran").into()
+}
+
+#[tokio::test]
+async fn a_watch_that_nobody_reads_any_more_ends() {
+    let server = TestServer::start().await;
+    server.alert(json!({"title": "disk full"})).await;
+    let mut command = incidentd();
+    command.args(["watch", "-o", "json", "--after", "0"]).env("INCIDENTD_URL", &server.url);
+    command.env("INCIDENTD_TOKEN", server.token("bob"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let code = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().expect("started");
+        let mut first = String::new();
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        out.read_line(&mut first).expect("a line");
+        assert!(first.contains("disk full"), "{first}");
+        drop(out);
+        // Nothing happens any more.
+        let closed = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("waited") {
+                return status.code();
+            }
+            if closed.elapsed() > PATIENCE {
+                child.kill().expect("killed");
+                return None;
+            }
+            std::thread::yield_now();
+        }
+    });
+    assert_eq!(code.await.expect("ran"), Some(0));
 }
 
 #[tokio::test]
