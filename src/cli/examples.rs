@@ -118,6 +118,11 @@ const EXAMPLES: &[&str] = &[
     "version",
 ];
 
+/// Is it a line that a shell makes more of than words?
+pub fn is_of_shell(line: &str) -> bool {
+    line.starts_with("  incidentd ") && ["$(", " | ", " > "].iter().any(|sign| line.contains(sign))
+}
+
 /// Is it one of this command, `silence add`?
 fn is_of(example: &str, command: &str) -> bool {
     let rest = example.strip_prefix(command);

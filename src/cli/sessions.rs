@@ -75,6 +75,7 @@ fn show(common: &Common, items: Vec<SessionView>) -> Result<()> {
     }
     if items.is_empty() {
         output::say("There is none; a token is no session.");
+        return Ok(());
     }
     let row = |session: SessionView| {
         vec![

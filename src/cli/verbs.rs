@@ -11,7 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use super::complete::{Names, taught};
-use super::examples::explained;
+use super::examples::{explained, is_of_shell};
 use super::incidents::Meant;
 use super::sheet::{self, elsewhere, here};
 use super::{Command, Common, dispatch, output};
@@ -201,7 +201,9 @@ fn manual(words: Vec<String>) -> tui::Lay {
         } else {
             let line = line().clone().term_width(columns.min(MANUAL));
             let help = line.try_get_matches_from(&words).err();
-            here(&help.map_or_else(String::new, |help| help.render().to_string())).into_owned()
+            let help = help.map_or_else(String::new, |help| help.render().to_string());
+            let lines: Vec<&str> = help.lines().filter(|line| !is_of_shell(line)).collect();
+            here(&lines.join("\n")).into_owned()
         };
         laid.set((columns, text.clone()));
         text
@@ -325,6 +327,8 @@ mod tests {
             let long = lines.find(|line| line.chars().count() > columns);
             assert_eq!(long, None, "in {columns}");
         }
+        let Ok(Typed::Read(lay)) = typed(&["ack", "--help"], &[7]) else { panic!() };
+        assert!(lay(78).contains("  :ack 42") && !lay(78).contains("$("), "{}", lay(78));
         let Ok(Typed::Read(lay)) = typed(&["silence"], &[7]) else { panic!() };
         assert!(lay(78).contains("list"), "{}", lay(78));
         let Err(error) = typed(&["silence", "add"], &[7]) else { panic!("7 is no matcher") };

@@ -71,6 +71,8 @@ fn the_status_line_tells_the_truth() {
     let shown = screen(&mut state, 58, 20);
     assert!(shown[0].contains("as of 03:13:22, try 1 now"), "{}", shown[0]);
     assert!(shown[1].contains("3m"), "ages run on");
+    assert_eq!(shown[18], " Connection lost: no sign of life. Keys still try.");
+    assert_eq!(screen(&mut state, 40, 20)[18], " Connection lost. Keys still try.");
     let alice = serde_json::from_value(person(1, "alice")).expect("a user");
     state.apply(Live::Connected { user: Some(alice), now: now() });
     state.apply(event(101, "created", incident(60, 0, "Meanwhile", &json!({})), &json!({})));

@@ -164,7 +164,10 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         }
         (None, Link::Lost { why, as_of, .. }) => {
             let what = if as_of.is_some() { "Connection lost" } else { "Not connected" };
-            put(buffer, area, 1, 0, &format!("{what}: {why}. Keys still try."), look.bad());
+            let whole = format!("{what}: {why}. Keys still try.");
+            let fits = whole.width() + 2 <= usize::from(area.width);
+            let said = if fits { whole } else { format!("{what}. Keys still try.") };
+            put(buffer, area, 1, 0, &said, look.bad());
         }
         _ => {
             if let Some(one) = state.unreached() {
