@@ -108,7 +108,7 @@ fn mistaken(entry: &Entry, id: IncidentId, error: &Error) -> String {
     match (error.kind, what) {
         (Kind::Unreachable, _) => no_answer(id),
         (Kind::NotFound, What::Assignee) => {
-            format!("`{text}` is nobody who may have it. Type a username, or me.")
+            format!("Nobody called `{text}` may have it. Type a username, or me.")
         }
         (Kind::Invalid, _) => match (error.fields.first(), what) {
             (Some(field), What::Assignee | What::Snooze) => format!("`{text}` {}.", field.message),
@@ -158,7 +158,11 @@ impl State {
                 0 => String::new(),
                 hidden => format!(" ({hidden} of them not on the screen)"),
             };
-            let question = format!("{does} {} incidents?{hidden}", asked.ids.len());
+            let into = match *asked.actions {
+                [Action::Merge { into }] => format!(" into {into}"),
+                _ => String::new(),
+            };
+            let question = format!("{does} {} incidents{into}?{hidden}", asked.ids.len());
             self.prompt = Some(Prompt::Confirm { question, asked: Box::new(asked) });
             return;
         }

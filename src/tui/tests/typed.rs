@@ -32,7 +32,7 @@ fn what_the_server_does_not_take_is_there_to_be_mended() {
     press(&mut state, "jmbo⏎");
     fail(&mut state, &Error::not_found("User `bo`"));
     let shown = screen(&mut state, 80, 24);
-    assert_eq!(shown[21], " `bo` is nobody who may have it. Type a username, or me.");
+    assert_eq!(shown[21], " Nobody called `bo` may have it. Type a username, or me.");
     assert!(shown[22].ends_with("me: bo"), "{}", shown[22]);
     press(&mut state, "b⏎");
     let [asked] = &acts(&mut state)[..] else { panic!("one act") };
@@ -115,7 +115,9 @@ fn undo_says_what_it_undid() {
 #[test]
 fn several_that_are_merged_say_what_became_of_the_other() {
     let mut state = dashboard(night());
-    press(&mut state, "  :merge⏎y");
+    press(&mut state, "  :merge⏎");
+    assert!(screen(&mut state, 80, 24)[22].contains("Merge 2 incidents into 39? [y/N]"));
+    press(&mut state, "y");
     let asked = acts(&mut state).remove(0);
     let says = |id: i64, more: &str| {
         let incident = incident(id, 5, "Disk full", &json!({"seq": 200, "status": "resolved"}));
@@ -152,7 +154,7 @@ fn what_came_by_itself_needs_no_author() {
     let mut state = dashboard(night());
     press(&mut state, "j⏎");
     let of = |seq, actor: Value| {
-        let more = json!({"actor": actor, "reason": "snooze_ended"});
+        let more = json!({"actor": actor, "reason": "snooze_ended", "merged": 7});
         let Live::Event(event) = event(seq, "updated", night().remove(2), &more) else { panic!() };
         event.event.expect("known")
     };
@@ -160,8 +162,8 @@ fn what_came_by_itself_needs_no_author() {
     let events = vec![of(43, system), of(44, json!({"kind": "user", "id": 2, "name": "bob"}))];
     state.report(Report::Timeline(IncidentId(42), Ok(events)));
     let shown = screen(&mut state, 80, 24);
-    assert_eq!(shown[3], " 03:14:07  snooze ended");
-    assert_eq!(shown[4], " 03:14:07  snooze ended by bob");
+    assert_eq!(shown[3], " 03:14:07  snooze ended: 7");
+    assert_eq!(shown[4], " 03:14:07  snooze ended by bob: 7", "who, before what more there is");
 }
 
 #[test]

@@ -193,7 +193,10 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
             match event.actor.kind {
                 // It came by itself.
                 ActorKind::System => words,
-                _ => format!("{words} by {}", event.actor.name),
+                _ => match words.split_once(": ") {
+                    Some((what, more)) => format!("{what} by {}: {more}", event.actor.name),
+                    None => format!("{words} by {}", event.actor.name),
+                },
             }
         }
     };
