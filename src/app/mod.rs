@@ -171,7 +171,7 @@ impl App {
             .store
             .write(self.now(), move |w| {
                 let done = write(w)?;
-                timers::settle(w, &url);
+                timers::settle(w, &url)?;
                 Ok(done)
             })
             .await

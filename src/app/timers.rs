@@ -48,7 +48,10 @@ impl App {
         let handled = due.into_iter().map(|timer| {
             let url = self.0.public_url.clone();
             async move {
-                let result = self.write(move |w| handle(w, timer, &url)).await;
+                let still = move |w: &mut Write<'_>| {
+                    if w.is_set(timer)? { handle(w, timer, &url) } else { Ok(()) }
+                };
+                let result = self.write(still).await;
                 if let Err(error) = &result {
                     tracing::error!(?timer, %error, "a timer could not be handled");
                     // It is tried again, but holds up no other until then.
@@ -160,34 +163,35 @@ impl Failing {
 }
 
 fn handle(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {
-    if !w.is_set(timer)? {
-        return Ok(());
-    }
     w.clear_timer(timer.kind, timer.subject)?;
     fall_due(w, timer, url)
 }
 
 /// Handles what a write itself made due, so that it is on disk with its reason. What fails
 /// fails alone, and is left to the loop: an alert is taken in all the same.
-pub(super) fn settle(w: &mut Write<'_>, url: &str) {
+///
+/// # Errors
+/// `Unavailable` if it cannot even be left to the loop.
+pub(super) fn settle(w: &mut Write<'_>, url: &str) -> Result<()> {
     for _ in 0..ROUNDS {
         let mut due = w.due_at_once();
-        if due.is_empty() {
-            return;
-        }
         // Nobody is paged for what is silenced in the same write.
         due.sort_by_key(|timer| timer.kind != TimerKind::Quiet);
-        due.dedup();
         for timer in due {
-            if let Err(error) = w.apart(|w| handle(w, timer, url)) {
-                if w.is_spoilt() {
-                    // It is all done once more, with room for what fails.
-                    return;
-                }
-                tracing::error!(?timer, %error, "what is due at once is left to its timer");
+            // One before it may have made it superfluous.
+            if !w.is_due_at_once(timer) {
+                continue;
             }
+            let Err(error) = w.apart(|w| handle(w, timer, url)) else { continue };
+            if w.is_spoilt() {
+                // It is all done once more, with room for what fails.
+                return Ok(());
+            }
+            tracing::error!(?timer, %error, "what is due at once is left to its timer");
+            w.save_timer(timer)?;
         }
     }
+    Ok(())
 }
 
 fn fall_due(w: &mut Write<'_>, timer: Timer, url: &str) -> Result<()> {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::memo::Memo;
 use super::sql::{Counters, Write, failed};
 use super::{DATABASE, Store, folder_error, harden, migrate, open_for_writing, private_file};
 use crate::domain::event::Record;
@@ -267,7 +268,8 @@ fn renumber(new: &Path, found: Counters, name: &str, now: Timestamp) -> Result<(
     counters.incident = (counters.incident.max(found.incident) / INCIDENT_GAP + 1) * INCIDENT_GAP;
     let above = counters.incident;
     conn.execute_batch("begin immediate").map_err(failed)?;
-    let mut write = Write::new(&conn, now, &mut counters, false);
+    let memo = Memo::default();
+    let mut write = Write::new(&conn, now, (&mut counters, &memo), false);
     let record = Record::Config {
         what: "backup".into(),
         id: 0,

@@ -49,7 +49,9 @@ fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
 impl Read<'_> {
     /// A person's contacts in the order in which they were added, unverified ones too.
     pub fn contacts(&self, user: UserId) -> Result<Vec<Contact>> {
-        self.all(&format!("{CONTACT} where c.user_id = ?1 order by c.id"), [user], contact)
+        self.kept("contacts", [user.0, 0, 0, 0], || {
+            self.all(&format!("{CONTACT} where c.user_id = ?1 order by c.id"), [user], contact)
+        })
     }
 
     pub fn find_contact(&self, user: UserId, name: &str) -> Result<Option<Contact>> {
@@ -57,11 +59,13 @@ impl Read<'_> {
     }
 
     pub fn rules(&self, user: UserId) -> Result<Rules> {
-        let rules =
-            self.one("select coalesce(rules, '{}') from users where id = ?1", [user], |row| {
-                json(row, 0)
-            })?;
-        Ok(rules.unwrap_or_default())
+        self.kept("rules", [user.0, 0, 0, 0], || {
+            let rules =
+                self.one("select coalesce(rules, '{}') from users where id = ?1", [user], |row| {
+                    json(row, 0)
+                })?;
+            Ok(rules.unwrap_or_default())
+        })
     }
 }
 

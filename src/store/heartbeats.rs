@@ -86,8 +86,10 @@ impl Read<'_> {
 
     /// Those of a service that wait for one of its alerts.
     pub fn fed_heartbeats(&self, service: ServiceId) -> Result<Vec<Heartbeat>> {
-        let sql = format!("{HEARTBEAT} where h.service_id = ?1 and h.alert is not null");
-        self.all(&sql, [service], |row| heartbeat(row).map(|row| row.heartbeat))
+        self.kept("fed heartbeats", [service.0, 0, 0, 0], || {
+            let sql = format!("{HEARTBEAT} where h.service_id = ?1 and h.alert is not null");
+            self.all(&sql, [service], |row| heartbeat(row).map(|row| row.heartbeat))
+        })
     }
 }
 
@@ -102,8 +104,7 @@ impl Write<'_> {
     ) -> Result<HeartbeatId> {
         let fed = fed(alert)?;
         let inserted = self
-            .conn
-            .prepare_cached(
+            .prepared(
                 "insert into heartbeats (service_id, slug, key_hash, every_secs, grace_secs, alert,
                     created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )
@@ -125,8 +126,7 @@ impl Write<'_> {
     pub fn update_heartbeat(&self, new: &Heartbeat) -> Result<()> {
         let fed = fed(&new.alert)?;
         let updated = self
-            .conn
-            .prepare_cached(
+            .prepared(
                 "update heartbeats set slug = ?2, every_secs = ?3, grace_secs = ?4, alert = ?5
                  where id = ?1",
             )
@@ -139,8 +139,7 @@ impl Write<'_> {
 
     pub fn update_heartbeat_key(&self, id: HeartbeatId, key_hash: &[u8; 32]) -> Result<()> {
         let updated = self
-            .conn
-            .prepare_cached("update heartbeats set key_hash = ?2 where id = ?1")
+            .prepared("update heartbeats set key_hash = ?2 where id = ?1")
             .and_then(|mut statement| statement.execute((id, key_hash.as_slice())));
         let other = || Error::refused("This key belongs to another.").hint("Choose another key.");
         taken(updated, other).map(|_| ())

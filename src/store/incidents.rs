@@ -276,23 +276,22 @@ impl Write<'_> {
         incident.seq = seq;
         (incident.alert_count, incident.firing_count) = self.counts(incident.id)?;
         let doc = to_json(incident)?;
-        self.conn
-            .prepare_cached(
-                "update incidents set status = :status, need = :need, recent = :recent,
+        self.prepared(
+            "update incidents set status = :status, need = :need, recent = :recent,
                     resolved_at = :resolved_at, doc = :doc, memory = :memory where id = :id",
-            )
-            .and_then(|mut statement| {
-                statement.execute(named_params! {
-                    ":status": status_code(incident.status),
-                    ":need": need(incident),
-                    ":recent": is_recent(incident),
-                    ":resolved_at": ms_or_null(incident.resolved_at),
-                    ":doc": doc,
-                    ":memory": memory_json(incident),
-                    ":id": incident.id,
-                })
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":status": status_code(incident.status),
+                ":need": need(incident),
+                ":recent": is_recent(incident),
+                ":resolved_at": ms_or_null(incident.resolved_at),
+                ":doc": doc,
+                ":memory": memory_json(incident),
+                ":id": incident.id,
             })
-            .map_err(super::sql::failed)?;
+        })
+        .map_err(super::sql::failed)?;
         if incident.assignees != assignees {
             self.save_assignees(incident)?;
         }

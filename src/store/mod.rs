@@ -16,6 +16,7 @@ mod incidents;
 mod integrations;
 mod links;
 mod lists;
+mod memo;
 mod meta;
 mod migrate;
 mod payloads;

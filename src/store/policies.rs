@@ -82,19 +82,21 @@ impl Read<'_> {
     /// # Errors
     /// `NotFound` if there is no such team.
     pub fn policy_of(&self, team: TeamId, service: Option<ServiceId>) -> Result<Policy<Target>> {
-        let own = self.one(
-            &format!("{POLICY} where p.id = (select policy_id from services where id = ?1)"),
-            [service],
-            policy,
-        )?;
-        if let Some(own) = own {
-            return Ok(own.policy);
-        }
-        let slug: Option<String> =
-            self.one("select slug from teams where id = ?1", [team], |row| row.get(0))?;
-        let slug = slug.ok_or_else(|| Error::not_found(format_args!("Team {team}")))?;
-        let default = self.find_policy(&default_slug(&slug))?.filter(|row| row.team.id == team);
-        Ok(default.map_or_else(|| Policy::whole_team(team, &slug), |row| row.policy))
+        self.kept("policy", [team.0, service.map_or(0, |service| service.0), 0, 0], || {
+            let own = self.one(
+                &format!("{POLICY} where p.id = (select policy_id from services where id = ?1)"),
+                [service],
+                policy,
+            )?;
+            if let Some(own) = own {
+                return Ok(own.policy);
+            }
+            let slug: Option<String> =
+                self.one("select slug from teams where id = ?1", [team], |row| row.get(0))?;
+            let slug = slug.ok_or_else(|| Error::not_found(format_args!("Team {team}")))?;
+            let default = self.find_policy(&default_slug(&slug))?.filter(|row| row.team.id == team);
+            Ok(default.map_or_else(|| Policy::whole_team(team, &slug), |row| row.policy))
+        })
     }
 }
 

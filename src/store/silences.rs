@@ -91,14 +91,16 @@ impl Read<'_> {
 
     /// Those of a team and of all teams that are not over: on, or to come.
     pub fn live_silences(&self, team: TeamId, now: Timestamp) -> Result<Vec<Silence>> {
-        self.all(
-            &format!(
-                "{SILENCE} where (s.team_id = ?1 or s.team_id is null) and s.ended_at is null
-                 and (s.ends_at is null or s.ends_at > ?2)"
-            ),
-            (team, ms(now)),
-            silence,
-        )
+        self.kept("silences", [team.0, now.as_second(), 0, 0], || {
+            self.all(
+                &format!(
+                    "{SILENCE} where (s.team_id = ?1 or s.team_id is null) and s.ended_at is null
+                     and (s.ends_at is null or s.ends_at > ?2)"
+                ),
+                (team, ms(now)),
+                silence,
+            )
+        })
     }
 
     /// Those of `teams` (none: of every team) and of all teams, newest first, below `before`.

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Params, Row};
 
+use super::memo::Memo;
 use super::timers::Timer;
 use crate::domain::{
     AlertId, ChannelId, ContactId, DeliveryId, FeedId, HeartbeatId, IncidentId, IntegrationId,
@@ -17,6 +18,8 @@ use crate::error::{Error, Kind, Result};
 /// A consistent view, for reading.
 pub struct Read<'c> {
     pub(super) conn: &'c Connection,
+    /// The writer's: others see what was committed, which it may be ahead of.
+    pub(super) memo: Option<&'c Memo>,
 }
 
 /// A transaction, for writing; reads its own writes.
@@ -24,7 +27,7 @@ pub struct Write<'c> {
     read: Read<'c>,
     now: Timestamp,
     pub(super) counters: &'c mut Counters,
-    /// Timers that were set in this write and are due already.
+    /// Timers that were set in this write and are due already; they have no rows.
     pub(super) due: RefCell<Vec<Timer>>,
     /// Parts may fail alone: each has a savepoint. That costs a copy of each page that it touches,
     /// so it is done only where one has failed before.
@@ -74,7 +77,7 @@ impl Counters {
 
 impl<'c> Read<'c> {
     pub(super) const fn new(conn: &'c Connection) -> Self {
-        Self { conn }
+        Self { conn, memo: None }
     }
 
     pub(super) fn one<T>(
@@ -106,11 +109,11 @@ impl<'c> Write<'c> {
     pub(super) fn new(
         conn: &'c Connection,
         now: Timestamp,
-        counters: &'c mut Counters,
+        (counters, memo): (&'c mut Counters, &'c Memo),
         careful: bool,
     ) -> Self {
-        let due = RefCell::default();
-        Self { read: Read::new(conn), now, counters, due, careful, spoilt: false }
+        let (read, due) = (Read { conn, memo: Some(memo) }, RefCell::default());
+        Self { read, now, counters, due, careful, spoilt: false }
     }
 
     /// Does something that may fail alone, even by a panic: then nothing of it is done, and the
@@ -124,13 +127,15 @@ impl<'c> Write<'c> {
             self.spoilt |= done.is_err();
             return done;
         }
-        let before = *self.counters;
+        let before = (*self.counters, self.due.borrow().clone());
         self.run("savepoint part", [])?;
         let done = catch_unwind(AssertUnwindSafe(|| part(self)))
             .unwrap_or_else(|_| Err(Error::internal("a part of a write panicked")));
         if done.is_err() {
             self.run("rollback to part", [])?;
-            *self.counters = before;
+            let due;
+            (*self.counters, due) = before;
+            self.due.replace(due);
         }
         self.run("release part", [])?;
         done
@@ -163,10 +168,7 @@ impl<'c> Write<'c> {
     }
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(params))
-            .map_err(failed)
+        self.execute(sql, params).map_err(failed)
     }
 
     pub(super) fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
@@ -190,12 +192,23 @@ impl<'c> Write<'c> {
         params: impl Params,
         taken_by: impl FnOnce() -> Error,
     ) -> Result<()> {
-        let done = self.conn.prepare_cached(sql).and_then(|mut it| it.execute(params));
-        taken(done, taken_by).map(|_| ())
+        taken(self.execute(sql, params), taken_by).map(|_| ())
+    }
+
+    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.prepared(sql)?.execute(params)
     }
 
     fn insert_into(&self, sql: &str, params: impl Params) -> rusqlite::Result<i64> {
-        self.conn.prepare_cached(sql).and_then(|mut statement| statement.insert(params))
+        self.prepared(sql)?.insert(params)
+    }
+
+    /// A statement that writes.
+    pub(super) fn prepared(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        if let Some(memo) = self.memo {
+            memo.written(sql);
+        }
+        self.conn.prepare_cached(sql)
     }
 }
 

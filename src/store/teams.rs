@@ -101,17 +101,19 @@ impl Read<'_> {
 
     /// Those of the own team are the platform's admins, too.
     pub fn team_members(&self, team: TeamId) -> Result<Vec<(User, Role)>> {
-        self.all(
-            &format!(
-                "select {USER}, ifnull(m.role, 'admin') from users u
-                 left join memberships m on m.user_id = u.id and m.team_id = ?1
-                 where m.role is not null
-                 or (u.admin = 1 and ?1 = (select id from teams where slug = ?2))
-                 order by u.username"
-            ),
-            (team, OWN_TEAM),
-            |row| Ok((user(row)?, role(row, 8)?)),
-        )
+        self.kept("members", [team.0, 0, 0, 0], || {
+            self.all(
+                &format!(
+                    "select {USER}, ifnull(m.role, 'admin') from users u
+                     left join memberships m on m.user_id = u.id and m.team_id = ?1
+                     where m.role is not null
+                     or (u.admin = 1 and ?1 = (select id from teams where slug = ?2))
+                     order by u.username"
+                ),
+                (team, OWN_TEAM),
+                |row| Ok((user(row)?, role(row, 8)?)),
+            )
+        })
     }
 }
 

@@ -96,10 +96,20 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// What is due already has no row: it is handled in this very write, or saved at its end.
     pub fn set_timer(&self, kind: TimerKind, subject: i64, due_at: Timestamp) -> Result<()> {
-        if due_at <= self.now() {
-            self.due.borrow_mut().push(Timer { kind, subject, due_at });
+        let timer = Timer { kind, subject, due_at };
+        if due_at > self.now() {
+            return self.save_timer(timer);
         }
+        self.undue(kind, subject);
+        self.due.borrow_mut().push(timer);
+        Ok(())
+    }
+
+    /// Leaves a timer to the loop, due as it may be.
+    pub fn save_timer(&self, Timer { kind, subject, due_at }: Timer) -> Result<()> {
+        self.undue(kind, subject);
         self.run(
             "insert into timers (kind, subject, due_at, elapsed) values (?1, ?2, ?3, ?4)
              on conflict (kind, subject) do update set due_at = excluded.due_at",
@@ -108,12 +118,32 @@ impl Write<'_> {
         .map(|_| ())
     }
 
-    /// What was set in this write since the last look and is due already.
+    /// What was set in this write and is due already.
     pub fn due_at_once(&self) -> Vec<Timer> {
-        self.due.take()
+        self.due.borrow().clone()
+    }
+
+    /// Is it still?
+    pub fn is_due_at_once(&self, timer: Timer) -> bool {
+        self.due.borrow().contains(&timer)
+    }
+
+    /// As the one who reads has it, and what is due already.
+    pub fn has_timer(&self, kind: TimerKind, subject: i64) -> Result<bool> {
+        let is_it = |timer: &Timer| timer.kind == kind && timer.subject == subject;
+        Ok(self.due.borrow().iter().any(is_it) || Read::has_timer(self, kind, subject)?)
+    }
+
+    pub(super) fn save_due(&self) -> Result<()> {
+        self.due_at_once().into_iter().try_for_each(|timer| self.save_timer(timer))
+    }
+
+    fn undue(&self, kind: TimerKind, subject: i64) {
+        self.due.borrow_mut().retain(|timer| timer.kind != kind || timer.subject != subject);
     }
 
     pub fn clear_timer(&self, kind: TimerKind, subject: i64) -> Result<()> {
+        self.undue(kind, subject);
         self.run("delete from timers where kind = ?1 and subject = ?2", (kind.word(), subject))
             .map(|_| ())
     }

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::memo::Memo;
 use super::sql::{self, Counters, Write};
 use crate::domain::Seq;
 use crate::error::{Error, Kind, Result};
@@ -90,7 +91,7 @@ impl Drop for Writer {
 
 trait Job: Send {
     /// `careful`: what fails can be taken back.
-    fn run(&mut self, conn: &Connection, counters: &mut Counters, careful: bool) -> Ran;
+    fn run(&mut self, conn: &Connection, known: (&mut Counters, &Memo), careful: bool) -> Ran;
     fn finish(self: Box<Self>, committed: Result<()>);
 }
 
@@ -115,10 +116,19 @@ where
     F: Fn(&mut Write<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&mut self, conn: &Connection, counters: &mut Counters, careful: bool) -> Ran {
+    fn run(
+        &mut self,
+        conn: &Connection,
+        (counters, memo): (&mut Counters, &Memo),
+        careful: bool,
+    ) -> Ran {
         let (rows, before) = (conn.total_changes(), *counters);
-        let mut write = Write::new(conn, self.now, counters, careful);
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.write)(&mut write)))
+        let mut write = Write::new(conn, self.now, (&mut *counters, memo), careful);
+        let whole = |write: &mut Write<'_>| {
+            let done = (self.write)(write)?;
+            write.save_due().map(|()| done)
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| whole(&mut write)))
             .unwrap_or_else(|_| Err(Error::internal("an operation of the store panicked")));
         let ran = match &outcome {
             Ok(_) if write.spoilt => Ran::Failed { dirty: true, disk: false },
@@ -156,6 +166,7 @@ impl Writer {
             path: path.to_owned(),
             conn,
             counters,
+            memo: Memo::default(),
             jobs,
             head,
             counts: counts.clone(),
@@ -213,6 +224,7 @@ struct Thread {
     path: PathBuf,
     conn: Connection,
     counters: Counters,
+    memo: Memo,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     head: watch::Sender<Seq>,
     counts: Arc<Counts>,
@@ -260,11 +272,12 @@ impl Thread {
         let before = self.counters;
         self.begin()?;
         for job in batch.iter_mut() {
-            match job.run(&self.conn, &mut self.counters, false) {
+            match job.run(&self.conn, (&mut self.counters, &self.memo), false) {
                 Ran::Done | Ran::Failed { dirty: false, disk: false } => {}
                 Ran::Failed { disk: true, .. } => return Err(disk_error()),
                 Ran::Failed { dirty: true, .. } => {
                     self.execute("rollback")?;
+                    self.memo.forget();
                     self.counters = before;
                     return self.write_apart(batch);
                 }
@@ -279,11 +292,12 @@ impl Thread {
         for job in batch {
             let before = self.counters;
             self.execute("savepoint operation")?;
-            match job.run(&self.conn, &mut self.counters, true) {
+            match job.run(&self.conn, (&mut self.counters, &self.memo), true) {
                 Ran::Done => {}
                 Ran::Failed { disk: true, .. } => return Err(disk_error()),
                 Ran::Failed { .. } => {
                     self.execute("rollback to operation")?;
+                    self.memo.forget();
                     self.counters = before;
                 }
             }
@@ -316,6 +330,7 @@ impl Thread {
 
     /// After a failed commit nothing in memory is trusted: the file says what is so.
     fn recover(&mut self) {
+        self.memo.forget();
         if !self.conn.is_autocommit() {
             // SQLite may have rolled back already; the new connection starts clean either way.
             let _ = self.conn.execute_batch("rollback");

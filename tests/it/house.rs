@@ -95,6 +95,16 @@ fn only_append_changes_an_incident() {
     }
 }
 
+/// What the writer keeps in mind is forgotten there.
+#[test]
+fn all_that_is_written_goes_one_way() {
+    for (room, path, text) in house() {
+        let prepares = room == "store" && text.contains("prepare_cached(");
+        let one = ["store/sql.rs", "store/writer.rs"].contains(&path.as_str());
+        assert!(!prepares || one, "{path}");
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is_for_and_none_is_a_hall() {
     for (_, path, text) in house() {

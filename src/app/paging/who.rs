@@ -42,8 +42,8 @@ pub fn told(
     rung: Rung,
     at: Timestamp,
 ) -> Result<Told> {
-    let mut told = Told::default();
     let had_it = matches!(rung, Rung::Assignee | Rung::Step { round: 1, step: 1 });
+    let (mut told, team) = (Told::default(), incident.team.id);
     for user in incident.assignees.iter().filter(|_| had_it) {
         if rung == Rung::Assignee {
             told.targets.push(TargetName::User(user.username.clone()).to_string());
@@ -52,14 +52,25 @@ pub fn told(
             told.add(user);
         }
     }
-    let team = incident.team.id;
-    match (rung, &policy.last_resort) {
-        (Rung::Step { step, .. }, _) => resolve(r, policy.targets(step), at, &mut told)?,
-        (Rung::LastResort, Some(targets)) => resolve(r, targets, at, &mut told)?,
-        (Rung::LastResort, None) => admins(r, team, &mut told)?,
-        (Rung::Start | Rung::Assignee, _) => {}
+    let step = match rung {
+        Rung::Step { step, .. } => step,
+        Rung::LastResort => 0,
+        Rung::Start | Rung::Assignee => return Ok(told),
+    };
+    let all = |mut told| {
+        match &policy.last_resort {
+            _ if step > 0 => resolve(r, policy.targets(step), at, &mut told)?,
+            Some(targets) => resolve(r, targets, at, &mut told)?,
+            None => admins(r, team, &mut told)?,
+        }
+        Ok(told)
+    };
+    if !told.people.is_empty() {
+        return all(told);
     }
-    Ok(told)
+    // For all incidents of a service alike, while it is the same second: no turn ends within one.
+    let service = incident.service.as_ref().map_or(0, |service| service.id.0);
+    r.kept("told", [team.0, service, step.into(), at.as_second()], || all(told))
 }
 
 /// The people whom a target means at `at`.
@@ -80,9 +91,11 @@ pub fn beyond(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
 }
 
 pub fn platform_admins(r: &Read<'_>) -> Result<Vec<User>> {
-    let mut users = r.users()?;
-    users.retain(|user| user.admin && user.disabled_at.is_none());
-    Ok(users)
+    r.kept("platform's admins", [0; 4], || {
+        let mut users = r.users()?;
+        users.retain(|user| user.admin && user.disabled_at.is_none());
+        Ok(users)
+    })
 }
 
 fn admins(r: &Read<'_>, team: TeamId, told: &mut Told) -> Result<()> {
