@@ -29,6 +29,7 @@ const SHOWN: usize = 20;
 const AT_ONCE: usize = 64;
 /// While nobody can be told, it is looked again whether somebody can.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
+const LOOK_AGAIN_AT_MOST: Duration = Duration::from_mins(15);
 /// The same hole is told of once in this time.
 const NOTICE_EVERY_SECS: i64 = 3_600;
 const MAX_NOTICE: usize = 1_000;
@@ -67,7 +68,7 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
             Some(rung) => climb_from(w, incident, &policy, rung, ladder, &system).map(|_| ()),
             None => {
                 let before = incident.clone();
-                let due = shift(w.now(), LOOK_AGAIN);
+                let due = shift(w.now(), look_again(&incident, w.now()));
                 incident.memory.ladder = Some(Ladder { due, ..ladder });
                 w.save_paging(&mut incident, &before)
             }
@@ -85,6 +86,12 @@ pub(super) fn climb(w: &mut Write<'_>, mut incident: Incident) -> Result<()> {
         return climb_from(w, incident, &policy, rung, ladder, &system).map(|_| ());
     }
     climb_from(w, incident, &policy, ladder.rung, ladder, &system).map(|_| ())
+}
+
+/// The longer nobody can be told, the seldomer one looks whether somebody can.
+fn look_again(incident: &Incident, now: Timestamp) -> Duration {
+    let untold_for = Duration::try_from(now.duration_since(incident.updated_at));
+    (untold_for.unwrap_or_default() / 10).clamp(LOOK_AGAIN, LOOK_AGAIN_AT_MOST)
 }
 
 /// The first rung that tells somebody now.
