@@ -1,9 +1,8 @@
-// What must be asked before it is done: until when, to whom, why. What is asked seldom comes when it is.
+// What must be asked before it is done: until when, why. What is asked seldom comes when it is.
 import { html, noChange, nothing } from "../../vendor/lit-html/lit-html.js";
 import { Directive, directive } from "../../vendor/lit-html/directive.js";
 import { act, actOnAll, VERBS } from "../act.js";
 import { now, until } from "../clock.js";
-import { all, problem } from "../http.js";
 import { toast } from "../say.js";
 import { changed, draftOf, keepDraft, state } from "../state.js";
 import { many } from "../words.js";
@@ -39,9 +38,13 @@ export function close() {
 }
 
 /** @type {Record<string, () => Promise<{ask: Inside}>>} */
-const LATER = { merge: () => import("./merge.js"), help: () => import("./help.js") };
+const LATER = {
+  reassign: () => import("./reassign.js"), merge: () => import("./merge.js"), help: () => import("./help.js"), sure: () => import("./parts.js"),
+};
+// A little after the page, not when it is needed: by then the server may be gone.
+setTimeout(() => Object.values(LATER).forEach((load) => load().catch(() => {})), 5_000);
 /** @type {Record<string, Inside>} */
-const INSIDE = { snooze, reassign, note, resolve: note, confirm, sure };
+const INSIDE = { snooze, note, resolve: note, confirm };
 
 /** @param {State} s */
 export function dialog(s) {
@@ -104,33 +107,6 @@ function snooze(_, of) {
     </form>`;
 }
 
-/** @param {State} s @param {Dialog} of */
-function reassign(s, of) {
-  if (!of.asked) {
-    of.asked = true;
-    const teams = [...new Set(of.ids.map((id) => s.incidents.get(id)?.team.slug).filter(Boolean))];
-    Promise.all(teams.map((team) => all(`/teams/${team}/members`))).then(
-      (lists) => { of.members = lists[0]?.filter((one) => lists.every((list) => list.some((other) => other.id === one.id))) ?? []; changed(); },
-      (error) => { of.error = problem(error).words; changed(); },
-    );
-  }
-  const members = /** @type {any[] | undefined} */ (of.members);
-  const me = s.me?.user?.username;
-  const may = members?.filter((one) => one.role !== "observer") ?? [];
-  return html`
-    <h2 id="dialog-title">Hand ${which(of)} to</h2>
-    <div class="field"><label for="reason">Why, or what they should know (optional)</label>
-      <input id="reason" maxlength="1000" @input=${(/** @type {any} */ event) => { of.reason = event.target.value; }}></div>
-    <p class="meta">It counts as unanswered until they acknowledge it.</p>
-    <div class="choices one">
-      ${may.map((one) => html`<button @click=${() => go(of, { action: "reassign", to: one.username, ...(of.reason ? { reason: of.reason } : {}) })}>
-        ${one.name}${one.username === me ? " (me)" : ""}</button>`)}
-      ${members && !may.length ? html`<p class="muted">No one of this team can be given incidents.</p>` : nothing}
-      ${of.error ? html`<p class="wrong" role="alert">${of.error}</p>` : nothing}
-    </div>
-    <div class="actions">${cancel}</div>`;
-}
-
 /** A note, or what a resolve has to say. @param {State} s @param {Dialog} of */
 function note(s, of) {
   const ends = of.kind === "resolve";
@@ -173,10 +149,3 @@ function confirm(_, of) {
     </div>`;
 }
 
-/** @param {State} _ @param {Dialog} of */
-function sure(_, of) {
-  const run = /** @type {() => void} */ (of.run);
-  return html`
-    <h2 id="dialog-title">${of.title}</h2><p>${of.text}</p>
-    <div class="actions"><button class="primary" autofocus @click=${() => { close(); run(); }}>${of.word}</button>${cancel}</div>`;
-}

@@ -4,6 +4,7 @@ import { until } from "../clock.js";
 import { problem } from "../http.js";
 import { changed, setPage, state } from "../state.js";
 import { toast } from "../say.js";
+import { cancel, close } from "./dialogs.js";
 import { bars, broken, coded } from "./shell.js";
 
 /**
@@ -119,6 +120,14 @@ async function copy(text) {
   } catch {
     toast("This browser lets pages copy over https only. Select the text and copy it by hand.", { wrong: true });
   }
+}
+
+/** The question of `sure`. @param {import("../types.js").State} _ @param {import("../types.js").Dialog} of */
+export function ask(_, of) {
+  const run = /** @type {() => void} */ (of.run);
+  return html`
+    <h2 id="dialog-title">${of.title}</h2><p>${of.text}</p>
+    <div class="actions"><button class="primary" autofocus @click=${() => { close(); run(); }}>${of.word}</button>${cancel}</div>`;
 }
 
 /** Asks before what cannot be undone. @param {string} title @param {string} text @param {string} word @param {() => Promise<any>} run */
