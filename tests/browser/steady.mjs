@@ -104,7 +104,7 @@ export async function a_button_never_turns_into_another_under_the_pointer(browse
 
 export async function a_resolve_asks_for_a_note_which_may_be_empty(browser, server) {
   const ids = [];
-  for (const title of ["Disk full on db-3", "Disk full on db-4"]) ids.push(await server.alert({ title, severity: "critical" }));
+  for (const title of ["Volume full on db-7", "Volume full on db-8"]) ids.push(await server.alert({ title, severity: "critical" }));
   const [id, other] = ids;
   const alice = await browser.window(server, "alice", "/");
   await isLive(alice);
@@ -116,7 +116,7 @@ export async function a_resolve_asks_for_a_note_which_may_be_empty(browser, serv
   await alice.keyboard.press("j");
   await alice.keyboard.press("r");
   await dialog.getByRole("heading", { name: `Resolve #${id}` }).waitFor();
-  await dialog.getByText("Disk full on db-3").waitFor();
+  await dialog.getByText("Volume full on db-7").waitFor();
   await note.waitFor();
   await alice.keyboard.type("r, a: last");
   await alice.keyboard.press("Escape");
