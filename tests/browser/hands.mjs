@@ -131,6 +131,7 @@ export async function the_tab_says_which_page_it_is(browser, server) {
     // What waits stands in front, wherever one is.
     await root.waitForFunction((title) => document.title.replace(/^\(\d+\+?\) /, "") === title && /^\(\d/.test(document.title), title);
   }
+  await root.locator("main .panel").nth(5).waitFor();
   await server.stop();
   await root.waitForFunction(() => document.title === "(?) My profile · incidentd");
   await server.start();
