@@ -124,7 +124,7 @@ fn escalate(w: &mut Write<'_>, caller: &Caller, incident: Incident) -> Result<Ac
     let message = if told.is_empty() {
         format!("Escalated {}, but nobody could be told.", incident.id)
     } else {
-        format!("Escalated {}. Told: {}.", incident.id, told.join(", "))
+        format!("Escalated {} to {}.", incident.id, told.join(", "))
     };
     Ok(Acted { incident, changed: true, message })
 }

@@ -117,7 +117,7 @@ async fn escalate_takes_the_next_step_now_whoever_has_it() {
     night.expect_page("alice").await;
     night.settled().await;
     let acted = night.server.act("alice", 1, Action::Escalate {}).await.expect("escalated");
-    assert_eq!(acted.message, "Escalated 1. Told: bob.");
+    assert_eq!(acted.message, "Escalated 1 to bob.");
     assert_eq!(night.settled().await, [page("bob")]);
     night.server.act("bob", 1, ack()).await.expect("acknowledged");
     night.settled().await;

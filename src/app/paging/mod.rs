@@ -29,7 +29,7 @@ const SHOWN: usize = 20;
 const AT_ONCE: usize = 64;
 /// While nobody can be told, it is looked again whether somebody can.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
-const LOOK_AGAIN_AT_MOST: Duration = Duration::from_mins(15);
+const LOOK_AGAIN_AT_MOST: Duration = Duration::from_mins(5);
 /// The same hole is told of once in this time.
 const NOTICE_EVERY_SECS: i64 = 3_600;
 const MAX_NOTICE: usize = 1_000;

@@ -29,7 +29,7 @@ fn what_cannot_be_taken_back_hides_what_was_done_before_it() {
     let asked = acts(&mut state).remove(0);
     assert_eq!(asked.actions, [Action::Escalate {}]);
     let other = incident(asked.ids[0].0, 22, "Backup slow", &json!({"seq": 103}));
-    done(&mut state, asked, other, "Escalated 40. Told: bob.");
+    done(&mut state, asked, other, "Escalated 40 to bob.");
     press(&mut state, "u");
     assert!(acts(&mut state).is_empty(), "42 is not what was done last");
     let said = "What you did last cannot be taken back. u again: what came before it.";
