@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::paging::aftermath;
 use crate::clock::shift;
 use crate::domain::silence::{Facts, Silence, silenced_until};
 use crate::domain::{
@@ -85,7 +86,8 @@ fn set(
     let reason = if until.is_some() { UpdateReason::Silenced } else { UpdateReason::Unsilenced };
     let mut update = Update::new(reason);
     update.until = until;
-    w.append(incident, Change::Updated(update), actor).map(|_| ())
+    w.append(incident, Change::Updated(update), actor)?;
+    if until.is_some() { aftermath::silenced(w, incident) } else { Ok(()) }
 }
 
 /// Until when all that fires in it is silenced. Where nothing fires, what was goes on.

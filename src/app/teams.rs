@@ -362,8 +362,8 @@ pub(super) fn let_go(
     let held = w.open_of(user, team)?;
     // What follows is told to those who are left.
     w.forget_person(user, team)?;
-    for id in held {
-        let mut incident = w.incident(id)?;
+    for id in &held {
+        let mut incident = w.incident(*id)?;
         let before = incident.clone();
         // Else the next step told him again, and with that let him in again.
         incident.assignees.retain(|one| one.id != user);
@@ -374,5 +374,7 @@ pub(super) fn let_go(
             w.save_paging(&mut incident, &before)?;
         }
     }
-    aftermath::drop_all(w, user, team)
+    aftermath::drop_all(w, user, team)?;
+    let gone = w.find_user(user)?.map(|user| user.username).unwrap_or_default();
+    held.into_iter().try_for_each(|id| aftermath::left_alone(w, id, &gone))
 }

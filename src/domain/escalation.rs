@@ -13,7 +13,7 @@ use super::policy::{Policy, ROUND_PAUSE, Rung};
 use crate::clock::shift;
 
 /// The word of a page that arrived.
-const SENT: &str = DeliveryState::Sent.word();
+pub const SENT: &str = DeliveryState::Sent.word();
 /// Who has it hears of new alerts at most once in this time.
 pub const ASSIGNEE_PACE: Duration = Duration::from_mins(5);
 
@@ -105,7 +105,7 @@ pub struct After {
 
 impl Incident {
     /// From step 1, when that is due by its policy. Whoever had it is told with that step.
-    pub(super) fn start_ladder(&mut self, at: Timestamp) {
+    pub fn start_ladder(&mut self, at: Timestamp) {
         self.begin(Rung::Start, at);
         self.show_ladder();
     }

@@ -89,6 +89,34 @@ async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_mos
     assert!(!night.server.incident(1).await.untold);
 }
 
+#[tokio::test]
+async fn who_was_told_and_is_gone_has_it_no_more() {
+    for severity in ["critical", "warning"] {
+        let mut night = Night::begin(SLOW).await;
+        night.server.alert(json!({"title": "disk full", "severity": severity})).await;
+        night.expect_page("alice").await;
+        let none = Nothing {};
+        let gone = night.server.call("root", &DISABLE_USER, "alice".into(), &none, &none).await;
+        gone.expect("disabled");
+        let rang = night.settled().await;
+        assert!(rang.contains(&page("bob")), "{severity}: {rang:?}");
+        let incident = night.server.incident(1).await;
+        let has_it: Vec<_> = incident.assignees.iter().map(|user| user.username.as_str()).collect();
+        assert_eq!((has_it, incident.untold), (vec!["bob"], false), "{severity}");
+    }
+}
+
+#[tokio::test]
+async fn of_low_urgency_too_the_next_is_told_if_the_first_cannot_be() {
+    let mut night = Night::begin(SLOW).await;
+    night.far.answer(410, "x-why", "gone");
+    night.server.alert(json!({"title": "backup slow", "severity": "warning"})).await;
+    assert_eq!(night.heard().await.0, "alice");
+    let rang = night.settled().await;
+    assert!(rang.contains(&page("bob")), "{rang:?}");
+    assert!(!night.server.incident(1).await.untold);
+}
+
 /// Alice has so many contacts at one far end, and it takes none of its next messages.
 async fn with_bad_contacts(contacts: usize, refused: usize) -> Night {
     let mut night = Night::begin(SLOW).await;

@@ -1,9 +1,12 @@
 //! What becomes of a page, as its incident tells it: shown, failed over to the person's next
 //! contact, and said where it reached nobody.
-use super::{queue, tell_admins};
+use super::{MAX_ROWS, policy_of, queue, tell_admins};
 use crate::domain::delivery::{Delivery, DeliveryKind, DeliveryState, FAIL_OVER, GIVE_WAY};
-use crate::domain::escalation::Told;
-use crate::domain::{Actor, Change, Status, TeamId, Update, UpdateReason, UserId};
+use crate::domain::escalation::{Ladder, SENT, Told};
+use crate::domain::policy::Rung;
+use crate::domain::{
+    Actor, Change, DeliveryId, Incident, IncidentId, Status, TeamId, Update, UpdateReason, UserId,
+};
 use crate::error::Result;
 use crate::store::Write;
 
@@ -45,6 +48,37 @@ pub(in crate::app) fn drop_all(
         let row = row.dropped("no longer theirs", w.now());
         w.update_delivery(&row)?;
         taken_back(w, &row)?;
+    }
+    Ok(())
+}
+
+/// Whoever was told of it is gone. If nobody else has it, whoever comes next hears of it now.
+pub(in crate::app) fn left_alone(w: &mut Write<'_>, id: IncidentId, gone: &str) -> Result<()> {
+    let mut incident = w.incident(id)?;
+    if incident.status != Status::Triggered || !incident.assignees.is_empty() {
+        return Ok(());
+    }
+    let before = incident.clone();
+    incident.escalation.told.retain(|told| told.user != gone || told.outcome != SENT);
+    match &mut incident.memory.ladder {
+        Some(ladder) => ladder.due = ladder.due.min(w.now()),
+        None => climb_again(w, &mut incident)?,
+    }
+    w.save_paging(&mut incident, &before)
+}
+
+/// It is silenced: what waits goes nowhere, even if it is due after the silence.
+pub(in crate::app) fn silenced(w: &mut Write<'_>, incident: &Incident) -> Result<()> {
+    for row in w.deliveries(incident.id, DeliveryId::default(), MAX_ROWS)? {
+        let waits = row.state == DeliveryState::Queued && row.message.is_none();
+        if !waits || row.kind != DeliveryKind::Page {
+            continue;
+        }
+        if let Some(why) = row.unwanted(Some(incident), w.now()) {
+            let row = row.dropped(why, w.now());
+            w.update_delivery(&row)?;
+            show_told(w, &row)?;
+        }
     }
     Ok(())
 }
@@ -150,12 +184,26 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     if alive.next().is_none() && w.last_made(id)? == Some(made) {
         let before = incident.clone();
         incident.hurry(w.now());
+        climb_again(w, &mut incident)?;
         w.save_memory(&incident, &before)?;
     }
     let mut update = Update::new(UpdateReason::DeliveryFailed);
     update.failure = Some(failure);
     update.untold = Some(untold);
     w.append(&mut incident, Change::Updated(update), &Actor::system()).map(|_| ())
+}
+
+/// Of low urgency somebody is told once: if he was not, the ladder goes on after that step.
+fn climb_again(w: &Write<'_>, incident: &mut Incident) -> Result<()> {
+    let (round, step) = (incident.escalation.round, incident.escalation.step);
+    let over = incident.memory.ladder.is_none() && incident.status == Status::Triggered;
+    if over && step > 0 {
+        let (rung, due) = (Rung::Step { round, step }, w.now());
+        let ladder = Ladder { rung, due, told_in: 0, exhausted: false };
+        let policy = policy_of(w, incident)?;
+        incident.memory.ladder = Some(ladder.after(&policy, rung, false, w.now()));
+    }
+    Ok(())
 }
 
 /// Somebody answered while the page was on its way: he who got it is told.
