@@ -13,7 +13,8 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Wall and boot clock when they were last compared.
 pub(super) struct Clocks {
-    pub wall: Timestamp,
+    /// None before the first look.
+    pub wall: Option<Timestamp>,
     pub boot: std::time::Duration,
     /// When somebody last set the wall clock, and by how much.
     pub step: Option<(Timestamp, SignedDuration)>,
@@ -29,10 +30,19 @@ impl App {
         let mut clocks = self.0.clocks.lock().await;
         let (wall, boot) = (self.now(), self.0.clock.since_boot());
         let passed = SignedDuration::try_from(boot.saturating_sub(clocks.boot)).unwrap_or_default();
-        let step = wall.duration_since(clocks.wall).saturating_sub(passed);
+        let before = match clocks.wall {
+            Some(before) => before,
+            // A clock that starts behind what it once was is set back; downtime goes forward.
+            None => {
+                let start = wall.saturating_sub(passed).unwrap_or(wall);
+                self.0.store.read(|r| r.last_wall()).await?.map_or(start, |last| last.max(start))
+            }
+        };
+        let step = wall.duration_since(before).saturating_sub(passed);
         let stepped = step.abs() > STEP;
         if stepped {
             self.write(move |w| {
+                w.note_wall()?;
                 let stay = waiting_for_morning(w)?;
                 w.shift_elapsed(step, &stay)?;
                 // What people are shown moves with its timers.
@@ -50,7 +60,7 @@ impl App {
             .await?;
             clocks.step = Some((wall, step));
         }
-        (clocks.wall, clocks.boot) = (wall, boot);
+        (clocks.wall, clocks.boot) = (Some(wall), boot);
         Ok(stepped.then_some(step))
     }
 

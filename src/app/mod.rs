@@ -98,7 +98,7 @@ impl App {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let clocks = clocks::Clocks { wall: clock.now(), boot: clock.since_boot(), step: None };
+        let clocks = clocks::Clocks { wall: None, boot: clock.since_boot(), step: None };
         let clocks = tokio::sync::Mutex::new(clocks);
         Self(Arc::new(Inner {
             store,

@@ -1,6 +1,7 @@
 //! Somebody sets the wall clock: what measures how much time passes keeps its length, and is shown
 //! so; what waits for a moment of the wall waits for that.
 use incidentd::api::Nothing;
+use incidentd::api::silences::{CREATE_SILENCE, NewSilence};
 use incidentd::api::webhooks::{CREATE_WEBHOOK, NewWebhook, WEBHOOK};
 use incidentd::domain::{Action, Span, Status};
 use jiff::{SignedDuration, Timestamp};
@@ -53,6 +54,36 @@ async fn what_rings_after_a_while_rings_after_that_while() {
         assert_eq!(night.passes(secs(239)).await, [], "{by} h");
         assert_eq!(night.passes(secs(1)).await, [page("again")], "{by} h");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_starts_behind_delays_nothing() {
+    let mut night = night().await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    night.server.restart_with_wall(SignedDuration::from_hours(-1)).await;
+    assert_eq!(night.passes(secs(239)).await, []);
+    assert_eq!(night.passes(secs(1)).await, [page("again")]);
+    // Set while it runs, it is known; after a restart it is not taken for another step.
+    night.server.step_wall(SignedDuration::from_hours(-2)).await;
+    night.server.restart().await;
+    assert_eq!(night.passes(secs(59)).await, []);
+    assert_eq!(night.passes(secs(1)).await, [page("bob")]);
+}
+
+#[tokio::test]
+async fn what_a_silence_voids_does_not_ring_after_it() {
+    let mut night = night().await;
+    night.server.alert(json!({"title": "disk full", "labels": {"host": "db-3"}})).await;
+    night.expect_page("alice").await;
+    let quiet =
+        json!({"team": "payments", "matchers": ["host=db-3"], "reason": "deploy", "for": "1m"});
+    let quiet: NewSilence = serde_json::from_value(quiet).expect("a silence");
+    night.server.call("bob", &CREATE_SILENCE, Nothing {}, &Nothing {}, &quiet).await.expect("made");
+    let rang = night.passes(mins(1)).await;
+    assert_eq!(rang, [page("alice")], "its ladder starts anew");
+    assert_eq!(night.passes(secs(239)).await, [], "what was to come before is void");
+    assert_eq!(night.passes(secs(1)).await, [page("again")]);
 }
 
 #[tokio::test]

@@ -151,6 +151,15 @@ impl TestServer {
         self.rise().await;
     }
 
+    /// Somebody sets the wall clock while it is down.
+    pub async fn restart_with_wall(&mut self, by: jiff::SignedDuration) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        self.clock.step_wall(by);
+        self.rise().await;
+    }
+
     /// What is not committed at this moment never happens; then as `stop_for`.
     pub async fn crash(&mut self, down: Duration) {
         let (file, left) = (self.dir().join("incidentd.db"), self.dir().join("left.db"));
