@@ -267,8 +267,22 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Nothing that waits is sent: it may have been sent since the backup was made. Ladders go on.
-    pub(super) fn drop_all_deliveries(&self, why: &str) -> Result<()> {
+    /// Nothing that waits is sent: it may have been sent since the backup was made. Where a page
+    /// waited that nobody has answered, the ladder begins anew.
+    pub(super) fn drop_all_deliveries(&mut self, why: &str) -> Result<()> {
+        let unanswered: Vec<IncidentId> = self.all(
+            "select distinct i.id from incidents i join deliveries d on d.incident_id = i.id
+             where i.status = 0 and d.kind = 'page' and d.state = 'queued'",
+            [],
+            |row| row.get(0),
+        )?;
+        for id in unanswered {
+            let mut incident = self.incident(id)?;
+            let before = incident.clone();
+            incident.start_ladder(self.now());
+            self.save_paging(&mut incident, &before)?;
+        }
+        self.save_due()?;
         self.run(
             "update deliveries set state = 'dropped', ended_at = ?1, outcome = ?2
              where state = 'queued'",

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::harness::{self, KEY, WORLD};
-use crate::process::{Serving, incidentd, on_host, rounds, run, say};
+use crate::process::{Serving, incidentd, on_host, rounds, run, say, until};
 
 const GAP: i64 = 1_000_000_000;
 
@@ -121,6 +121,43 @@ async fn a_backup_of_the_running_server_comes_back_with_everything_but_no_number
     assert!(said.contains("numbered above 20000"), "{said}");
     let aside = said.split("is now ").nth(1).and_then(|rest| rest.split(".\n").next());
     assert_eq!(number(Path::new(aside.expect("named")), TITLES), 2, "the old one is whole");
+}
+
+/// It may not have gone before, and the ladder of what is not urgent is over.
+#[tokio::test]
+async fn a_page_that_waits_is_made_anew_after_a_restore() {
+    let (dir, to) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    world(dir.path());
+    let quiet = r#"
+[[users]]
+username = "bob"
+contacts = [{ name = "phone", channel = "webhook", address = "https://hooks.example.com/bob" }]
+rules.quiet = { from = "00:00", to = "23:59" }
+rules.low = [{ after = "0m", contact = "phone" }]
+[[escalation_policies]]
+slug = "payments-default"
+team = "payments"
+steps = [{ after = "0m", targets = ["user:bob"] }]
+"#;
+    on_host(dir.path(), &["apply", "-f", "-"], quiet);
+    let server = Serving::start(dir.path());
+    let url = format!("{}/integrations/{KEY}/generic", server.url);
+    let low = json!({"title": "backup slow", "severity": "warning"});
+    harness::http().post(url).json(&low).send().await.expect("an answer");
+    let waits = |at: &Path| {
+        let waits = "select count(*) from deliveries where kind = 'page' and state = 'queued'";
+        number(&at.join("incidentd.db"), waits)
+    };
+    until("a page that waits", || async { waits(dir.path()) == 1 }).await;
+    let file = to.path().join("backup");
+    backup(dir.path(), &file);
+    drop(server);
+    let home = to.path().join("home");
+    let (code, said) = restore(&home, &file, &[]);
+    assert_eq!(code, 0, "{said}");
+    let _server = Serving::start(&home);
+    until("the page again", || async { waits(&home) == 1 }).await;
 }
 
 #[test]
