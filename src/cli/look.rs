@@ -69,10 +69,11 @@ impl List {
         let (found, more) = list(&client, query, u64::from(self.limit)).await?;
         if common.quiet {
             output::ids(found.iter().map(|incident| incident.id));
-            return Ok(());
+        } else {
+            let none = if open { "Nothing is open." } else { "Nothing matches." };
+            print(&found, common.output, none)?;
         }
-        print(&found, common.output, if open { "Nothing is open." } else { "Nothing matches." })?;
-        if common.output == Format::Text && more && output::is_seen() {
+        if more {
             output::say(&format!("There are more: --limit {}.", self.limit.saturating_mul(2)));
         }
         Ok(())

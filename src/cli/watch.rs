@@ -49,7 +49,10 @@ impl Watch {
         }
         let client = connect(common)?;
         let teams = self.team.clone();
-        let wanted = Wanted { teams: self.team, after: self.after.map(Seq) };
+        let looks = self.after.is_none() && stdin().is_terminal() && stdout().is_terminal();
+        let looks = looks && common.output == Format::Text;
+        let events_alone = !looks && !self.once && self.after.is_none();
+        let wanted = Wanted { teams: self.team, after: self.after.map(Seq), events_alone };
         let lives = follow(&client, Clock::System, wanted);
         if self.once {
             return tokio::select! {
@@ -57,8 +60,7 @@ impl Watch {
                 () = Clock::System.sleep(common.timeout()) => Err(away(client.base())),
             };
         }
-        let looks = self.after.is_none() && stdin().is_terminal() && stdout().is_terminal();
-        if looks && common.output == Format::Text {
+        if looks {
             let zone = jiff::tz::TimeZone::system();
             let (readonly, notify) = (self.readonly, self.notify);
             let client = if readonly { client.looking_only(tui::READONLY) } else { client };

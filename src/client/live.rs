@@ -39,6 +39,8 @@ pub struct Wanted {
     pub teams: Vec<String>,
     /// The last seq that is known already.
     pub after: Option<Seq>,
+    /// What is open at the beginning is of no use, but for its head.
+    pub events_alone: bool,
 }
 
 /// What a follower learns.
@@ -137,6 +139,7 @@ pub fn follow(client: &Client, clock: Clock, wanted: Wanted) -> Lives {
         client: client.clone(),
         clock,
         cursor: wanted.after,
+        no_rest: wanted.events_alone,
         teams: wanted.teams,
         scope: Scope::default(),
         tell,
@@ -153,6 +156,8 @@ struct Follower {
     clock: Clock,
     teams: Vec<String>,
     cursor: Option<Seq>,
+    /// Of the next snapshot.
+    no_rest: bool,
     scope: Scope,
     tell: mpsc::Sender<Live>,
     /// Fetches what did not fit into a snapshot; until it is done the cursor is worth nothing.
@@ -336,7 +341,8 @@ impl Follower {
             rest.abort();
         }
         self.tell(Live::Snapshot { head, incidents, more: next.is_some() }).await?;
-        if let Some(cursor) = next {
+        let no_rest = std::mem::take(&mut self.no_rest);
+        if let Some(cursor) = next.filter(|_| !no_rest) {
             let (client, tell) = (self.client.clone(), self.tell.clone());
             self.rest = Some(tokio::spawn(fetch_rest(client, self.teams.clone(), cursor, tell)));
         }

@@ -150,7 +150,25 @@ fn title(event: &LiveEvent) -> String {
 }
 
 fn payments() -> Wanted {
-    Wanted { teams: vec!["payments".into()], after: None }
+    Wanted { teams: vec!["payments".into()], ..Wanted::default() }
+}
+
+#[tokio::test]
+async fn who_wants_events_alone_is_told_of_nothing_else() {
+    let server = TestServer::start().await;
+    let open = |n: u32| json!({"labels": {"alertname": format!("a{n}")}});
+    let (status, _) = server.post("api/v2/alerts", &(0..500).map(open).collect()).await;
+    assert_eq!(status, 200);
+    let wanted = Wanted { events_alone: true, ..payments() };
+    let mut bob = Watcher::of(&server.url, server.token("bob"), wanted);
+    bob.caught_up().await;
+    for n in 0..5 {
+        server.alert(json!({"title": format!("new {n}")})).await;
+        match bob.next().await {
+            Live::Event(event) => assert_eq!(title(&event), format!("new {n}")),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -272,7 +290,7 @@ async fn a_gap_is_noticed_and_filled() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let server = tokio::spawn(forgetful(listener));
-    let mut bob = Watcher::of(&url, "token", Wanted { teams: Vec::new(), after: Some(Seq(10)) });
+    let mut bob = Watcher::of(&url, "token", Wanted { after: Some(Seq(10)), ..Wanted::default() });
     for seq in 11..=14 {
         assert_eq!(bob.event().await.seq, Seq(seq));
     }
@@ -319,7 +337,7 @@ async fn after_names_where_to_begin() {
         server.alert(json!({"title": format!("alert {number}")})).await;
     }
     let after = server.incident(3).await.seq;
-    let wanted = Wanted { teams: Vec::new(), after: Some(after) };
+    let wanted = Wanted { after: Some(after), ..Wanted::default() };
     let mut bob = Watcher::of(&server.url, server.token("bob"), wanted);
     assert_eq!(title(&bob.event().await), "alert 3");
     let last = bob.event().await;
@@ -327,7 +345,7 @@ async fn after_names_where_to_begin() {
     let raw: Value = serde_json::from_str(last.raw.get()).expect("as the log has it");
     assert_eq!(raw["type"], "incident:created");
 
-    let wanted = Wanted { teams: Vec::new(), after: Some(Seq(4_711)) };
+    let wanted = Wanted { after: Some(Seq(4_711)), ..Wanted::default() };
     let mut lost = Watcher::of(&server.url, server.token("bob"), wanted);
     loop {
         match lost.next().await {
@@ -369,7 +387,7 @@ async fn what_cannot_go_on_says_so_and_ends() {
 #[tokio::test]
 async fn one_team_is_one_team_even_for_whoever_is_assigned_elsewhere() {
     let server = TestServer::start().await;
-    let wanted = Wanted { teams: vec!["search".into()], after: None };
+    let wanted = Wanted { teams: vec!["search".into()], ..Wanted::default() };
     let mut mallory = Watcher::of(&server.url, server.token("mallory"), wanted);
     mallory.caught_up().await;
     server.alert(json!({"title": "disk full"})).await;
