@@ -1,7 +1,7 @@
 //! Escalation policies: who is told when. What a team has not set holds all the same.
 use super::changes::{Thing, differ, differ_or_not, unknown, wrongs};
 use super::teams::{live_team, of_seen_teams};
-use super::{App, Caller, Need, page_size};
+use super::{App, Caller, Need, page_size, paging};
 use crate::api::configuration::FieldChange;
 use crate::api::policies::{NewPolicy, Policy as Shown, PolicyChange};
 use crate::api::{OfTeam, Page};
@@ -254,6 +254,7 @@ pub(super) fn change_policy(
         let (from, to) = (with_names(w, old.policy.clone())?, with_names(w, new.clone())?);
         fields = differences(&from, &to);
         w.update_policy(old.id, new)?;
+        paging::follow_policy(w, old.team.id, &old.policy, new)?;
     }
     thing(old.id, &new.slug).log_fields(w, &fields, actor)?;
     Ok(fields)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -288,6 +289,22 @@ impl<T> Policy<T> {
             Rung::Step { step, .. } if self.index(step).is_none() => self.next(rung).0,
             rung => rung,
         }
+    }
+
+    /// Where a ladder stands by this policy that stood by `old` before, and how much later than it
+    /// was due: at the first step after the last one that it took.
+    #[must_use]
+    pub fn instead_of(&self, old: &Self, rung: Rung) -> (Rung, SignedDuration) {
+        let stays = (rung, SignedDuration::ZERO);
+        let Rung::Step { round, step } = rung else { return stays };
+        let taken = (step > 1).then(|| old.after(step - 1));
+        let next = self.steps.iter().zip(1..);
+        let next =
+            next.map(|(_, step)| step).find(|step| taken.is_none_or(|it| self.after(*step) > it));
+        let Some(next) = next else { return stays };
+        let signed = |span: Duration| SignedDuration::try_from(span).unwrap_or_default();
+        let later = signed(self.after(next)).saturating_sub(signed(old.after(step)));
+        (Rung::Step { round, step: next }, later)
     }
 
     /// The rung after `rung`, and how long after it that is due. The time between two steps is

@@ -177,6 +177,29 @@ async fn what_somebody_asks_for_himself_waits_for_no_bundle() {
 }
 
 #[tokio::test]
+async fn a_step_that_was_taken_away_takes_no_other_with_it() {
+    let with = |steps: &str| {
+        format!(
+            "[[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\n\
+             steps = [ {{ after = \"0m\", targets = [\"user:alice\"] }}, {steps} ]\n\
+             last_resort = [\"user:root\"]\n"
+        )
+    };
+    let (root, bob) = (
+        "{ after = \"5m\", targets = [\"user:root\"] }",
+        "{ after = \"30m\", targets = [\"user:bob\"] }",
+    );
+    let mut night = Night::begin(&with(&format!("{root}, {bob}"))).await;
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    assert_eq!(night.passes(mins(1)).await, []);
+    night.apply(&with(bob)).await;
+    assert_eq!(night.server.incident(1).await.escalation.next_targets, ["bob"]);
+    assert_eq!(night.passes(secs(29 * 60 - 1)).await, []);
+    assert_eq!(night.passes(secs(1)).await, [page("bob")]);
+}
+
+#[tokio::test]
 async fn a_step_that_was_taken_away_is_not_waited_for() {
     let mut night = Night::begin(SLOW).await;
     night.server.alert(json!({"title": "disk full"})).await;

@@ -36,6 +36,8 @@ const MAX_NOTICE: usize = 1_000;
 const LOG_EVERY_SECS: i64 = 10;
 /// Deliveries of one incident that are looked at.
 const MAX_ROWS: u32 = 10_000;
+/// As many as SQLite can count.
+const ALL: usize = usize::MAX >> 1;
 
 /// One rung, planned.
 struct Plan {
@@ -135,6 +137,36 @@ pub(super) fn escalate(
 
 pub(super) fn policy_of(r: &Read<'_>, incident: &Incident) -> Result<Policy<Target>> {
     r.policy_of(incident.team.id, incident.service.as_ref().map(|service| service.id))
+}
+
+/// A policy was changed: ladders that climb by it go on with the step that follows the last one
+/// that they took, wherever it stands now.
+pub(super) fn follow_policy(
+    w: &mut Write<'_>,
+    team: TeamId,
+    old: &Policy<Target>,
+    new: &Policy<Target>,
+) -> Result<()> {
+    if old.steps == new.steps {
+        return Ok(());
+    }
+    for id in w.open_after(Some(team), IncidentId::default(), ALL)? {
+        let mut incident = w.incident(id)?;
+        let Some(ladder) = incident.memory.ladder else { continue };
+        if policy_of(w, &incident)?.slug != new.slug {
+            continue;
+        }
+        let (rung, later) = new.instead_of(old, ladder.rung);
+        let due = ladder.due.saturating_add(later).unwrap_or(ladder.due);
+        let moved = Ladder { rung, due, ..ladder };
+        if moved != ladder {
+            let before = incident.clone();
+            incident.memory.ladder = Some(moved);
+            incident.escalation.next_targets = who::told(w, &incident, new, rung, due)?.names();
+            w.save_paging(&mut incident, &before)?;
+        }
+    }
+    Ok(())
 }
 
 /// Climbs `rung`, and at once those after it until somebody is told; says who. A round that told
