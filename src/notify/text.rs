@@ -342,25 +342,25 @@ pub fn environment() -> Environment<'static> {
 /// senders' words are broken up, and what is left is ours or a link that was checked.
 #[expect(clippy::needless_pass_by_value, reason = "a filter's shape")]
 fn markdown(text: String) -> String {
-    text.split_inclusive(char::is_whitespace).fold(
-        String::with_capacity(text.len()),
-        |all, word| {
-            let address = word.trim_end();
-            let is_one = address.starts_with("https://") || address.starts_with("http://");
-            if is_one && !address.contains(['<', '>']) {
-                return all + "<" + address + ">" + &word[address.len()..];
+    let mut escaped = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let address = word.trim_end();
+        let is_one = address.split_once("://").is_some_and(|(scheme, rest)| {
+            matches!(scheme, "http" | "https") && !rest.is_empty() && !rest.contains(['<', '>'])
+        });
+        if is_one {
+            escaped.extend(["<", address, ">", &word[address.len()..]]);
+            continue;
+        }
+        for c in word.chars() {
+            let obeyed = !matches!(c, ',' | ';' | ':' | '\'' | '/' | '?' | '%');
+            if c.is_ascii_punctuation() && obeyed {
+                escaped.push('\\');
             }
-            word.chars().fold(all, |mut all, c| {
-                if c.is_ascii_punctuation()
-                    && !matches!(c, ',' | ';' | ':' | '\'' | '/' | '?' | '%')
-                {
-                    all.push('\\');
-                }
-                all.push(c);
-                all
-            })
-        },
-    )
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// What is wrong with a template, in one line.

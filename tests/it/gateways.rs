@@ -105,7 +105,7 @@ async fn chats_that_need_an_address_alone_get_what_they_document() {
 async fn what_to_do_about_it_can_be_pressed() {
     let mut far = Far::start().await;
     let notifier = notifier(|_| {});
-    let mut one = incident(42, "disk full, see www.evil.example");
+    let mut one = incident(42, "disk full, see www.evil.example, http://evil.example");
     one.links =
         Link::new("https://wiki.example.com/disk_full|now?a=1&b=2", "").into_iter().collect();
     let page = page(vec![one]);
@@ -124,7 +124,7 @@ async fn what_to_do_about_it_can_be_pressed() {
         let text = body.pointer(path).and_then(Value::as_str).unwrap_or_default();
         assert!(text.contains(&link), "{channel}: {text}");
         let all = body.to_string();
-        assert!(!all.contains("www.evil"), "{all}");
+        assert!(!all.contains("www.evil") && !all.contains("<http://>"), "{all}");
         let titles = if channel == "slack" { 2 } else { 1 };
         assert_eq!(all.matches("disk full, see www").count(), titles, "{all}");
     }
