@@ -279,6 +279,7 @@ fn renumber(new: &Path, found: Counters, name: &str, now: Timestamp) -> Result<(
     let floor = write.record(&record, &Actor::host())?;
     write.raise_floor(floor)?;
     write.drop_all_deliveries("a backup was restored")?;
+    write.save_due()?;
     counters.save(&conn).map_err(failed)?;
     conn.execute_batch("commit; pragma journal_mode = delete").map_err(failed)?;
     Ok((floor, above))

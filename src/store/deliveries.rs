@@ -282,7 +282,6 @@ impl Write<'_> {
             incident.start_ladder(self.now());
             self.save_paging(&mut incident, &before)?;
         }
-        self.save_due()?;
         self.run(
             "update deliveries set state = 'dropped', ended_at = ?1, outcome = ?2
              where state = 'queued'",

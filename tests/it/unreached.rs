@@ -117,6 +117,18 @@ async fn of_low_urgency_too_the_next_is_told_if_the_first_cannot_be() {
     assert!(!night.server.incident(1).await.untold);
 }
 
+#[tokio::test]
+async fn of_low_urgency_whoever_was_told_is_enough() {
+    let mut night = Night::begin(SLOW).await;
+    night.server.alert(json!({"title": "backup slow", "severity": "warning"})).await;
+    night.expect_page("alice").await;
+    night.far.answer(410, "x-why", "gone");
+    night.server.act("root", 1, Action::Escalate {}).await.expect("escalated");
+    assert_eq!(night.heard().await.0, "bob");
+    let rang = night.settled().await;
+    assert!(!rang.contains(&page("root")), "{rang:?}");
+}
+
 /// Alice has so many contacts at one far end, and it takes none of its next messages.
 async fn with_bad_contacts(contacts: usize, refused: usize) -> Night {
     let mut night = Night::begin(SLOW).await;

@@ -75,12 +75,17 @@ pub(in crate::app) fn silenced(w: &mut Write<'_>, incident: &Incident) -> Result
             continue;
         }
         if let Some(why) = row.unwanted(Some(incident), w.now()) {
-            let row = row.dropped(why, w.now());
-            w.update_delivery(&row)?;
-            show_told(w, &row)?;
+            drop_row(w, row, why)?;
         }
     }
     Ok(())
+}
+
+/// It goes nowhere, and its incident says so.
+pub(super) fn drop_row(w: &mut Write<'_>, row: Delivery, why: &str) -> Result<()> {
+    let row = row.dropped(why, w.now());
+    w.update_delivery(&row)?;
+    show_told(w, &row)
 }
 
 fn taken_back(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
@@ -197,7 +202,8 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
 fn climb_again(w: &Write<'_>, incident: &mut Incident) -> Result<()> {
     let (round, step) = (incident.escalation.round, incident.escalation.step);
     let over = incident.memory.ladder.is_none() && incident.status == Status::Triggered;
-    if over && step > 0 {
+    let told = incident.escalation.told.iter().any(|told| told.outcome == SENT);
+    if over && !told && step > 0 {
         let (rung, due) = (Rung::Step { round, step }, w.now());
         let ladder = Ladder { rung, due, told_in: 0, exhausted: false };
         let policy = policy_of(w, incident)?;

@@ -396,9 +396,7 @@ pub(super) fn all_clear(w: &mut Write<'_>, mut incident: Incident) -> Result<()>
                 if row.message.is_none() && (incident.status != Status::Triggered || !theirs) =>
             {
                 let why = row.unwanted(Some(&incident), w.now()).unwrap_or("given to another");
-                let row = row.dropped(why, w.now());
-                w.update_delivery(&row)?;
-                aftermath::show_told(w, &row)?;
+                aftermath::drop_row(w, row, why)?;
             }
             (DeliveryKind::Page, DeliveryState::Sent) => {
                 let theirs = theirs || (row.to.user.is_some() && row.to.user == actor);
