@@ -1,6 +1,6 @@
 // What is set once and what is asked before it is done: dialogs, people, tokens, senders, this browser.
 import assert from "node:assert/strict";
-import { isLive, PASSWORD, row } from "./world.mjs";
+import { isLive, PASSWORD, PATIENCE, row } from "./world.mjs";
 
 const said = (page, text) => page.getByText(text).first().waitFor();
 
@@ -219,17 +219,24 @@ export async function a_push_rings_and_is_answered_on_the_spot(browser, server) 
   const registered = new Promise((resolve) => session.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => registrations[0] && resolve(registrations[0].registrationId)));
   await session.send("ServiceWorker.enable");
   const registrationId = await registered;
-  const push = (said) => session.send("ServiceWorker.deliverPushMessage", { origin: server.url, registrationId, data: typeof said === "string" ? said : JSON.stringify(said) });
-  const shown = async (title) => {
+  const deliver = (said) => session.send("ServiceWorker.deliverPushMessage", { origin: server.url, registrationId, data: typeof said === "string" ? said : JSON.stringify(said) });
+  const shown = async (title, timeout = PATIENCE) => {
     const found = await alice.waitForFunction((wanted) => {
       const one = window.shown.find((other) => other.title === wanted);
       return one && { body: one.body, actions: one.actions.map((action) => action.title), tag: one.tag, stays: one.requireInteraction, silent: one.silent, many: window.shown.length };
-    }, title);
+    }, title, { timeout });
     return found.jsonValue();
   };
+  // As push services do: again, until it has arrived. A busy Chromium loses the first one that comes by its debugger.
+  const push = async (said, title) => {
+    await deliver(said);
+    return shown(title, PATIENCE / 4).catch(async () => {
+      await deliver(said);
+      return shown(title);
+    });
+  };
   const page = { id: "1", kind: "page", urgency: "high", title: "High: Disk full", body: "checkout", url: `${server.url}/incidents/7`, ackUrl: `${server.url}/answer/none` };
-  await push(page);
-  assert.deepEqual(await shown("High: Disk full"), { body: "checkout", actions: ["Acknowledge"], tag: "/incidents/7", stays: true, silent: false, many: 1 });
+  assert.deepEqual(await push(page, "High: Disk full"), { body: "checkout", actions: ["Acknowledge"], tag: "/incidents/7", stays: true, silent: false, many: 1 });
   // A link that is good for nothing answers nothing, and that is said where one pressed.
   const worker = alice.context().serviceWorkers()[0];
   await worker.evaluate(async () => {
@@ -238,11 +245,9 @@ export async function a_push_rings_and_is_answered_on_the_spot(browser, server) 
   });
   assert.deepEqual((await shown("This link has ended")).actions, []);
   // What is over takes its place, without a sound; what cannot be read still shows something.
-  await push({ ...page, kind: "all_clear", title: "Resolved: Disk full", ackUrl: null });
-  const over = await shown("Resolved: Disk full");
+  const over = await push({ ...page, kind: "all_clear", title: "Resolved: Disk full", ackUrl: null }, "Resolved: Disk full");
   assert.deepEqual([over.actions, over.silent, over.many], [[], true, 1]);
-  await push("what?");
-  await shown("incidentd");
+  await push("what?", "incidentd");
   await browser.close(alice);
 }
 

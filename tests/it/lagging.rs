@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Socket, TestServer, answer, secs};
-use crate::wire::{Polling, Raw, WebSocket, event, packet, status, until, websocket_over, within};
+use crate::harness::{Socket, TestServer, answer, mins, secs};
+use crate::wire::{
+    Polling, Raw, WebSocket, asking, event, packet, status, until, websocket_over, within,
+};
 
 const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
 
@@ -119,19 +121,23 @@ async fn who_stops_reading_is_cut_off_and_nobody_else_notices() {
             futures_util::future::join_all(posts).await;
         }
     };
-    let (seqs, ()) = tokio::join!(reading, posting);
+    // Their connections end, although they were not read; soon, since the kernel too forgets in time
+    // what nobody takes.
+    let leaving = async {
+        let three = asking(|| async { metrics.lagging.get() == 3 });
+        within(mins(3), "three that lag", three).await;
+        let seen = within(secs(10), "the end of the websocket", drain(&mut websocket)).await;
+        within(secs(10), "the end of the upgraded", drain(&mut upgraded)).await;
+        assert!(seen >= start, "what was queued may still be read: {seen}");
+    };
+    let (seqs, (), ()) = tokio::join!(reading, posting, leaving);
     assert!(seqs.is_sorted_by(|a, b| a < b), "in order, and once");
-    until("three that lag", || async { metrics.lagging.get() == 3 }).await;
     let url = format!("{}/metrics", server.url);
     let text = server.http().get(url).send().await.expect("sent").text().await.expect("text");
     assert!(text.contains("incidentd_sockets_lagging_total 3"), "{text}");
 
-    // Their connections end, although they were not read.
-    let seen = within(secs(10), "the end of the websocket", drain(&mut websocket)).await;
-    within(secs(10), "the end of the upgraded", drain(&mut upgraded)).await;
     assert_eq!(polling.poll().await.0, 400, "no further poll is let through");
     until("their sockets' end", || async { metrics.sockets.get() <= 2 }).await;
-    assert!(seen >= start, "what was queued may still be read: {seen}");
 
     // They come back: with a near cursor the rest, with a far one the state.
     let near = seqs[EVENTS - 40];

@@ -17,13 +17,15 @@ pub async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Out
 }
 
 /// Asks again and again until the answer is yes.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
-    let asking = async {
-        while !ask().await {
-            incidentd::clock::Clock::System.sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(PATIENCE, what, asking).await;
+pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl FnMut() -> F) {
+    within(PATIENCE, what, asking(ask)).await;
+}
+
+/// As `until`, for as long as whoever waits for it allows.
+pub async fn asking<F: Future<Output = bool>>(mut ask: impl FnMut() -> F) {
+    while !ask().await {
+        incidentd::clock::Clock::System.sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// One TCP connection.
