@@ -3018,6 +3018,8 @@ export interface components {
         Link2: {
             /** Format: date-time */
             expiresAt: string;
+            /** @description Absent where the account has no address, or the server sends no e-mail. */
+            mailed?: components["schemas"]["Mailed"] | null;
             url: string;
         };
         /** @description A link that a responder may follow. */
@@ -3061,6 +3063,12 @@ export interface components {
             secret: string;
             team: string;
             url: string;
+        };
+        /** @description A link that was sent to the address of the account. */
+        Mailed: {
+            /** @description Why it did not go; then it is to be handed over by other means. */
+            failure?: string | null;
+            to: string;
         };
         Matched: {
             /**

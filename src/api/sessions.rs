@@ -141,6 +141,18 @@ pub struct Membership {
 pub struct Link {
     pub url: String,
     pub expires_at: Timestamp,
+    /// Absent where the account has no address, or the server sends no e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed: Option<Mailed>,
+}
+
+/// A link that was sent to the address of the account.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Mailed {
+    pub to: String,
+    /// Why it did not go; then it is to be handed over by other means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]

@@ -47,7 +47,7 @@ impl Making {
         w.insert_link(user, &self.secret.hash(), expires_at)?;
         w.record(&Record::Access { change: Access::LinkCreated { user } }, actor)?;
         let url = format!("{}/{page}#{}", self.base, self.secret.expose());
-        Ok(Link { url, expires_at })
+        Ok(Link { url, expires_at, mailed: None })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::connect::connect_for_setup;
 use super::prompt::{self, Stdin};
 use super::{Common, Format, output};
-use crate::api::sessions::{CHANGE_PASSWORD, CREATE_LINK, ChangePassword, Link};
+use crate::api::sessions::{CHANGE_PASSWORD, CREATE_LINK, ChangePassword, Link, Mailed};
 use crate::api::users::{self, ChangeUser, NewMembership, NewUser, Password};
 use crate::api::{Nothing, PageQuery};
 use crate::client::Client;
@@ -259,8 +259,17 @@ struct Added {
 }
 
 fn say_link(username: &str, link: &Link) {
+    match &link.mailed {
+        None => {}
+        Some(Mailed { to, failure: None }) => output::say(&format!("Mailed to {to}.")),
+        Some(Mailed { to, failure: Some(why) }) => {
+            output::say(&format!("It could not be mailed to {to}: {why}"));
+        }
+    }
+    let gone = link.mailed.as_ref().is_some_and(|mailed| mailed.failure.is_none());
+    let send = if gone { "If it does not arrive, send" } else { "Send" };
     output::say(&format!(
-        "Send this to {username}, who sets a password by it, once, within 72 hours:"
+        "{send} this to {username}, who sets a password by it, once, within 72 hours:"
     ));
     output::line(&link.url);
 }

@@ -4,6 +4,8 @@ use super::reply::part;
 use super::{Shared, auth};
 use crate::api::{Nothing, sessions, tokens, users};
 use crate::app::Opened;
+use crate::domain::contact::EMAIL;
+use crate::domain::delivery::{DeliveryKind, Message};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
@@ -83,10 +85,12 @@ fn sessions_and_links(mounted: Mounted) -> Mounted {
         .mount(&sessions::CREATE_SETUP_LINK, |s, c| async move {
             s.app.make_setup_link(&c.caller).await
         })
-        .mount(
-            &sessions::CREATE_LINK,
-            |s, c| async move { s.app.make_link(&c.caller, c.path).await },
-        )
+        .mount(&sessions::CREATE_LINK, |s, c| async move {
+            let link = s.app.make_link(&c.caller, c.path.clone()).await?;
+            let user = s.app.user(&c.caller, c.path).await?;
+            let mailed = mail(&s, &link, user).await;
+            Ok(sessions::Link { mailed, ..link })
+        })
         .open(&sessions::LOOK_AT_LINK, |s, c| async move {
             s.app.look_at_link(&c.visitor, &Secret::new(c.body.secret)).await
         })
@@ -96,6 +100,30 @@ fn sessions_and_links(mounted: Mounted) -> Mounted {
         .open(&sessions::WELCOME, |s, c| async move {
             opened(&s, &s.app.welcome(&c.visitor, c.body).await?)
         })
+}
+
+/// Sends a link to whom it is for, at once and not by the queue, which would keep its secret.
+async fn mail(
+    shared: &Shared,
+    link: &sessions::Link,
+    user: users::User,
+) -> Option<sessions::Mailed> {
+    let to = user.email.filter(|_| shared.notifier.names().iter().any(|name| name == EMAIL))?;
+    let message = Message {
+        id: format!("link-{}-{}", user.id, link.expires_at.as_millisecond()),
+        kind: DeliveryKind::Notice,
+        incidents: Vec::new(),
+        text: format!(
+            "This link sets the password of your account {}, once, within 72 hours.",
+            user.username
+        ),
+        to: user.name,
+        ack_url: None,
+        resolve_url: None,
+        url: link.url.clone(),
+    };
+    let failure = shared.notifier.send(EMAIL, &to, &message).await.err();
+    Some(sessions::Mailed { to, failure: failure.map(|failure| failure.why().to_owned()) })
 }
 
 /// A session that was just opened, with its cookie.

@@ -2,11 +2,15 @@
 //! and what becomes of its refusals.
 use std::ffi::OsStr;
 
+use incidentd::api::Nothing;
+use incidentd::api::sessions::CREATE_LINK;
+use incidentd::api::users::{CREATE_USER, NewUser};
 use incidentd::config::{Config, Smtp};
 use incidentd::notify::{Failure, Message, Notifier};
 use serde_json::{Value, json};
 
 use crate::channels::{incident, notifier, page};
+use crate::harness::TestServer;
 use crate::programs::{Listen, Program, python};
 use crate::tls::Papers;
 
@@ -144,4 +148,38 @@ fn authorities_that_are_none_are_refused_at_the_start() {
         let error = Notifier::check(&config).expect_err("no authority");
         assert_eq!(error.fields[0].field, "outgoing.authorities", "{error}");
     }
+}
+
+#[tokio::test]
+async fn the_link_of_a_new_account_is_mailed_to_it_and_it_is_told_where_that_failed() {
+    let (mut mails, port) = mailbox::<[&str; 0]>([]);
+    let server = TestServer::with(|config| {
+        config.smtp = Smtp {
+            url: Some(format!("smtp://127.0.0.1:{port}?tls=none")),
+            from: Some("oncall@example.com".into()),
+        };
+    })
+    .await;
+    let root = server.client("root");
+    let link_for = async |who: &str| {
+        root.call(&CREATE_LINK, who.into(), &Nothing {}, &Nothing {}).await.expect("a link")
+    };
+    let dave = NewUser {
+        username: "dave".into(),
+        email: Some("dave@example.com".into()),
+        ..NewUser::default()
+    };
+    root.call(&CREATE_USER, Nothing {}, &Nothing {}, &dave).await.expect("added");
+    let link = link_for("dave").await;
+    let mailed = link.mailed.expect("mailed");
+    assert_eq!((&*mailed.to, mailed.failure), ("dave@example.com", None));
+    let mail = next_mail(&mut mails);
+    assert_eq!(mail["to"], json!(["dave@example.com"]));
+    let plain = mail["plain"].as_str().expect("text");
+    assert!(plain.contains(&link.url), "{plain}");
+
+    assert!(link_for("bob").await.mailed.is_none(), "he has no address");
+    drop(mails);
+    let mailed = link_for("dave").await.mailed.expect("tried");
+    assert!(mailed.failure.is_some_and(|why| why.contains("mail server")));
 }

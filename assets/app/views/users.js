@@ -17,12 +17,15 @@ export function page(s) {
       ${opened("add", "Add somebody", addForm(s))}
       ${s.page.change?.open ? opened("change", `Change ${s.page.change.one.username}`, changeForm(s.page.change.one)) : nothing}
       ${s.page.link ? html`<section class="card panel secret"><h2>A link for ${s.page.link.username}</h2>
-        <p>It works once, until ${until(s.page.link.expiresAt)}. Send it to them: it opens a page to set a password.</p>
+        <p>${mailed(s.page.link.mailed)} It works once, until ${until(s.page.link.expiresAt)}, and opens a page to set a password.</p>
         ${copyable(s.page.link.url, "the link")}
         <div class="actions"><button class="plain" @click=${() => setPage("link", null)}>I have it</button></div></section>` : nothing}
       ${loaded("users", fetch, ([list]) => table(s, list))}
     </div>`;
 }
+
+/** Whether they have it. @param {{ to: string, failure?: string } | undefined} mail */
+const mailed = (mail) => (!mail ? "Send it to them." : mail.failure ? `It could not be mailed to ${mail.to}: ${mail.failure} Send it to them.` : `Mailed to ${mail.to}. Should it not arrive, send it to them.`);
 
 /** @param {string} username */
 async function link(username) {
