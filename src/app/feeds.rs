@@ -9,10 +9,10 @@ use super::schedules::seen_schedule;
 use super::{App, Caller, Need};
 use crate::api::feeds::{Feed, IssuedFeed, NewFeed};
 use crate::clock::shift;
-use crate::domain::{FeedId, UserId};
+use crate::domain::{Actor, FeedId, UserId};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{FeedRow, Read, ScheduleRow};
+use crate::store::{FeedRow, Read, ScheduleRow, Write};
 
 /// A last use is right to this.
 const USED_EVERY: Duration = Duration::from_hours(1);
@@ -107,9 +107,7 @@ impl App {
             if !manages(w, &caller, &row, of.as_ref()) {
                 return Err(absent(id));
             }
-            let name = of.as_ref().map_or(&row.made_by.username, |one| &one.slug);
-            Thing { what: "feed", id: id.0, name }.log(w, "removed", &caller.actor())?;
-            w.delete_feed(id)
+            end_feed(w, &row, of.as_ref(), &caller.actor())
         })
         .await
     }
@@ -132,6 +130,22 @@ impl App {
         }
         Ok(calendar)
     }
+}
+
+fn end_feed(w: &mut Write<'_>, row: &FeedRow, of: Option<&ScheduleRow>, by: &Actor) -> Result<()> {
+    let name = of.map_or(&row.made_by.username, |one| &one.slug);
+    Thing { what: "feed", id: row.id.0, name }.log(w, "removed", by)?;
+    w.delete_feed(row.id)
+}
+
+/// Ends all that somebody made.
+pub(super) fn end_feeds(w: &mut Write<'_>, made_by: UserId, by: &Actor) -> Result<()> {
+    let schedules = w.schedules()?;
+    for row in w.feeds()?.iter().filter(|row| row.made_by.id == made_by) {
+        let of = schedules.iter().find(|one| Some(one.id) == row.schedule);
+        end_feed(w, row, of, by)?;
+    }
+    Ok(())
 }
 
 fn gone() -> Error {

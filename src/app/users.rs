@@ -2,6 +2,7 @@
 use super::attempts::Guess;
 use super::changes::{fault, wrongs};
 use super::contacts::email_changed;
+use super::feeds::end_feeds;
 use super::passwords::check_password;
 use super::sessions::{end_sessions, end_token};
 use super::teams::{let_go, set_member};
@@ -88,6 +89,7 @@ pub(super) fn disable(w: &mut Write<'_>, user: &store::User, actor: &Actor) -> R
     }
     end_sessions(w, user.id, None, actor)?;
     w.void_links(Some(user.id))?;
+    end_feeds(w, user.id, actor)?;
     let_go(w, user.id, None, actor)
 }
 
@@ -181,7 +183,7 @@ impl App {
         .await
     }
 
-    /// Lets a disabled person in again: his tokens stay ended, his password is what it was.
+    /// Lets a disabled person in again: his tokens and calendar feeds stay ended, his password is what it was.
     ///
     /// # Errors
     /// `Forbidden` unless the caller is a platform admin.

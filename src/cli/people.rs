@@ -194,7 +194,9 @@ impl User {
             }
             Self::Enable { username } => {
                 client.call_once(&users::ENABLE_USER, username.clone(), &nothing).await?;
-                output::say(&format!("Enabled {username}; tokens stay revoked."));
+                output::say(&format!(
+                    "Enabled {username}; tokens and calendar feeds stay revoked."
+                ));
                 Ok(())
             }
             Self::SetPassword { username: Some(username), .. } => {

@@ -116,6 +116,8 @@ async fn an_address_ends_with_its_removal_and_with_its_maker_s_sight() {
         assert_eq!(status, 404, "{said}");
         assert!(!said.contains("primary"), "{said}");
     }
+    app.enable_user(&host, "bob".into()).await.expect("enabled");
+    assert_eq!(read(&server, &disabled.url).await.0, 404, "as his tokens, it stays revoked");
     assert_eq!(read(&server, &format!("{}/feeds/none.ics", server.url)).await.0, 404);
     assert_eq!(read(&server, left.url.trim_end_matches(".ics")).await.0, 404);
     let query = AuditQuery::default();
