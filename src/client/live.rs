@@ -2,11 +2,12 @@
 //! sleep. It keeps one cursor; nothing is missed and nothing comes twice.
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Client;
@@ -99,6 +100,7 @@ pub struct LiveEvent {
 /// What a subscription learns, in order, without an end but `Refused`.
 pub struct Lives {
     lives: mpsc::Receiver<Live>,
+    nudge: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -106,6 +108,11 @@ impl Lives {
     /// None after `Refused`. May be dropped at any point and called again.
     pub async fn next(&mut self) -> Option<Live> {
         self.lives.recv().await
+    }
+
+    /// The server answers, as somebody saw: the next try need not wait.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
     }
 
     /// What is there already.
@@ -135,6 +142,7 @@ impl Drop for Lives {
 #[must_use]
 pub fn follow(client: &Client, clock: Clock, wanted: Wanted) -> Lives {
     let (tell, lives) = mpsc::channel(WAITING);
+    let nudge = Arc::new(Notify::new());
     let follower = Follower {
         client: client.clone(),
         clock,
@@ -143,12 +151,13 @@ pub fn follow(client: &Client, clock: Clock, wanted: Wanted) -> Lives {
         teams: wanted.teams,
         scope: Scope::default(),
         tell,
+        nudge: nudge.clone(),
         rest: None,
         early: Vec::new(),
         was_live: false,
         joined: false,
     };
-    Lives { lives, task: tokio::spawn(follower.run()) }
+    Lives { lives, nudge, task: tokio::spawn(follower.run()) }
 }
 
 struct Follower {
@@ -160,6 +169,7 @@ struct Follower {
     no_rest: bool,
     scope: Scope,
     tell: mpsc::Sender<Live>,
+    nudge: Arc<Notify>,
     /// Fetches what did not fit into a snapshot; until it is done the cursor is worth nothing.
     rest: Option<JoinHandle<Result<(), Error>>>,
     /// Events that came before the ack.
@@ -201,7 +211,8 @@ impl Follower {
                     let next_in = pause(attempt).max(after);
                     let silent = self.clock.since_boot().saturating_sub(heard);
                     let told = self.tell.send(Live::Lost { why, attempt, next_in, silent }).await;
-                    self.wait(next_in).await;
+                    self.wait(after).await;
+                    self.wait_or_nudge(next_in.saturating_sub(after)).await;
                     told
                 }
             };
@@ -220,6 +231,13 @@ impl Follower {
                 return;
             }
             self.clock.sleep(left.min(Duration::from_secs(1))).await;
+        }
+    }
+
+    async fn wait_or_nudge(&self, pause: Duration) {
+        tokio::select! {
+            () = self.wait(pause) => {}
+            () = self.nudge.notified() => {}
         }
     }
 

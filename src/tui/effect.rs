@@ -58,6 +58,8 @@ pub enum Effect {
     Browse(String),
     Bell,
     Notify(String),
+    /// The server answers: no need to wait before the next try to follow it.
+    Reconnect,
     Suspend,
     Redraw,
     Quit,
@@ -78,6 +80,27 @@ pub enum Report {
     History(Result<(Vec<Incident>, bool)>),
     Said(Result<String>),
     Answered(String, Answer),
+}
+
+impl Report {
+    /// Did the server answer?
+    pub fn is_answer(&self) -> bool {
+        fn heard<T>(result: &Result<T>) -> bool {
+            !matches!(result, Err(Error { kind: Kind::Unreachable, .. }))
+        }
+        match self {
+            Self::Acted(_, results) => results.iter().any(|(_, result)| heard(result)),
+            Self::Looked(_, found) => heard(found),
+            Self::Timeline(_, found) => heard(found),
+            Self::Alerts(_, found) => heard(found),
+            Self::History(found) => heard(found),
+            Self::Hearing(found) => found.is_some(),
+            Self::Around(found) => found.is_some(),
+            Self::Met(..) => true,
+            // Some of these are never sent.
+            Self::Said(_) | Self::Answered(..) => false,
+        }
+    }
 }
 
 /// Runs what asks the server, on the thread of the screen, in its pauses; the rest is the screen's

@@ -168,6 +168,7 @@ async fn show(mut watch: Watch) -> Result<()> {
                 Effect::Bell => screen::bell()?,
                 Effect::Notify(words) => screen::notify(&words)?,
                 Effect::Copy(words) => screen::copy(&words)?,
+                Effect::Reconnect => watch.lives.nudge(),
                 Effect::Suspend => screen.suspend()?,
                 Effect::Redraw => screen.forget()?,
                 Effect::Quit => return Ok(()),

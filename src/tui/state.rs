@@ -416,6 +416,9 @@ impl State {
 
     /// What an effect came to.
     pub fn report(&mut self, report: Report) {
+        if matches!(self.link, Link::Lost { .. }) && report.is_answer() {
+            self.effects.push(Effect::Reconnect);
+        }
         match report {
             Report::Acted(asked, results) => self.acted(&asked, results),
             Report::Looked(id, Ok(incident)) => {

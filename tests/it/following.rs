@@ -90,11 +90,16 @@ impl Watcher {
         Self { lives: follow(&client, Clock::Manual(clock.clone()), wanted), clock }
     }
 
-    /// The next thing that it learns. Pauses before another try pass at once.
-    async fn next(&mut self) -> Live {
+    /// The next thing that it learns, while its clock stands.
+    async fn heard(&mut self) -> Live {
         #[expect(clippy::disallowed_methods, reason = "real time bounds a real server")]
         let live = tokio::time::timeout(PATIENCE, self.lives.next()).await.expect("no silence");
-        let live = live.expect("it goes on");
+        live.expect("it goes on")
+    }
+
+    /// The same; pauses before another try pass at once.
+    async fn next(&mut self) -> Live {
+        let live = self.heard().await;
         if let Live::Lost { next_in, .. } = &live {
             let (clock, next_in) = (self.clock.clone(), *next_in);
             // The follower begins to wait after it said so.
@@ -192,6 +197,26 @@ async fn a_restart_while_things_happen_is_caught_up_with() {
     assert_eq!(bob.caught_up().await, 2);
     server.alert(json!({"title": "live again"})).await;
     assert_eq!(title(&bob.event().await), "live again");
+}
+
+#[tokio::test]
+async fn whoever_saw_the_server_answer_waits_for_no_other_try() {
+    let server = TestServer::start().await;
+    let line = Line::to(&server.url).await;
+    let mut bob = Watcher::of(&line.url, server.token("bob"), payments());
+    bob.caught_up().await;
+    line.cut();
+    while !matches!(bob.heard().await, Live::Lost { .. }) {}
+    server.alert(json!({"title": "while it was away"})).await;
+    line.lead_to(&server.url);
+    bob.lives.nudge();
+    loop {
+        match bob.heard().await {
+            Live::Event(event) => break assert_eq!(title(&event), "while it was away"),
+            Live::Lost { .. } => panic!("the line is there"),
+            _ => {}
+        }
+    }
 }
 
 #[tokio::test]
