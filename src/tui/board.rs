@@ -52,6 +52,8 @@ pub struct Board {
     index: usize,
     /// It went: nothing is selected until somebody moves.
     gone: bool,
+    /// What was let go of, and is found again by whoever moves.
+    left: Option<IncidentId>,
     pub marked: BTreeSet<IncidentId>,
     filter: Filter,
     /// What is over is shown, in place of what is open.
@@ -193,6 +195,12 @@ impl Board {
         })
     }
 
+    /// Is it shown whatever is selected?
+    fn is_listed(&self, id: IncidentId) -> bool {
+        let sort = self.get(id).is_some_and(|incident| incident.is_open() != self.over);
+        sort && self.passes(id)
+    }
+
     fn in_team(&self, incident: &Incident) -> bool {
         self.team.as_ref().is_none_or(|team| *team == incident.team.slug)
     }
@@ -243,7 +251,7 @@ impl Board {
                     self.index = at;
                     self.top = at.saturating_sub(line);
                 } else {
-                    // It is gone. Nothing is selected, so that no key hits what came in its place.
+                    // It is gone: no key hits what came in its place.
                     self.selected = None;
                     self.held = None;
                     self.gone = true;
@@ -280,24 +288,45 @@ impl Board {
         if self.order.get(self.index) == Some(&selected) {
             return Some(self.index);
         }
-        self.order.iter().position(|id| *id == selected)
+        self.place_of(selected)
+    }
+
+    fn place_of(&self, id: IncidentId) -> Option<usize> {
+        self.order.iter().position(|known| *known == id)
     }
 
     /// Selects the row at `at`, or the last. What was left finds its own place.
     pub fn select_at(&mut self, at: usize) {
         self.index = at.min(self.order.len().saturating_sub(1));
         self.gone = false;
+        self.left = None;
         let next = self.order.get(self.index).copied();
         if next != self.selected {
+            // Ten thousand rows are not sorted anew for one that stays where it is.
+            self.changed |= !self.is_in_place();
             self.selected = next;
             self.held = next.and_then(|id| self.get(id)).map(place);
-            self.changed = true;
         }
         self.scroll();
     }
 
+    /// Would the selected row be where it is if it were not selected?
+    fn is_in_place(&self) -> bool {
+        let Some(id) = self.selected else { return true };
+        self.get(id).is_some_and(|incident| self.held == Some(place(incident)))
+            && self.is_listed(id)
+    }
+
+    /// Nothing is selected until somebody moves.
+    pub fn let_go(&mut self) {
+        self.changed |= !self.is_in_place();
+        self.left = self.selected.take();
+        self.held = None;
+        self.gone = true;
+    }
+
     pub fn select(&mut self, id: IncidentId) {
-        if let Some(at) = self.order.iter().position(|known| *known == id) {
+        if let Some(at) = self.place_of(id) {
             self.select_at(at);
         }
     }
@@ -306,7 +335,7 @@ impl Board {
     pub fn step(&mut self, by: isize) {
         let at = match self.position() {
             Some(at) => at.saturating_add_signed(by),
-            None => self.index,
+            None => self.left.and_then(|id| self.place_of(id)).unwrap_or(self.index),
         };
         self.select_at(at);
     }

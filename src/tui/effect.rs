@@ -33,6 +33,8 @@ pub struct Asked {
     pub undoes: Option<&'static str>,
     /// As they were when it began.
     pub before: Vec<Incident>,
+    /// What was under the cursor then.
+    pub cursor: Option<IncidentId>,
 }
 
 /// What is to be done outside.

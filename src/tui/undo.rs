@@ -139,7 +139,7 @@ impl State {
         // It is not about this.
         self.message = None;
         let actions = vec![action];
-        self.ask(Asked { ids, actions, entry, undoes: None, before: Vec::new() });
+        self.ask(Asked { ids, actions, entry, undoes: None, before: Vec::new(), cursor: None });
     }
 
     fn ask(&mut self, asked: Asked) {
@@ -175,6 +175,7 @@ impl State {
             entry.pressed = self.pressed;
         }
         asked.before = asked.ids.iter().filter_map(|id| self.board.get(*id)).cloned().collect();
+        asked.cursor = self.board.selected();
         self.board.set_pending(&asked.ids, true);
         self.effects.push(Effect::Act(Box::new(asked)));
     }
@@ -186,6 +187,7 @@ impl State {
         let mut undo = Undo::new();
         let mut failures: Vec<(IncidentId, Error)> = Vec::new();
         let (mut done, mut changed, mut words) = (0, false, String::new());
+        let mut was_marked = false;
         for (id, result) in results {
             match result {
                 Ok(acted) => {
@@ -201,11 +203,16 @@ impl State {
                     changed |= acted.changed;
                     let back = self.way_back(asked, &acted.incident, acted.changed);
                     undo.extend(back);
-                    self.board.marked.remove(&id);
+                    was_marked |= self.board.marked.remove(&id);
                     self.board.take(acted.incident);
                 }
                 Err(error) => failures.push((id, error)),
             }
+        }
+        let elsewhere = !asked.cursor.is_some_and(|id| asked.ids.contains(&id));
+        if was_marked && elsewhere && asked.cursor == self.board.selected() {
+            // A second key must not hit what merely lies under the cursor.
+            self.board.let_go();
         }
         let did = asked.undoes.or_else(|| asked.actions.last().map(|action| verb(action).1));
         let did = did.unwrap_or_default();
@@ -285,6 +292,13 @@ impl State {
             self.undo.push(later);
         }
         let ids = now.into_iter().map(|back| back.id).collect();
-        self.ask(Asked { ids, actions, entry: None, undoes: Some(did), before: Vec::new() });
+        self.ask(Asked {
+            ids,
+            actions,
+            entry: None,
+            undoes: Some(did),
+            before: Vec::new(),
+            cursor: None,
+        });
     }
 }
