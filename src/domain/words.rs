@@ -127,7 +127,7 @@ impl Change {
                 use ResolveReason as Reason;
                 let why = match reason {
                     Reason::Manual => "resolved",
-                    Reason::Source => "resolved by its source",
+                    Reason::Source => "says that it is over",
                     Reason::Expired => "no longer reported",
                     Reason::Merged => "merged",
                     Reason::Unknown => "resolved for a reason that this version does not know",

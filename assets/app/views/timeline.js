@@ -44,7 +44,8 @@ function entries(events) {
       at = end;
     } else {
       const { text, note } = happened(event);
-      lines.push(line(event, html`<strong dir="auto">${doer(event)}</strong>${text}`, note));
+      const who = doer(event);
+      lines.push(line(event, html`<strong dir="auto">${who}</strong>${who ? text : text[0].toUpperCase() + text.slice(1)}`, note));
       at += 1;
     }
   }

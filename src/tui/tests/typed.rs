@@ -178,6 +178,18 @@ fn what_stands_on_the_screen_may_be_named() {
 }
 
 #[test]
+fn what_its_source_says_is_no_deed_of_the_source() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let more = json!({"reason": "source", "note": "it recovered"});
+    let Live::Event(over) = event(43, "resolved", night().remove(2), &more) else { panic!() };
+    let events = vec![over.event.expect("known")];
+    state.report(Report::Timeline(IncidentId(42), Ok(events)));
+    let shown = screen(&mut state, 80, 24);
+    assert_eq!(shown[3], " 03:14:07  prometheus says that it is over: it recovered");
+}
+
+#[test]
 fn an_explanation_is_laid_out_for_the_screen_that_there_is() {
     let mut state = dashboard(night());
     press(&mut state, ":explain⏎");

@@ -9,7 +9,7 @@ use super::look::{Look, MUTED, STRONG};
 use super::text::{age, clean, countdown, cut, fit, moment, wrap};
 use super::{below_heading, connection, marks, put};
 use crate::domain::escalation::Told;
-use crate::domain::event::ActorKind;
+use crate::domain::event::{ActorKind, ResolveReason};
 use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
 use crate::tui::board::Row;
@@ -193,6 +193,7 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
             match event.actor.kind {
                 // It came by itself.
                 ActorKind::System => words,
+                _ if is_of_source(change) => format!("{} {words}", event.actor.name),
                 _ => match words.split_once(": ") {
                     Some((what, more)) => format!("{what} by {}: {more}", event.actor.name),
                     None => format!("{words} by {}", event.actor.name),
@@ -208,6 +209,11 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
         let before = if nth == 0 { at.clone() } else { " ".repeat(indent) };
         lines.push((format!("{before}{line}"), style));
     }
+}
+
+/// What a sender says, not what somebody did.
+const fn is_of_source(change: &Change) -> bool {
+    matches!(change, Change::Resolved { reason: ResolveReason::Source, .. })
 }
 
 fn alerts_title(detail: &Detail, incident: &Incident) -> String {
