@@ -6,6 +6,8 @@ pub const BOTTOM: u16 = 2;
 const WIDE: u16 = 100;
 /// Below, the list keeps status, age and title alone.
 const NARROW: u16 = 60;
+/// Below, the clock gives way to what needs me.
+const TINY: u16 = 36;
 
 #[must_use]
 pub const fn is_wide(columns: u16) -> bool {
@@ -15,6 +17,11 @@ pub const fn is_wide(columns: u16) -> bool {
 #[must_use]
 pub const fn is_narrow(columns: u16) -> bool {
     columns < NARROW
+}
+
+#[must_use]
+pub const fn is_tiny(columns: u16) -> bool {
+    columns < TINY
 }
 
 /// The first row of the list: under the status line, and the heading where there is one.

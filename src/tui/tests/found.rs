@@ -190,6 +190,33 @@ fn who_is_next_and_when_is_never_cut_off() {
 }
 
 #[test]
+fn the_head_is_cut_nowhere_without_a_mark() {
+    let many: Vec<Incident> = (1..=238).map(|id| incident(id, 5, "Slow", &json!({}))).collect();
+    let mut state = dashboard(many);
+    for columns in 20..60 {
+        let head = screen(&mut state, columns, 12).remove(0);
+        assert!(
+            head.starts_with(" 238 UNANSWERED  ")
+                || head.starts_with(" 238 ") && head.contains('…'),
+            "{head}"
+        );
+        assert!(head.contains("live"), "{head}");
+    }
+    assert_eq!(screen(&mut state, 30, 12)[0], " 238 UNANSWERED          live");
+    press(&mut state, "/slow⏎");
+    assert_eq!(screen(&mut state, 40, 12)[0], " 238 UNANSWERED  /slow…  live  03:14:07");
+    state.apply(Live::Lost {
+        why: "no sign of life".into(),
+        attempt: 1,
+        next_in: Duration::from_secs(4),
+        silent: Duration::ZERO,
+    });
+    let shown = screen(&mut state, 30, 12);
+    assert_eq!(shown[0], " 238 UNANSWE…  as of 03:14:07");
+    assert_eq!(shown[10], " Connection lost");
+}
+
+#[test]
 fn no_team_is_half_named() {
     let mut state = dashboard([night(), vec![of_search(70)]].concat());
     for columns in 60..100 {

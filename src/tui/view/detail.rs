@@ -14,7 +14,7 @@ use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
 use crate::tui::board::Row;
 use crate::tui::detail::{Detail, Pane};
-use crate::tui::layout::{is_narrow, is_wide, split};
+use crate::tui::layout::{is_wide, split};
 use crate::tui::state::State;
 
 /// A line of a pane.
@@ -30,7 +30,7 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
     let word = format!("{}{mark}", standing.word());
     let x = put(buffer, area, 1, 0, &word, look.badge(standing));
     let x = put(buffer, area, x + 2, 0, &incident.id.to_string(), STRONG);
-    let (told, _) = connection(state, look, is_narrow(area.width));
+    let (told, _) = connection(state, look, area.width);
     let room = usize::from(area.width).saturating_sub(usize::from(x) + told.width() + 5);
     let title = clean(&incident.title);
     put(buffer, area, x + 2, 0, &cut(&title, room), STRONG);

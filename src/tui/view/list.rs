@@ -58,25 +58,26 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
     if !state.loaded && counts.open == 0 {
         return;
     }
-    if counts.unanswered > 0 {
-        let style = if counts.unanswered > counts.low { look.fire() } else { STRONG };
-        let text = format!("{} UNANSWERED", state.at_least(counts.unanswered));
-        x = put(buffer, area, x, 0, &text, style);
-    } else if !state.loaded {
-        x = put(buffer, area, x, 0, "Loading…", STRONG);
-    } else {
-        x = put(buffer, area, x, 0, "All calm", STRONG);
-    }
-    // What does not fit beside the connection is left out whole.
-    let (told, _) = connection(state, look, is_narrow(area.width));
+    let (told, _) = connection(state, look, area.width);
     let end = usize::from(area.width).saturating_sub(told.width() + 3);
+    let room = |x: u16| end.saturating_sub(usize::from(x));
+    let (text, style) = if counts.unanswered > 0 {
+        let style = if counts.unanswered > counts.low { look.fire() } else { STRONG };
+        (format!("{} UNANSWERED", state.at_least(counts.unanswered)), style)
+    } else if !state.loaded {
+        ("Loading…".to_owned(), STRONG)
+    } else {
+        ("All calm".to_owned(), STRONG)
+    };
+    x = put(buffer, area, x, 0, &cut(&text, room(x)), style);
     if counts.elsewhere > 0 {
         let ways = [
             format!("{} UNANSWERED elsewhere", state.at_least(counts.elsewhere)),
             format!("+{}", counts.elsewhere),
         ];
-        let fits = ways.iter().find(|text| usize::from(x) + 2 + text.width() <= end);
-        x = put(buffer, area, x + 2, 0, fits.unwrap_or(&ways[1]), look.fire());
+        let fits = ways.iter().find(|text| text.width() <= room(x + 2));
+        let text = cut(fits.unwrap_or(&ways[1]), room(x + 2));
+        x = put(buffer, area, x + 2, 0, &text, look.fire());
     }
     let mut more: Vec<(String, Style)> = Vec::new();
     for (count, word) in [(counts.low, "low"), (counts.acked, "acked")] {
@@ -84,6 +85,7 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
             more.push((format!("{count} {word}"), Style::new()));
         }
     }
+    let mut spare = more.len();
     if let Some(team) = state.board.team() {
         more.push((format!("[{team}]"), STRONG));
     }
@@ -98,10 +100,14 @@ fn header(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         let text = format!("/{} ({})", filter.text(), state.board.order().len());
         more.push((text, STRONG));
     }
+    // What narrows the list is said rather than how much is no fire, which is left out whole.
+    let width = |more: &[(String, Style)]| more.iter().map(|(it, _)| it.width() + 2).sum::<usize>();
+    while width(&more) > room(x) && (spare > 0 || more.len() > 1) {
+        more.remove(0);
+        spare = spare.saturating_sub(1);
+    }
     for (text, style) in more {
-        if usize::from(x) + 2 + text.width() <= end {
-            x = put(buffer, area, x + 2, 0, &text, style);
-        }
+        x = put(buffer, area, x + 2, 0, &cut(&text, room(x + 2)), style);
     }
     if is_narrow(area.width) {
         return;
@@ -138,7 +144,7 @@ fn on_call(state: &State, look: Look, area: Rect, x: u16, buffer: &mut Buffer) {
             next if next.is_empty() => until(one),
             next => format!("{}, then {}", until(one), next.join(" and ")),
         };
-    let (told, _) = connection(state, look, false);
+    let (told, _) = connection(state, look, area.width);
     let room = usize::from(area.width.saturating_sub(x)).saturating_sub(told.width() + 3);
     let several = duties.iter().any(|one| one.team.slug != duties[0].team.slug);
     let say = |way: &dyn Fn(&OnCall) -> String, between: &str| {

@@ -13,7 +13,7 @@ use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::keys::{TABLE, Wish};
-use super::layout::{BOTTOM, is_narrow};
+use super::layout::{BOTTOM, is_narrow, is_tiny};
 use super::prompt::{Prompt, What};
 use super::state::{Link, Page, Reading, State, Tone};
 use crate::api::overview::Unreachable;
@@ -89,12 +89,13 @@ fn marks(buffer: &mut Buffer, area: Rect, above: usize, below: usize) {
     }
 }
 
-/// What is said of the connection.
-fn connection(state: &State, look: Look, narrow: bool) -> (String, Style) {
+/// What is said of the connection, in a row of so many columns.
+fn connection(state: &State, look: Look, columns: u16) -> (String, Style) {
     let now = state.now();
     let zone = &state.settings.zone;
     match &state.link {
         Link::Live if !state.loaded => ("loading".to_owned(), STRONG),
+        Link::Live if is_tiny(columns) => ("live".to_owned(), look.live()),
         Link::Live => (format!("live  {}", moment(now, now, zone, true)), look.live()),
         Link::CatchingUp => ("catching up".to_owned(), STRONG),
         Link::Connecting => ("connecting".to_owned(), STRONG),
@@ -103,8 +104,10 @@ fn connection(state: &State, look: Look, narrow: bool) -> (String, Style) {
             let next = if left == 0 { "now".into() } else { format!("in {left} s") };
             let stale = as_of.map(|at| moment(at, now, zone, true));
             let text = match stale {
-                Some(at) if narrow => format!("as of {at}, try {attempt} {next}"),
+                Some(at) if is_tiny(columns) => format!("as of {at}"),
+                Some(at) if is_narrow(columns) => format!("as of {at}, try {attempt} {next}"),
                 Some(at) => format!("STALE, as of {at}. Reconnecting: try {attempt} {next}"),
+                None if is_tiny(columns) => "not connected".into(),
                 None => format!("not connected, try {attempt} {next}"),
             };
             (text, STRONG)
@@ -114,7 +117,7 @@ fn connection(state: &State, look: Look, narrow: bool) -> (String, Style) {
 
 /// The right end of the first row: the connection and the time; when it is lost, row 1 inverts.
 fn status(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
-    let (text, style) = connection(state, look, is_narrow(area.width));
+    let (text, style) = connection(state, look, area.width);
     let width = u16::try_from(text.width()).unwrap_or(area.width).min(area.width - 1);
     let x = area.width - width - 1;
     // What stands there gives way: the truth about the connection comes first.
@@ -165,9 +168,9 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         (None, Link::Lost { why, as_of, .. }) => {
             let what = if as_of.is_some() { "Connection lost" } else { "Not connected" };
             let whole = format!("{what}: {why}. Keys still try.");
-            let fits = whole.width() + 2 <= usize::from(area.width);
-            let said = if fits { whole } else { format!("{what}. Keys still try.") };
-            put(buffer, area, 1, 0, &said, look.bad());
+            let ways = [whole, format!("{what}. Keys still try.")];
+            let fits = ways.into_iter().find(|it| it.width() + 2 <= usize::from(area.width));
+            put(buffer, area, 1, 0, fits.as_deref().unwrap_or(what), look.bad());
         }
         _ => {
             if let Some(one) = state.unreached() {

@@ -9,7 +9,6 @@ use super::look::{Look, STRONG};
 use super::text::{cut, fit, wrap};
 use super::{below_heading, connection, marks, put};
 use crate::tui::keys::{TABLE, Wish};
-use crate::tui::layout::is_narrow;
 use crate::tui::state::{Reading, State};
 
 const ALSO: &[(&str, &str)] = &[
@@ -37,7 +36,7 @@ pub fn draw(
         Reading::Help => "Keys".to_owned(),
         Reading::Answer { line, .. } | Reading::Manual { line, .. } => format!(":{line}"),
     };
-    let (told, _) = connection(state, look, is_narrow(area.width));
+    let (told, _) = connection(state, look, area.width);
     let room = usize::from(area.width).saturating_sub(told.width() + 4);
     put(buffer, area, 1, 0, &cut(&title, room), STRONG);
     // A column at each side.
