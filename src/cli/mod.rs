@@ -20,6 +20,7 @@ mod log;
 mod login;
 mod logins;
 mod look;
+mod mistyped;
 mod notify;
 mod output;
 mod owner;

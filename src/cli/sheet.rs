@@ -90,6 +90,35 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("heartbeat wrap", "it runs a program"),
 ];
 
+/// What changes nothing, by its last word, or its last two.
+pub const LOOKS: &[&str] = &[
+    "list",
+    "show",
+    "timeline",
+    "on-call",
+    "whoami",
+    "doctor",
+    "audit",
+    "export",
+    "version",
+    "help",
+    "quit",
+    "silence preview",
+    "integration payloads",
+    "contact rules",
+    "route test",
+    "template render",
+];
+
+/// Does a command look only, or does one of its own? `within`: the command that it belongs to.
+pub fn looks(command: &clap::Command, within: &str) -> bool {
+    let name = command.get_name();
+    if command.has_subcommands() {
+        return command.get_subcommands().any(|inner| looks(inner, name));
+    }
+    LOOKS.iter().any(|words| *words == name || *words == format!("{within} {name}"))
+}
+
 /// The words of a command that has no place here, and why.
 pub fn elsewhere(line: &str) -> Option<(&'static str, &'static str)> {
     let is_it = |words: &str| {

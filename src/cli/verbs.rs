@@ -13,8 +13,8 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use super::complete::{Names, taught};
 use super::examples::{explained, is_of_shell};
 use super::incidents::Meant;
-use super::sheet::{self, elsewhere, here};
-use super::{Command, Common, dispatch, output};
+use super::sheet::{self, elsewhere, here, looks};
+use super::{Command, Common, dispatch, mistyped, output};
 use crate::client::{Client, Ours};
 use crate::domain::{Action, IncidentId, Span};
 use crate::error::{Error, Result};
@@ -72,15 +72,47 @@ fn of_incidents(command: &clap::Command) -> Option<&str> {
 }
 
 /// The command line over the connection that the dashboard has.
-pub struct Verbs(Rc<Common>);
+pub struct Verbs {
+    common: Rc<Common>,
+    only_looks: bool,
+}
 
 impl Verbs {
     pub fn over(client: Client, timeout: Span) -> Self {
-        Self(Rc::new(Common::over(client, timeout)))
+        let only_looks = client.only_looks();
+        Self { common: Rc::new(Common::over(client, timeout)), only_looks }
+    }
+
+    /// The names of commands that do something here.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let works = |name: &&str| {
+            !self.only_looks || line().find_subcommand(name).is_some_and(|it| looks(it, ""))
+        };
+        names().iter().map(String::as_str).filter(works)
+    }
+
+    /// Does a word do anything after these?
+    fn works(&self, before: &[String], word: &str) -> bool {
+        let (command, names) = begun(before.iter().map(String::as_str).chain([word]));
+        !self.only_looks || looks(command, names.iter().rev().nth(1).unwrap_or(&""))
+    }
+
+    /// What is wrong with a line, and what is taken.
+    fn wrong(&self, error: &clap::Error, words: &[String]) -> String {
+        let of = |kind| error.get(kind).map(ToString::to_string);
+        let unknown = of(ContextKind::InvalidSubcommand);
+        if let Some(word) = words.first().filter(|word| unknown.as_ref() == Some(word)) {
+            let some = self.names().take(SOME).collect::<Vec<_>>().join(", ");
+            return format!(
+                "`{word}` is no command here. There are: {some}; tab shows all of them."
+            );
+        }
+        let (command, names) = begun(words.iter().map(String::as_str));
+        mistyped::words(error, command, &names.join(" "))
     }
 
     fn errand(&self, words: &[String], command: Command) -> tui::Errand {
-        let common = self.0.clone();
+        let common = self.common.clone();
         let line = std::iter::once("incidentd".to_owned()).chain(words.iter().cloned()).collect();
         Box::new(move |columns| {
             Box::pin(async move {
@@ -117,7 +149,7 @@ impl Commands for Verbs {
             Err(error) if is_help(error.kind()) => {
                 return Ok(Typed::Read(manual(words.to_owned())));
             }
-            Err(error) => return Err(Error::usage(first_line(&error, words))),
+            Err(error) => return Err(Error::usage(self.wrong(&error, words))),
         };
         let command = match verb {
             Verb::Command(command) => *command,
@@ -152,8 +184,8 @@ impl Commands for Verbs {
     fn completions(&self, words: &[String], known: &Known) -> Vec<String> {
         let Some((stem, before)) = words.split_last() else { return Vec::new() };
         if before.is_empty() {
-            let fitting = names().iter().filter(|name| name.starts_with(stem));
-            return fitting.cloned().collect();
+            let fitting = self.names().filter(|name| name.starts_with(stem));
+            return fitting.map(str::to_owned).collect();
         }
         let given = words.iter().map(OsString::from).collect();
         // The one command of all: this is done with every key.
@@ -169,6 +201,7 @@ impl Commands for Verbs {
         let named = stem.is_empty() && found.iter().any(|word| !word.starts_with('-'));
         found.retain(|word| !(named && word.starts_with('-')));
         found.retain(|word| elsewhere(&format!("{} {word}", before.join(" "))).is_none());
+        found.retain(|word| self.works(before, word));
         found
     }
 
@@ -210,6 +243,17 @@ fn manual(words: Vec<String>) -> tui::Lay {
     })
 }
 
+/// The command with which these words begin, and its names: `silence`, `add`.
+fn begun<'a>(words: impl Iterator<Item = &'a str>) -> (&'static clap::Command, Vec<&'static str>) {
+    let (mut command, mut names) = (line(), Vec::new());
+    for word in words {
+        let Some(inner) = command.find_subcommand(word) else { break };
+        command = inner;
+        names.push(inner.get_name());
+    }
+    (command, names)
+}
+
 fn takes_incidents(verb: &str) -> bool {
     line().find_subcommand(verb).is_some_and(|command| of_incidents(command).is_some())
 }
@@ -218,30 +262,17 @@ const fn is_help(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
-fn first_line(error: &clap::Error, words: &[String]) -> String {
-    let unknown = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-    if let Some(word) = words.first().filter(|word| unknown.as_ref() == Some(word)) {
-        let some = names().iter().take(SOME).map(String::as_str).collect::<Vec<_>>().join(", ");
-        return format!("`{word}` is no command here. There are: {some}; tab shows all of them.");
-    }
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("That is no command.").trim_start_matches("error: ");
-    // What is missing stands on the next line.
-    match lines.next() {
-        Some(next) if first.ends_with(':') => format!("{first} {next}"),
-        _ => format!("{first}."),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn verbs() -> Verbs {
+    fn client() -> Client {
         let timeout = std::time::Duration::from_secs(1);
-        let client = Client::new("http://127.0.0.1:8080", None, timeout);
-        Verbs::over(client.expect("a client"), Span::secs(1))
+        Client::new("http://127.0.0.1:8080", None, timeout).expect("a client")
+    }
+
+    fn verbs() -> Verbs {
+        Verbs::over(client(), Span::secs(1))
     }
 
     fn typed(line: &[&str], selected: &[i64]) -> Result<Typed> {
@@ -365,5 +396,47 @@ mod tests {
         assert_eq!(of("page a"), ["alice"]);
         assert_eq!(of("silence add --team "), ["payments", "search"]);
         assert_eq!(of("list --service ch"), ["checkout"]);
+    }
+
+    #[test]
+    fn a_dashboard_that_only_looks_offers_what_looks() {
+        let looking = Verbs::over(client().looking_only("it looks"), Span::secs(1));
+        let of = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let known = Known { open: vec!["42".into()], ..Known::default() };
+            looking.completions(&words, &known)
+        };
+        let all = of("");
+        for name in ["show", "list", "silence", "on-call", "help", "quit"] {
+            assert!(all.iter().any(|it| it == name), "{name}: {all:?}");
+        }
+        for name in ["ack", "resolve", "trigger", "page", "note", "notify"] {
+            assert!(!all.iter().any(|it| it == name), "{name}: {all:?}");
+        }
+        assert_eq!(of("silence "), ["preview", "list", "help"]);
+        assert_eq!(of("route "), ["test", "help"]);
+        assert_eq!(of("team member "), ["list", "help"]);
+        assert_eq!(of("show "), ["42"]);
+        assert!(of("silence list --t").contains(&"--team".to_owned()));
+        assert!(of("ack ").is_empty() && of("ack --fo").is_empty());
+        let typed = ["frobnicate".to_owned()];
+        let Err(error) = looking.read(&typed, &[], &Ours::default()) else { panic!("it is none") };
+        assert!(!error.to_string().contains("ack"), "{error}");
+    }
+
+    #[test]
+    fn what_is_said_to_look_is_a_command() {
+        fn leaves(command: &clap::Command, within: &str, found: &mut Vec<String>) {
+            let name = command.get_name();
+            if !command.has_subcommands() {
+                found.extend([name.to_owned(), format!("{within} {name}")]);
+            }
+            command.get_subcommands().for_each(|inner| leaves(inner, name, found));
+        }
+        let mut found = Vec::new();
+        leaves(line(), "", &mut found);
+        for words in sheet::LOOKS {
+            assert!(found.iter().any(|it| it == words), "{words}");
+        }
     }
 }

@@ -100,6 +100,11 @@ impl Client {
         Self { looks_only: Some(why), ..self }
     }
 
+    #[must_use]
+    pub const fn only_looks(&self) -> bool {
+        self.looks_only.is_some()
+    }
+
     fn may_change(&self) -> Result<()> {
         match self.looks_only {
             Some(why) => Err(Error::refused(why).hint("Begin without it, to act.")),

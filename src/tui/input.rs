@@ -72,7 +72,9 @@ impl State {
             Wish::Suspend => self.effects.push(Effect::Suspend),
             Wish::Redraw => self.effects.push(Effect::Redraw),
             // As pagers have it.
-            Wish::Quit if reads && key.code == KeyCode::Char('q') => self.back(),
+            Wish::Quit if key.code == KeyCode::Char('q') && !matches!(self.page, Page::List) => {
+                self.back();
+            }
             Wish::Quit => self.effects.push(Effect::Quit),
         }
     }

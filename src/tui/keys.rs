@@ -141,7 +141,7 @@ pub const TABLE: &[Binding] = &[
     look(Wish::Help, &[Char('?')], "?", Some("help"), "this page"),
     ctrl(Wish::Redraw, 'l', "ctrl-l", "draw the screen anew"),
     ctrl(Wish::Suspend, 'z', "ctrl-z", "suspend; fg comes back"),
-    look(Wish::Quit, &[Char('q')], "q", Some("quit"), "quit; leaves this page first"),
+    look(Wish::Quit, &[Char('q')], "q", Some("quit"), "leave this page; on the list, quit"),
     ctrl(Wish::Quit, 'c', "ctrl-c", "quit"),
 ];
 

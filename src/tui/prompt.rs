@@ -21,6 +21,8 @@ pub enum Prompt {
         line: tui_input::Input,
         /// What the last word may become; tab goes through them.
         offered: Vec<String>,
+        /// Why what was typed is not taken.
+        wrong: Option<String>,
     },
     /// Something that an action needs, for these incidents whatever is selected meanwhile.
     Ask {
@@ -41,7 +43,8 @@ pub enum Prompt {
 /// What was typed into a prompt, until it came to something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    pub what: What,
+    /// None: a command.
+    pub what: Option<What>,
     pub text: String,
     /// Keys that had been pressed when it was sent.
     pub(super) pressed: u64,
@@ -93,7 +96,7 @@ impl Prompt {
     #[must_use]
     pub fn wrong(&self) -> Option<&str> {
         match self {
-            Self::Ask { wrong, .. } => wrong.as_deref(),
+            Self::Ask { wrong, .. } | Self::Command { wrong, .. } => wrong.as_deref(),
             _ => None,
         }
     }
@@ -127,7 +130,7 @@ impl State {
         if what == What::Assignee {
             self.meet_people(&ids);
         }
-        let same = |(of, entry): &Draft| *of == ids && entry.what == what;
+        let same = |(of, entry): &Draft| *of == ids && entry.what == Some(what);
         let draft = self.draft.take().filter(same).map(|(_, entry)| entry.text);
         let line = tui_input::Input::from(draft.unwrap_or_default());
         self.prompt = Some(Prompt::Ask { what, ids, line, stem: None, wrong: None });
@@ -138,8 +141,8 @@ impl State {
     pub(super) fn give_back(&mut self, ids: Vec<IncidentId>, entry: Entry, why: Option<String>) {
         match why {
             Some(why) if self.prompt.is_none() && self.pressed == entry.pressed => {
-                let Entry { what, text, .. } = entry;
-                let line = tui_input::Input::from(text);
+                let Some(what) = entry.what else { return self.mistyped(&entry.text, &why) };
+                let line = tui_input::Input::from(entry.text);
                 self.prompt = Some(Prompt::Ask { what, ids, line, stem: None, wrong: Some(why) });
             }
             why => {
@@ -171,7 +174,19 @@ impl State {
     }
 
     pub(super) fn prompt_command(&mut self) {
-        self.typed(Prompt::Command { line: tui_input::Input::default(), offered: Vec::new() });
+        self.begin_command(tui_input::Input::default(), None);
+    }
+
+    fn begin_command(&mut self, line: tui_input::Input, wrong: Option<String>) {
+        self.typed(Prompt::Command { line, offered: Vec::new(), wrong });
+    }
+
+    /// The line is open again, and says why it is not taken.
+    fn mistyped(&mut self, line: &str, why: &str) {
+        // It would lie over what is wrong now.
+        self.message = None;
+        let why = self.here(why).into_owned();
+        self.begin_command(tui_input::Input::from(line), Some(why));
     }
 
     /// The next word that is offered in the place of the last; if there is no other, it is
@@ -184,12 +199,11 @@ impl State {
         let next = next.map_or(last, String::as_str);
         match offered.as_slice() {
             [_] => {
-                let line = tui_input::Input::from(format!("{head}{next} "));
-                self.typed(Prompt::Command { line, offered });
+                self.begin_command(tui_input::Input::from(format!("{head}{next} ")), None);
             }
             _ => {
                 let line = tui_input::Input::from(format!("{head}{next}"));
-                self.prompt = Some(Prompt::Command { line, offered });
+                self.prompt = Some(Prompt::Command { line, offered, wrong: None });
             }
         }
     }
@@ -241,10 +255,12 @@ impl State {
                 let (what, stem) = (What::Assignee, Some(stem));
                 self.prompt = Some(Prompt::Ask { what, ids, line, stem, wrong: None });
             }
-            (Prompt::Command { line, offered }, KeyCode::Tab) => self.complete(&line, offered),
+            (Prompt::Command { line, offered, .. }, KeyCode::Tab) => self.complete(&line, offered),
             (mut prompt, _) => {
-                if let Prompt::Ask { stem, wrong, .. } = &mut prompt {
-                    (*stem, *wrong) = (None, None);
+                match &mut prompt {
+                    Prompt::Ask { stem, wrong, .. } => (*stem, *wrong) = (None, None),
+                    Prompt::Command { wrong, .. } => *wrong = None,
+                    _ => {}
                 }
                 if let Some(line) = prompt.line_mut() {
                     line.handle_event(&Input::Key(key));
@@ -283,7 +299,7 @@ impl State {
         }
         match &mut prompt {
             Prompt::Filter { line, .. } => self.board.set_filter(Filter::new(line.value())),
-            Prompt::Command { line, offered } => {
+            Prompt::Command { line, offered, .. } => {
                 let words = super::command::begun(line.value());
                 *offered = self.settings.verbs.completions(&words, &self.known());
             }
@@ -305,7 +321,7 @@ impl State {
         if text.is_empty() && what != What::Resolution {
             return self.say(Tone::Plain, "Nothing was done.");
         }
-        let entry = Entry { what, text: text.to_owned(), pressed: self.pressed };
+        let entry = Entry { what: Some(what), text: text.to_owned(), pressed: self.pressed };
         let action = match what {
             What::Resolution => {
                 let note = (!text.is_empty()).then(|| text.to_owned());
@@ -335,13 +351,16 @@ impl State {
         match super::command::words(line, &ids) {
             Ok(words) if words.is_empty() => {}
             Ok(words) => self.run_verb(line, &words, &ids),
-            Err(why) => self.say(Tone::Bad, why),
+            Err(why) => self.mistyped(line, &why),
         }
     }
 
     fn run_verb(&mut self, line: &str, words: &[String], ids: &[IncidentId]) {
         match self.settings.verbs.read(words, ids, &self.around.server) {
-            Ok(Typed::Act(ids, action)) => self.act(ids, action),
+            Ok(Typed::Act(ids, action)) => {
+                let entry = Entry { what: None, text: line.to_owned(), pressed: self.pressed };
+                self.act_as_typed(ids, action, Some(entry));
+            }
             Ok(Typed::Show(id)) => self.open(id),
             Ok(Typed::Open(_)) if self.settings.readonly => self.refuse(),
             Ok(Typed::Open(asked)) => self.effects.push(Effect::Open(asked)),
@@ -352,7 +371,7 @@ impl State {
             }
             Ok(Typed::Help) => self.help(),
             Ok(Typed::Quit) => self.effects.push(Effect::Quit),
-            Err(error) => self.fail(&error),
+            Err(error) => self.mistyped(line, &error.to_string()),
         }
     }
 }

@@ -107,16 +107,24 @@ fn mistaken(entry: &Entry, id: IncidentId, error: &Error) -> String {
     let Entry { what, text, .. } = entry;
     match (error.kind, what) {
         (Kind::Unreachable, _) => no_answer(id),
-        (Kind::NotFound, What::Assignee) => {
+        (Kind::NotFound, Some(What::Assignee)) => {
             format!("Nobody called `{text}` may have it. Type a username, or me.")
         }
         (Kind::Invalid, _) => match (error.fields.first(), what) {
-            (Some(field), What::Assignee | What::Snooze) => format!("`{text}` {}.", field.message),
+            (Some(field), None) => format!("{} {}.", named(&field.field), field.message),
+            (Some(field), Some(What::Assignee | What::Snooze)) => {
+                format!("`{text}` {}.", field.message)
+            }
             (Some(field), _) => format!("The note {}.", field.message),
             (None, _) => error.to_string(),
         },
         _ => error.to_string(),
     }
+}
+
+/// A field as a command has it.
+fn named(field: &str) -> String {
+    if field == "body" { "The note".into() } else { format!("--{field}") }
 }
 
 fn no_answer(id: IncidentId) -> String {

@@ -304,7 +304,7 @@ async fn the_mouse_selects_and_opens_and_a_link_is_copied() {
     assert!(terminal.bytes().contains(&format!("\u{1b}]52;c;{copied}")), "{copied}");
     click(4);
     terminal.until("its page", |screen| screen.contains("TIMELINE") && screen.contains("Backup"));
-    terminal.keys(&["q"]);
+    terminal.keys(&["q", "q"]);
     terminal.until("the shell", |screen| screen.contains("left 0"));
 }
 
@@ -375,7 +375,9 @@ async fn the_command_line_is_there_too_and_its_answers_are_read_there() {
     run(":page bob 'look at this'");
     terminal.until("who is told", |screen| screen.contains("Opened 1. Nobody could be told"));
     run(":login");
-    terminal.until("a shell", |screen| screen.contains("`login` is typed in a shell"));
+    let screen = terminal.until("a shell", |screen| screen.contains("`login` is typed in a shell"));
+    assert!(screen.contains(" :login"), "what was typed is there to be mended:\n{screen}");
+    terminal.keys(&["Escape"]);
     run(":silence end 7");
     terminal.until("an error", |screen| screen.contains("does not exist"));
     terminal.keys(&["q", "q"]);

@@ -471,7 +471,8 @@ fn a_prompt_is_about_what_it_was_opened_for() {
     let [asked] = &acts(&mut state)[..] else { panic!("one act") };
     assert!(matches!(&asked.actions[0], Action::Snooze { span: Some(_), .. }));
     press(&mut state, ":frobnicate⏎");
-    assert!(screen(&mut state, 120, 30)[28].contains("`frobnicate` is no command."));
+    assert!(screen(&mut state, 120, 30)[27].contains("`frobnicate` is no command."));
+    press(&mut state, "⎋");
     state.paste("aaaa\nq");
     assert!(state.take_effects().is_empty(), "what is pasted is no key");
 }

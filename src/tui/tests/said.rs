@@ -84,7 +84,7 @@ fn a_command_is_completed_and_hints_are_shown() {
 }
 
 #[test]
-fn q_leaves_what_is_read_before_it_leaves_the_dashboard() {
+fn q_leaves_a_page_before_it_leaves_the_dashboard() {
     let quits = |state: &mut State| {
         state.take_effects().iter().any(|effect| matches!(effect, Effect::Quit))
     };
@@ -92,14 +92,20 @@ fn q_leaves_what_is_read_before_it_leaves_the_dashboard() {
     press(&mut state, "⏎?q");
     assert!(!quits(&mut state) && screen(&mut state, 80, 24)[0].contains("Certificate"));
     press(&mut state, "q");
+    assert!(!quits(&mut state) && screen(&mut state, 80, 24)[0].contains("UNANSWERED"));
+    press(&mut state, "q");
     assert!(quits(&mut state));
+    press(&mut state, "⏎");
+    state.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    assert!(quits(&mut state), "from everywhere");
 }
 
 #[test]
 fn what_was_said_before_is_not_said_of_what_is_asked_now() {
     let mut state = dashboard(night());
-    press(&mut state, "j⏎:nonsense⏎");
-    assert!(screen(&mut state, 80, 24)[22].contains("no command"));
+    let line = run(&mut state, "j⏎:silence end 4⏎");
+    answer(&mut state, &line, "", Err(Error::refused("It is over.")));
+    assert!(screen(&mut state, 80, 24)[22].contains("It is over."));
     press(&mut state, "a");
     let shown = screen(&mut state, 80, 24);
     assert!(shown[22].is_empty(), "{}", shown[22]);

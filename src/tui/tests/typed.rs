@@ -27,6 +27,25 @@ fn a_wrong_entry_stays_with_what_is_wrong_above_it() {
 }
 
 #[test]
+fn a_wrong_command_stays_with_what_is_wrong_above_it() {
+    let mut state = dashboard(night());
+    press(&mut state, "j:snooze --for never⏎");
+    let shown = screen(&mut state, 80, 24);
+    assert_eq!(shown[21], " no time");
+    assert!(shown[22].starts_with(" :snooze --for never"), "{}", shown[22]);
+    press(&mut state, "x");
+    assert!(screen(&mut state, 80, 24)[21].is_empty(), "it is another by now");
+    press(&mut state, "⎋:ack 'x⏎");
+    let shown = screen(&mut state, 80, 24);
+    assert_eq!(shown[21], " A ' is not closed.");
+    assert!(shown[22].starts_with(" :ack 'x"), "{}", shown[22]);
+    press(&mut state, "⎋");
+    assert!(screen(&mut state, 80, 24)[21].is_empty());
+    press(&mut state, ":snooze --for 30m⏎");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
+}
+
+#[test]
 fn what_the_server_does_not_take_is_there_to_be_mended() {
     let mut state = dashboard(night());
     press(&mut state, "jmbo⏎");
@@ -167,17 +186,6 @@ fn what_came_by_itself_needs_no_author() {
 }
 
 #[test]
-fn what_stands_on_the_screen_may_be_named() {
-    let mut state = dashboard(night());
-    state.report(Report::Met("payments".into(), vec!["carol".into()]));
-    let known = state.known();
-    assert_eq!(known.open, ["57", "42", "40", "39"], "in the order of the list");
-    assert_eq!(known.services, ["backups", "checkout", "edge"]);
-    assert_eq!(known.teams, ["payments"]);
-    assert_eq!(known.people, ["alice", "bob", "carol"]);
-}
-
-#[test]
 fn what_its_source_says_is_no_deed_of_the_source() {
     let mut state = dashboard(night());
     press(&mut state, "j⏎");
@@ -187,6 +195,17 @@ fn what_its_source_says_is_no_deed_of_the_source() {
     state.report(Report::Timeline(IncidentId(42), Ok(events)));
     let shown = screen(&mut state, 80, 24);
     assert_eq!(shown[3], " 03:14:07  prometheus says that it is over: it recovered");
+}
+
+#[test]
+fn what_stands_on_the_screen_may_be_named() {
+    let mut state = dashboard(night());
+    state.report(Report::Met("payments".into(), vec!["carol".into()]));
+    let known = state.known();
+    assert_eq!(known.open, ["57", "42", "40", "39"], "in the order of the list");
+    assert_eq!(known.services, ["backups", "checkout", "edge"]);
+    assert_eq!(known.teams, ["payments"]);
+    assert_eq!(known.people, ["alice", "bob", "carol"]);
 }
 
 #[test]
