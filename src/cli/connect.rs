@@ -70,13 +70,16 @@ impl Common {
         }
     }
 
-    /// The server that is meant: named, else that of the last log-in, else this host's.
+    /// The server that is meant: named, else that of the environment, of the last log-in, or this
+    /// host's.
     ///
     /// # Errors
     /// `Refused` where the log-ins cannot be read.
     pub fn server(&self) -> Result<String> {
-        match &self.server {
-            Some(server) => Ok(server.clone()),
+        let named = self.server.clone().or_else(|| std::env::var("INCIDENTD_URL").ok());
+        // A variable that is set to nothing is not set.
+        match named.filter(|server| !server.is_empty()) {
+            Some(server) => Ok(server),
             None => Logins::load().map(|logins| logins.default_server().to_owned()),
         }
     }

@@ -71,8 +71,9 @@ const EVERYWHERE: &str = "Options of every command";
 /// Options of every command.
 #[derive(Args)]
 struct Common {
-    /// The server's address; left out: that of the last log-in, else http://127.0.0.1:8080
-    #[arg(long, global = true, value_name = "URL", env = "INCIDENTD_URL", help_heading = EVERYWHERE)]
+    /// The server's address; left out: `INCIDENTD_URL`, else that of the last log-in, else
+    /// http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERYWHERE)]
     server: Option<String>,
     /// On the server's host: speak to the server that holds this folder, as platform admin
     #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
@@ -249,8 +250,6 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
-    // A variable that is set to nothing is not set.
-    cli.common.server = cli.common.server.filter(|server| !server.is_empty());
     let Some(command) = cli.command else {
         output::data(OVERVIEW);
         return ExitCode::SUCCESS;

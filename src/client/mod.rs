@@ -73,13 +73,14 @@ fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 impl Client {
     /// # Errors
-    /// `Invalid` for an address that is none.
+    /// `Usage` for an address that is none.
     pub fn new(url: &str, token: Option<Secret>, timeout: Duration) -> Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
         let secure = base.starts_with("https://");
         if !secure && !base.starts_with("http://") {
-            let why = format!("`{url}` must begin with http:// or https://");
-            return Err(Error::invalid("server", why));
+            let why =
+                format!("`{url}` is no address of a server: it begins with http:// or https://.");
+            return Err(Error::usage(why).hint("Correct --server or INCIDENTD_URL."));
         }
         let http = builder(secure)?.build().map_err(Error::internal)?;
         Ok(Self { http, base, token, timeout, looks_only: None })
