@@ -14,6 +14,8 @@ use crate::domain::text::{CUT, shown};
 const READABLE: usize = 20;
 /// And no further: ids, ages and names stay whole.
 const NARROWEST: usize = 12;
+/// But rather than that a moment is cut.
+const BESIDE_MOMENTS: usize = 8;
 /// Columns of moments, which say nothing once they are cut.
 const MOMENTS: &[&str] = &["AT", "FROM", "UNTIL", "WHEN", "EXPIRES"];
 /// Between two columns.
@@ -149,7 +151,11 @@ impl Plan {
                 columns,
                 |at| if moments[at] { usize::MAX } else { NARROWEST },
             );
-            narrow(&mut plan.widths, columns, |_| NARROWEST);
+            if moments.contains(&true) {
+                narrow(&mut plan.widths, columns, |at| {
+                    if moments[at] { usize::MAX } else { BESIDE_MOMENTS }
+                });
+            }
             return plan;
         }
     }
@@ -285,6 +291,7 @@ mod tests {
         assert_eq!(at(80), format!("4|{until}|host=~db-.*|{cut}"));
         assert_eq!(at(62), format!("4|{until}|host=~db-.*|the weekly deploy o…"));
         assert_eq!(at(42), format!("4|{until}|host=~db-.*"));
+        assert_eq!(at(37), format!("4|{until}|host=~d…"), "a moment is whole or not there");
     }
 
     #[test]
