@@ -97,9 +97,7 @@ impl Demo {
         };
         let seed = self.seed.unwrap_or_else(|| u64::from(std::process::id()));
         let played = async {
-            if self.tui {
-                output::say("Making up a company and its night…");
-            }
+            output::say("Making up a company and its night…");
             let (server, players) = prepare(&config, seed).await?;
             self.open(&server, &players, common.output).await?;
             let client = players.client(YOU)?;
