@@ -226,7 +226,7 @@ async function actOnParts(parts, action) {
     }
     rest(part.ids);
   }
-  const words = `${DONE[action.action]} ${many(acted, "incident")}.`;
+  const words = `${DONE[action.action]} ${many(acted, "incident")}${action.into ? ` into #${action.into}` : ""}.`;
   if (changes) tell(words, back.length <= BULK ? back : []);
   else if (acted) toast(`${words} All were so already.`);
   for (const [why, number] of failed) toast(`${many(number, "incident")}: ${why}`, { wrong: true });

@@ -6,7 +6,7 @@ const said = (page, text) => page.getByText(text).first().waitFor();
 
 export async function dialogs_do_what_they_say(browser, server) {
   const ids = [];
-  for (const title of ["Queue is long", "Workers are slow"]) ids.push(await server.alert({ title, severity: "critical" }));
+  for (const title of ["Queue is long", "Workers are slow", "Consumers are stuck"]) ids.push(await server.alert({ title, severity: "critical" }));
   const [kept, gone] = ids;
   const alice = await browser.window(server, "alice", `/incidents/${kept}`);
   await isLive(alice);
@@ -37,19 +37,19 @@ export async function dialogs_do_what_they_say(browser, server) {
   await alice.keyboard.press("u");
   await said(alice, /^What you did last cannot be taken back: /);
   await badge("High");
-  // Two are merged into the one that is chosen.
+  // The others are merged into the one that is chosen.
   await alice.goto("/");
   await isLive(alice);
   for (const id of ids) await row(alice, id).getByRole("checkbox").check();
   await alice.getByRole("button", { name: "Merge" }).click();
   await dialog.getByLabel("Find").fill("queue");
   await dialog.getByRole("button", { name: /Queue is long/ }).click();
-  await said(alice, /^Merged /);
+  await said(alice, `Merged 2 incidents into #${kept}.`);
   await alice.goto(`/incidents/${gone}`);
   await badge("Merged");
   await said(alice, `Merged into #${kept}.`);
   await alice.goto(`/incidents/${kept}`);
-  await alice.locator(".alerts-list li").nth(1).waitFor();
+  await alice.locator(".alerts-list li").nth(2).waitFor();
   server.cli(["resolve", String(kept)]);
   await badge("Resolved");
   await browser.close(alice);
@@ -334,6 +334,17 @@ export async function a_silence_is_seen_before_it_is_made(browser, server) {
   await said(alice, "Nothing is silenced.");
   server.cli(["resolve", String(id)]);
   await browser.close(alice);
+  // Who looks after the server may do so for any team, a member or not.
+  const root = await browser.window(server, "root", "/silences");
+  await root.getByRole("button", { name: "Silence something" }).click();
+  await root.getByLabel("Whose alerts").selectOption("Payments");
+  await root.getByLabel("Which").fill("host=db-2");
+  await root.getByLabel("Why").fill("nobody else is awake");
+  await root.getByRole("button", { name: "Silence", exact: true }).click();
+  await root.locator("tr", { hasText: "nobody else is awake" }).getByRole("button", { name: /^End silence/ }).click();
+  await root.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await said(root, "Nothing is silenced.");
+  await browser.close(root);
 }
 
 export async function who_did_what_is_shown_to_admins_the_newest_first(browser, server) {

@@ -10,18 +10,22 @@ import { head, loaded, nothingYet, opened, reload, sure } from "./parts.js";
 import { form, fresh } from "./silence.js";
 import { long, secs } from "./team.js";
 
-const fetch = () => all("/silences");
+const fetch = async () => {
+  const [list, teams] = await Promise.all([all("/silences"), all("/teams")]);
+  return { list, teams };
+};
 const again = () => reload("silences", fetch);
 /** Others make them too, and windows open and close. */
 const EVERY = 60_000;
 
-/** Teams whose alerts I may silence. @param {import("../types.js").State} s @returns {[string, string][]} */
+/** Teams whose alerts I may silence; a platform admin those of any. @param {import("../types.js").State} s @returns {[string, string][]} */
 function mine(s) {
   const { me } = s;
   if (!me || me.scope === "read") return [];
-  /** @type {[string, string][]} */
-  const teams = me.teams.filter((team) => team.role !== "observer").map((team) => [team.slug, team.name]);
-  return me.admin && me.scope === "admin" ? [...teams, ["", "All teams"]] : teams;
+  const every = me.admin && me.scope === "admin";
+  const teams = every ? s.page.silences?.data?.teams ?? [] : me.teams.filter((team) => team.role !== "observer");
+  const named = teams.map((/** @type {any} */ team) => [team.slug, team.name]);
+  return every ? [...named, ["", "All teams"]] : named;
 }
 
 /** @param {import("../types.js").State} s */
@@ -32,7 +36,7 @@ export function page(s) {
     ${head("Silences", teams.length ? html`<button aria-expanded=${is ? "true" : "false"} @click=${() => setPage("add", is ? { open: false } : fresh())}>${is ? "Close" : "Silence something"}</button>` : nothing)}
     <div class="stack">
       ${is ? opened("add", "Silence something", form(s, teams, again)) : nothing}
-      ${loaded("silences", fetch, (list) => list.length ? table(list, new Set(teams.map(([slug]) => slug)))
+      ${loaded("silences", fetch, ({ list }) => list.length ? table(list, new Set(teams.map(([slug]) => slug)))
         : nothingYet("Nothing is silenced.", "A silence keeps what matches from paging anybody while you work on it, once or in windows that come again. Alerts are kept and shown."), EVERY)}
     </div>`;
 }
