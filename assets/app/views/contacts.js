@@ -115,10 +115,11 @@ function contact(one, rules, push) {
     <div class="page-head session"><div class="grow"><strong>${one.name}</strong>
         ${one.verifiedAt ? html`<span class="badge calm" title="Since ${ago(one.verifiedAt)}">Verified</span>` : html`<span class="badge ack">Not verified</span>`}
         <p class="meta">${one.channel !== BROWSER ? `${word(one.channel)}, ${one.address}` : one.verifiedAt ? "Rings in a browser, also when it is closed" : "That browser ended its subscription: nothing rings there. If it is this one, let it ring again"}</p></div>
+      <div class="actions">
       ${one.verifiedAt ? html`<button aria-label="Send a test to ${one.name}" @click=${() => test(one.name)}>Send a test</button>` : nothing}
       ${one.channel === BROWSER && !one.verifiedAt && !push.why ? html`<button @click=${() => ring([], rules, push, one.name)}>Ring here again</button>` : nothing}
       ${opener(key, "Rename", {}, one.name)}
-      <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div>
+      <button aria-label="Remove ${one.name}" @click=${remove}>Remove</button></div></div>
     ${state.page[key]?.open ? html`<form class="form" @submit=${rename}>${field("name", "New name", { key, required: true, value: one.name })}${send(key, "Rename")}</form>` : nothing}
     ${one.verifiedAt || one.channel === BROWSER ? nothing : proof(one, rules)}</li>`;
 }

@@ -123,7 +123,7 @@ function deliveries(detail) {
         return html`<li><div class="first"><span class="badge ${kind}">${word}</span>
             <strong>${one.user ? named(one.user) : one.contact}</strong></div>
           <p class="meta">${one.channel}${one.user && one.contact !== one.channel ? `, ${one.contact}` : ""}${KINDS[one.kind] ? `, ${KINDS[one.kind]}` : ""},
-            <time datetime=${one.endedAt ?? one.dueAt} title=${full(one.endedAt ?? one.dueAt)}>${until(one.endedAt ?? one.dueAt)}</time>${one.attempts > 1 ? `, ${many(one.attempts, "attempt")}` : ""}${one.outcome && one.outcome !== one.state ? `. ${one.outcome}` : ""}</p></li>`;
+            <time datetime=${one.endedAt ?? one.dueAt} title=${full(one.endedAt ?? one.dueAt)}>${until(one.endedAt ?? one.dueAt)}</time>${one.attempts > 1 ? `, ${many(one.attempts, "attempt")}` : ""}${one.outcome && one.outcome !== one.state ? `: ${one.outcome}` : ""}</p></li>`;
       })}</ul></section>`;
 }
 

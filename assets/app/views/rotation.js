@@ -78,7 +78,7 @@ export function editor(key, one, members, teams, preview, done) {
         ${input(key, "timeZone", "Time zone", plan.timeZone, (timeZone) => set({ timeZone }), "zones")}
         <datalist id="zones">${Intl.supportedValuesOf("timeZone").map((zone) => html`<option value=${zone}></option>`)}</datalist>
       </div>
-      ${plan.rotations.map((rotation, at) => html`<fieldset><legend>${plan.rotations.length > 1 ? `Rotation ${at + 1}: ` : ""}turns</legend><div class="two">
+      ${plan.rotations.map((rotation, at) => html`<fieldset><legend>${plan.rotations.length > 1 ? `Rotation ${at + 1}: turns` : "Turns"}</legend><div class="two">
         <div class="field"><label for="${key}-every-${at}">Each lasts a</label><select id="${key}-every-${at}" @change=${(/** @type {any} */ event) => turn(at, { every: event.target.value })}>
           ${[...TURNS, ...(TURNS.some(([every]) => every === rotation.every) ? [] : [[rotation.every, rotation.every]])].map(([every, word]) => html`<option value=${every} ?selected=${every === rotation.every}>${word}</option>`)}</select></div>
         ${input(`${key}-${at}`, "handoff", "The first begins", rotation.handoff.slice(0, 16), (handoff) => turn(at, { handoff }), "", "datetime-local")}
