@@ -198,3 +198,29 @@ export async function what_is_said_beside_a_page_leaves_it_standing(browser, ser
   assert.equal((await shown(context, "Over")).many, 6);
   await context.close();
 }
+
+export async function a_browser_that_gets_another_address_rings_on(browser, server) {
+  const { far, page, context } = await ringing(browser, server);
+  await page.locator(".contacts li", { hasText: "Rings in a browser, also when it is closed" }).locator(".badge", { hasText: "Verified" }).waitFor();
+  await pushes(server, page);
+  const other = await maker();
+  /** What the browser's maker says while no page is open; what becomes of it is the worker's affair. */
+  const moved = (newSubscription) => context.serviceWorkers().at(-1).evaluate((newSubscription) => {
+    self.dispatchEvent(Object.assign(new ExtendableEvent("pushsubscriptionchange"), { newSubscription }));
+  }, newSubscription);
+  const renewed = page.context().waitForEvent("response", (answer) => answer.request().method() === "PATCH" && answer.url().endsWith("/contacts/browser"));
+  await moved(other.subscription);
+  assert.equal((await renewed).status(), 200);
+  const id = await server.alert({ title: "The attic is hot", severity: "critical" });
+  await other.next(/The attic is hot/);
+  // Where nobody is logged in any more the server keeps the old one, and that is said.
+  await context.clearCookies();
+  await moved(far.subscription);
+  const said = await shown(context, "This browser rings no more");
+  assert.match(said.body, /Open your profile, and press “Ring in this browser”/);
+
+  server.cli(["resolve", String(id)]);
+  server.cli(["contact", "remove", "browser", "--user", "alice"]);
+  await context.close();
+  for (const end of [far, other]) end.end();
+}
