@@ -89,9 +89,21 @@ pub fn faults(every: Span, grace: Span, alert: &[String]) -> Vec<(&'static str, 
     if alert.len() > MAX_MATCHERS {
         wrong.push(("alert", format!("has more than {MAX_MATCHERS} matchers")));
     }
-    let bad = alert.iter().find_map(|text| text.parse::<Matcher>().err());
-    wrong.extend(bad.map(|why| ("alert", why.to_string())));
+    match alert.iter().map(|text| text.parse()).collect::<Result<Vec<Matcher>, _>>() {
+        Err(why) => wrong.push(("alert", why.to_string())),
+        Ok(matchers) if !matchers.is_empty() && !matchers.iter().any(names_some) => {
+            let why = "would take nearly all alerts of the service for signs of life, and nobody \
+                       would hear of them; name one, as alertname=Watchdog does";
+            wrong.push(("alert", why.into()));
+        }
+        Ok(_) => {}
+    }
     wrong
+}
+
+/// Does it narrow by a label?
+fn names_some(matcher: &Matcher) -> bool {
+    matches!(matcher.subject(), Subject::Label(_)) && matcher.is_narrow()
 }
 
 impl Heartbeat {

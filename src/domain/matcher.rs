@@ -13,6 +13,9 @@ use super::alert::{MAX_LABEL_NAME, MAX_LABEL_VALUE};
 pub const MAX_PATTERN: usize = 512;
 const MAX_COMPILED: usize = 1024 * 1024;
 
+/// A value that no sender sends: what accepts it accepts nearly all.
+const NONSENSE: &str = "\u{e000}nothing is called so\u{e000}";
+
 /// One condition.
 #[derive(Clone, Debug)]
 pub struct Matcher {
@@ -53,6 +56,12 @@ impl Matcher {
             Test::Fits { compiled, .. } => compiled.is_match(value),
         };
         holds != self.negated
+    }
+
+    /// Does it leave out what a sender may well send?
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        !self.accepts("") && !self.accepts(NONSENSE)
     }
 }
 

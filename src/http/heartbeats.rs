@@ -12,9 +12,6 @@ use crate::domain::text;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// What a job may say about its failure; of more than that only the beginning would be kept.
-const MOST: usize = 64 * 1024;
-
 /// The typed operations.
 #[must_use]
 pub fn operations(mounted: Mounted) -> Mounted {
@@ -56,7 +53,7 @@ pub async fn fail(
     let failed = async {
         let (parts, stream) = request.into_parts();
         let limits = &shared.config().limits;
-        let why = body::read(&parts.headers, stream, MOST, limits).await?;
+        let why = body::read(&parts.headers, stream, limits.sender_body, limits).await?;
         let why = text::lines(&String::from_utf8_lossy(&why), MAX_DESCRIPTION);
         shared.app.beat(&Secret::new(key), Some(why)).await
     };

@@ -7,6 +7,7 @@ use incidentd::api::heartbeats::{
     CHANGE_HEARTBEAT, CREATE_HEARTBEAT, HEARTBEAT, Heartbeat, HeartbeatChange, NewHeartbeat,
     REMOVE_HEARTBEAT, ROTATE_HEARTBEAT,
 };
+use incidentd::app::Caller;
 use incidentd::domain::heartbeat::Pulse;
 use incidentd::domain::{Action, Span, Status};
 use serde_json::{Value, json};
@@ -188,6 +189,49 @@ async fn the_watchdog_of_prometheus_beats_and_opens_nothing() {
     server.post("generic", &watchdog).await;
     let id = missing.incident_id.expect("an incident").0;
     assert_eq!(server.incident(id).await.status, Status::Resolved);
+}
+
+#[tokio::test]
+async fn no_heartbeat_swallows_what_is_no_sign_of_life() {
+    let server = TestServer::start().await;
+    let fed_by = |matchers: &[&str]| NewHeartbeat {
+        slug: "prometheus".into(),
+        alert: matchers.iter().map(|&matcher| matcher.into()).collect(),
+        key: None,
+        ..nightly()
+    };
+    for matchers in [
+        &["alertname!=Watchdog"][..],
+        &["alertname=~.*"],
+        &["alertname=~.+"],
+        &["alertname!~Watch.*", "host!=db-3"],
+        &["@service=checkout"],
+        &["@severity=critical"],
+    ] {
+        let new = fed_by(matchers);
+        let (none, nothing) = (Nothing {}, Nothing {});
+        let refused = server.call("alice", &CREATE_HEARTBEAT, none, &nothing, &new).await;
+        let Err(refused) = refused else { panic!("{matchers:?} was taken") };
+        assert_eq!(refused.fields[0].field, "alert", "{refused:?}");
+        assert!(refused.fields[0].message.contains("alertname=Watchdog"), "{refused:?}");
+        let document = format!(
+            "[[heartbeats]]\nslug = \"h\"\nservice = \"checkout\"\nevery = \"1h\"\nalert = {matchers:?}"
+        );
+        let document = toml::from_str(&document).expect("a document");
+        let refused = server.server().app.apply(&Caller::host(), document).await;
+        assert!(refused.is_err(), "{matchers:?}");
+    }
+    add(&server, fed_by(&["alertname=~Watchdog|DeadMansSwitch", "@severity=info"])).await;
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut_and_not_refused() {
+    let server = world().await;
+    let reason = format!("it broke {}", "x".repeat(200_000));
+    fail(&server, &reason).await;
+    let id = shown(&server, "nightly-backup").await.incident_id.expect("an incident").0;
+    let said = server.incident(id).await.description;
+    assert!(said.starts_with("it broke xxx") && said.ends_with('…'), "{}", said.len());
 }
 
 #[tokio::test]
