@@ -1,6 +1,7 @@
 //! The one writing thread: what waits together shares a transaction, answered after its commit
 //! is on disk. A failing operation is rerun apart from its neighbours; a second thread moves the
 //! write-ahead log into the database file meanwhile.
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -162,8 +163,10 @@ impl Writer {
         let counts = Arc::new(Counts::new());
         let running = Arc::new(AtomicBool::new(true));
         spawn_checkpointer(path, &running, &counts)?;
+        let file = std::fs::metadata(path).map_err(Error::internal)?;
         let thread = Thread {
             path: path.to_owned(),
+            file: (file.dev(), file.ino()),
             conn,
             counters,
             memo: Memo::default(),
@@ -222,6 +225,8 @@ impl Writer {
 
 struct Thread {
     path: PathBuf,
+    /// Which file that is: its device and inode.
+    file: (u64, u64),
     conn: Connection,
     counters: Counters,
     memo: Memo,
@@ -314,10 +319,22 @@ impl Thread {
         if self.counters != before {
             self.counters.save(&self.conn).map_err(unwritten)?;
         }
+        self.in_place()?;
         let started = Instant::now();
         self.execute("commit")?;
         self.counts.commit_seconds.observe(started.elapsed().as_secs_f64());
         Ok(())
+    }
+
+    /// Whoever moves the file away takes with it what is stored from now on: nobody would find it.
+    fn in_place(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) == self.file => Ok(()),
+            _ => Err(Error::unavailable(
+                "The database was moved or replaced under the running server.",
+            )
+            .hint("Put incidentd.db back, or stop the server first and start it again.")),
+        }
     }
 
     fn execute(&self, sql: &str) -> Result<()> {
@@ -335,7 +352,9 @@ impl Thread {
             // SQLite may have rolled back already; the new connection starts clean either way.
             let _ = self.conn.execute_batch("rollback");
         }
-        match super::open_for_writing(&self.path) {
+        // What stands there now is not ours: opened, it would be taken for all that there is.
+        let reopened = self.in_place().and_then(|()| super::open_for_writing(&self.path));
+        match reopened {
             Ok(conn) => self.conn = conn,
             Err(error) => tracing::error!(%error, "the database cannot be reopened"),
         }

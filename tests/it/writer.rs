@@ -192,6 +192,25 @@ async fn a_database_that_cannot_be_written_refuses_all_and_recovers() {
 }
 
 #[tokio::test]
+async fn nothing_is_accepted_into_a_file_that_was_taken_away() {
+    let world = World::new();
+    world.store.write(world.app.now(), |w| record(w, "before")).await.expect("stored");
+    let (there, away) = (world.dir.path().join("incidentd.db"), world.dir.path().join("away"));
+    std::fs::rename(&there, &away).expect("moved");
+    for _ in 0..2 {
+        let lost = world.store.write(world.app.now(), |w| record(w, "lost")).await;
+        let error = lost.expect_err("nobody would find it");
+        assert_eq!(error.kind, Kind::Unavailable);
+        assert!(error.detail.contains("moved"), "{error}");
+    }
+    assert!(!there.exists(), "no empty one stands in its place");
+    std::fs::rename(&away, &there).expect("moved back");
+    world.store.write(world.app.now(), |w| record(w, "after")).await.expect("stored");
+    let names: Vec<String> = world.log().into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["before", "after"]);
+}
+
+#[tokio::test]
 async fn numbers_rise_over_failures_and_restarts() {
     quiet();
     let mut seen = Vec::new();
