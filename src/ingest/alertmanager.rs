@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::{self, Loose};
 use super::{Parsed, Unusable};
@@ -34,7 +35,8 @@ pub(super) struct Webhook {
 /// One request is one write, and others wait for it.
 const MAX_ALERTS: usize = 5_000;
 
-type Sent = json::Capped<SentAlert, MAX_ALERTS>;
+/// Each read by itself: what is no alert takes no other with it.
+type Sent = json::Capped<Box<RawValue>, MAX_ALERTS>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -95,10 +97,17 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
         Key::new(&format!("{receiver}\n{group}"))
     });
     let mut parsed = Parsed::default();
-    for (index, sent) in sent.items.iter().enumerate() {
-        let Some(mut alert) = one(sent, sent.fingerprint.text()) else {
-            parsed.rejected.push(format!("alerts[{index}] has neither labels nor fingerprint"));
-            continue;
+    for (index, raw) in sent.items.iter().enumerate() {
+        let found = read(raw).and_then(|sent| {
+            let alert = one(&sent, sent.fingerprint.text());
+            alert.map(|alert| (sent, alert)).ok_or("has neither labels nor fingerprint")
+        });
+        let (sent, mut alert) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                parsed.rejected.push(format!("alerts[{index}] {why}"));
+                continue;
+            }
         };
         alert.key.clone_from(&key);
         let title = common.get("summary").map_or_else(
@@ -136,14 +145,18 @@ pub(super) fn from_webhook(webhook: &Webhook) -> Result<Parsed, Unusable> {
 pub fn parse_api(body: &[u8], now: Timestamp) -> Result<Parsed, Unusable> {
     let sent: Sent = json::parse(body)?;
     let mut parsed = Parsed::default();
-    for (index, sent) in sent.items.iter().enumerate() {
-        match api_alert(sent, now) {
+    for (index, raw) in sent.items.iter().enumerate() {
+        match read(raw).map_err(ToOwned::to_owned).and_then(|sent| api_alert(&sent, now)) {
             Ok(alert) => parsed.alerts.push(alert),
             Err(why) => parsed.rejected.push(format!("alerts[{index}]: {why}")),
         }
     }
     parsed.rejected.extend(left_out(&sent));
     Ok(parsed)
+}
+
+fn read(raw: &RawValue) -> Result<SentAlert, &'static str> {
+    serde_json::from_str(raw.get()).map_err(|_| "is no alert: an object with `labels`")
 }
 
 fn left_out(sent: &Sent) -> Option<String> {
@@ -161,9 +174,10 @@ fn api_alert(sent: &SentAlert, now: Timestamp) -> Result<Alert, String> {
         }
         (time, _) => Ok(time),
     };
+    let latest = shift(now, LONGEST);
     let (starts, ends) = (given(&sent.starts_at, "startsAt")?, given(&sent.ends_at, "endsAt")?);
-    let starts_at = starts.or(ends).unwrap_or(now);
-    let ends_at = ends.unwrap_or_else(|| shift(now, RESOLVE_TIMEOUT)).min(shift(now, LONGEST));
+    let starts_at = starts.or(ends.map(|ends| ends.min(latest))).unwrap_or(now);
+    let ends_at = ends.unwrap_or_else(|| shift(now, RESOLVE_TIMEOUT)).min(latest);
     if ends_at < starts_at && ends.is_some() {
         return Err("start time must be before end time".into());
     }

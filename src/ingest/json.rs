@@ -212,9 +212,18 @@ impl Loose {
     /// A moment; Go's zero time and what is no time are absent.
     #[must_use]
     pub fn time(&self) -> Option<jiff::Timestamp> {
-        let at: jiff::Timestamp = self.text()?.parse().ok()?;
+        let text = self.text()?;
+        let at = text.parse().ok().or_else(|| last_moment(&text))?;
         (at.as_second() > 0).then_some(at)
     }
+}
+
+/// Many say "for ever" by the last second of the year 9999, which lies beyond what a timestamp of
+/// jiff can be.
+fn last_moment(text: &str) -> Option<jiff::Timestamp> {
+    let date = jiff::fmt::temporal::Pieces::parse(text).ok()?.date();
+    (date >= jiff::Timestamp::MAX.to_zoned(jiff::tz::TimeZone::UTC).date())
+        .then_some(jiff::Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -243,6 +252,8 @@ mod tests {
         assert_eq!(loose("0001-01-01T00:00:00Z"), None);
         assert_eq!(loose("yesterday"), None);
         assert_eq!(loose("99999-01-01T00:00:00Z"), None);
+        assert_eq!(loose("9999-12-31T23:59:59.999Z"), Some(jiff::Timestamp::MAX));
+        assert_eq!(loose("9999-12-31T25:00:00Z"), None);
         assert!(loose("2026-01-01T00:00:00.123+01:00").is_some());
     }
 }

@@ -89,6 +89,30 @@ async fn senders_who_send_what_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn what_is_no_alert_takes_no_other_with_it() {
+    let server = TestServer::start().await;
+    for (n, bad) in [json!(null), json!("x"), json!(7), json!([1]), json!(true)].iter().enumerate()
+    {
+        let good = |sender: &str| json!({"labels": {"alertname": format!("{sender} {n}")}});
+        let webhook = json!({"alerts": [bad, good("webhook")]});
+        let (status, answer) = server.post("alertmanager", &webhook).await;
+        assert_eq!(status, 202, "{bad}: {answer}");
+        let (status, answer) = server.post("api/v2/alerts", &json!([good("api"), bad])).await;
+        assert_eq!(status, 400, "{bad}: {answer}");
+        assert!(answer.to_string().contains("alerts[1]"), "{answer}");
+        assert_eq!(incidents(&server).await.len(), 2 * (n + 1), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_time_is_a_time() {
+    let server = TestServer::start().await;
+    let alert = json!({"labels": {"alertname": "x"}, "endsAt": "9999-12-31T23:59:59Z"});
+    let (status, answer) = server.post("api/v2/alerts", &json!([alert])).await;
+    assert_eq!((status, incidents(&server).await.len()), (200, 1), "{answer}");
+}
+
+#[tokio::test]
 async fn senders_who_send_the_wrong_types() {
     let server = TestServer::start().await;
     let nested = json!({"a": [1, {"b": null}]});
@@ -102,7 +126,7 @@ async fn senders_who_send_the_wrong_types() {
         ("alertmanager", json!([]), 422),
         ("alertmanager", json!({}), 422),
         ("alertmanager", json!({"alerts": "many"}), 400),
-        ("alertmanager", json!({"alerts": [7]}), 400),
+        ("alertmanager", json!({"alerts": [7]}), 422),
         ("alertmanager", json!({"alerts": [{}]}), 422),
         ("alertmanager", json!({"alerts": [{"labels": []}]}), 422),
         ("alertmanager", json!({"alerts": [{"labels": {"": "x"}}]}), 422),
