@@ -226,7 +226,7 @@ pub(super) fn planned(
     if new.span.is_some() && new.ends_at.is_some() {
         return Err(Error::invalid("for", "does not go with `endsAt`; leave one of them out"));
     }
-    let ends_at = new.span.map(|span| shift(starts_at, span.duration())).or(new.ends_at);
+    let ends_at = new.span.map(|span| shift(asked, span.duration())).or(new.ends_at);
     let planned = silence::Silence {
         id: SilenceId::default(),
         team,

@@ -353,6 +353,15 @@ async fn what_makes_no_sense_or_too_much_is_refused_with_its_field() {
         (NewSilence { reason: " ".into(), ..until(60, &["host=x"]) }, "reason"),
         (NewSilence { reason: "x".repeat(1_025), ..until(60, &["host=x"]) }, "reason"),
         (until(0, &["host=x"]), "endsAt"),
+        (
+            NewSilence {
+                starts_at: Some(at(-60)),
+                ends_at: None,
+                span: Some(Span::secs(1_800)),
+                ..until(60, &["host=x"])
+            },
+            "endsAt",
+        ),
         (NewSilence { span: Some(Span::secs(60)), ..until(60, &["host=x"]) }, "for"),
         (NewSilence { ends_at: None, ..until(60, &["host=x"]) }, "endsAt"),
         (until(367 * 24 * 60, &["host=x"]), "endsAt"),
