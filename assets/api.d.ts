@@ -4082,6 +4082,11 @@ export interface components {
         };
         /** @description What would become of it. */
         Way: {
+            /**
+             * @description Heartbeats whose sign of life it is: such an alert opens no incident. Their slugs.
+             * @default []
+             */
+            heartbeats: string[];
             /** @description The slug. */
             policy: string;
             policyOf: components["schemas"]["PolicyOf"];

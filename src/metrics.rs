@@ -81,6 +81,22 @@ impl Beat {
     }
 }
 
+/// What came of something, when it was last tried.
+#[derive(Default)]
+pub struct Last(Mutex<Option<Result<(), String>>>);
+
+impl Last {
+    pub fn set(&self, outcome: Result<(), String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+
+    /// None: it was not tried yet.
+    #[must_use]
+    pub fn get(&self) -> Option<Result<(), String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Names and values of a series.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -106,6 +122,7 @@ pub struct Counts {
     pub retired: Counter,
     /// Signs of life that another monitor took.
     pub heartbeats_sent: Counter,
+    pub sign_of_life: Last,
     pub sockets: Gauge,
     pub connections: Gauge,
     /// The emitter's place in the log.
@@ -137,6 +154,7 @@ impl Default for Counts {
             messages: Family::default(),
             retired: Counter::default(),
             heartbeats_sent: Counter::default(),
+            sign_of_life: Last::default(),
             sockets: Gauge::default(),
             connections: Gauge::default(),
             emitter_cursor: AtomicI64::default(),

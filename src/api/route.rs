@@ -40,6 +40,9 @@ pub struct Way {
     pub silenced_until: Option<Timestamp>,
     /// By these.
     pub silences: Vec<SilenceId>,
+    /// Heartbeats whose sign of life it is: such an alert opens no incident. Their slugs.
+    #[serde(default)]
+    pub heartbeats: Vec<String>,
     /// The slug.
     pub policy: String,
     pub policy_of: PolicyOf,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::paging::rehearsal::{IN_GOOD_TIME, first_told};
 use super::reach::{tells_somebody, without_contact};
 use super::rota::{AHEAD, rules};
 use super::vitals::is_short;
@@ -35,8 +36,8 @@ pub struct Around {
     pub channels: Vec<(String, Result<(), String>)>,
     /// Hosts to which contacts, team channels and webhooks lead.
     pub hosts: Vec<Host>,
-    /// Another monitor hears its signs of life.
-    pub sign_of_life: bool,
+    /// Whether another monitor took its last sign of life, if it was sent yet; none: to nobody.
+    pub sign_of_life: Option<Option<Result<(), String>>>,
 }
 
 /// The far end of somebody's address.
@@ -83,7 +84,7 @@ impl App {
         findings.push(database(intact.await.map_err(crate::error::Error::internal)?));
         findings.push(self.room());
         findings.push(self.clock_finding().await);
-        findings.push(sign_of_life(around.sign_of_life));
+        findings.push(sign_of_life(around.sign_of_life.as_ref()));
         findings.extend(channels(&around.channels));
         findings.extend(hosts(&around.hosts));
         let now = self.now();
@@ -180,16 +181,25 @@ fn database(found: Result<Option<Vec<String>>>) -> Finding {
     }
 }
 
-fn sign_of_life(is_set: bool) -> Finding {
-    if is_set {
-        return Finding::ok("sign of life", "another monitor is told that this server lives");
+fn sign_of_life(last: Option<&Option<Result<(), String>>>) -> Finding {
+    let check = "sign of life";
+    match last {
+        Some(None) => Finding::ok(check, "another monitor is to be told that this server lives"),
+        Some(Some(Ok(()))) => Finding::ok(check, "another monitor is told that this server lives"),
+        Some(Some(Err(why))) => {
+            let why = why.trim_end_matches('.');
+            let said = format!("the other monitor did not hear that this server lives: {why}");
+            let remedy =
+                "Until it does, nobody notices if this server dies: look at heartbeat.url.";
+            Finding::new(Problem, check, said, remedy)
+        }
+        None => Finding::new(
+            Warning,
+            check,
+            "nobody notices if this server dies",
+            "Make a check at another monitor and set heartbeat.url to its address.",
+        ),
     }
-    Finding::new(
-        Warning,
-        "sign of life",
-        "nobody notices if this server dies",
-        "Make a check at another monitor and set heartbeat.url to its address.",
-    )
 }
 
 fn channels(channels: &[(String, Result<(), String>)]) -> Vec<Finding> {
@@ -294,12 +304,22 @@ fn people(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> 
 
 /// Somebody on each service's ladder needs one, too.
 fn ladders(r: &Read<'_>, channels: &[String], now: Timestamp) -> Result<Finding> {
-    let mut vain = Vec::new();
+    let (mut vain, mut late) = (Vec::new(), Vec::new());
     for service in r.services()?.into_iter().filter(|service| !service.archived) {
         let policy = r.policy_of(service.team.id, Some(service.id))?;
+        let name = format!("{} ({})", service.slug, policy.slug);
         if !tells_somebody(r, channels, &policy, now)? {
-            vain.push(format!("{} ({})", service.slug, policy.slug));
+            vain.push(name);
+        } else if let Some(at) = first_told(r, &service, now)?
+            && at.duration_since(now) > IN_GOOD_TIME
+        {
+            late.push(name);
         }
+    }
+    if vain.is_empty() && !late.is_empty() {
+        let said = format!("tell the first person after more than an hour: {}", named(&late));
+        let remedy = "`incidentd route test --service NAME` says when: is it `m` that is meant?";
+        return Ok(Finding::new(Warning, "policies", said, remedy));
     }
     if vain.is_empty() {
         return Ok(Finding::ok("policies", "each service's reaches somebody"));

@@ -67,6 +67,7 @@ async fn check(client: &Client, way: &Way, user: &str) -> Result<()> {
         }
     }
     let why = match way.silenced_until {
+        _ if !way.heartbeats.is_empty() => beats(way),
         Some(until) => {
             format!("It is silenced until {}; nobody is paged now.", output::clock(until))
         }
@@ -78,6 +79,11 @@ async fn check(client: &Client, way: &Way, user: &str) -> Result<()> {
         .hint("See who is on call: incidentd on-call, and the policy: incidentd policy show"))
 }
 
+fn beats(way: &Way) -> String {
+    let of = way.heartbeats.join(", ");
+    format!("Such an alert is the sign of life of {of}; it opens no incident, and nobody is paged.")
+}
+
 fn print(way: &Way) {
     output::say(&format!(
         "{} of {}: {}, {} urgency.",
@@ -86,6 +92,9 @@ fn print(way: &Way) {
         way.severity.word(),
         way.urgency.word()
     ));
+    if !way.heartbeats.is_empty() {
+        return output::say(&beats(way));
+    }
     if let Some(until) = way.silenced_until {
         let by: Vec<String> = way.silences.iter().map(ToString::to_string).collect();
         let (until, by) = (output::clock(until), by.join(", "));

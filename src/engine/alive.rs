@@ -36,6 +36,7 @@ pub async fn run<F: Future<Output = Vec<String>>>(
             Some(why) if now != silent => tracing::error!("no sign of life was sent: {why}"),
             Some(_) => {}
         }
+        metrics.sign_of_life.set(now.clone().map_or(Ok(()), Err));
         silent = now;
         Clock::System.sleep(heartbeat.every.duration()).await;
     }

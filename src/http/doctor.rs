@@ -34,7 +34,7 @@ async fn around(shared: &Shared, caller: &Caller) -> Result<Around> {
         advice: config.advice().into_iter().map(ToOwned::to_owned).collect(),
         channels,
         hosts,
-        sign_of_life: config.heartbeat.url.is_some(),
+        sign_of_life: config.heartbeat.url.as_ref().map(|_| shared.metrics.sign_of_life.get()),
     })
 }
 

@@ -381,8 +381,40 @@ team = "empty"
             "User dora cannot log in: no password, token or link. Next: incidentd user link dora",
             "Team empty has nobody who can answer: no responder.",
             "Service deaf has no integration: nothing can send to it.",
+            "Service deaf: nobody would be told of an alert. Next: incidentd route test --service \
+             deaf",
         ]
     );
+}
+
+#[tokio::test]
+async fn it_is_said_where_nobody_would_be_told_or_only_late() {
+    let server = TestServer::start().await;
+    let ladder = |people: &str, after: &str| {
+        format!(
+            "{people}[[services]]\nslug = \"checkout\"\nteam = \"payments\"\n\
+             [[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\n\
+             steps = [ {{ after = \"{after}\", targets = [\"user:bob\"] }} ]"
+        )
+    };
+    let warned = async |document: &str| {
+        let applied = configure(&server, "root", document, DRY).await.expect("rehearsed");
+        let of_service = |said: &String| said.starts_with("Service ");
+        applied.warnings.into_iter().filter(of_service).collect::<Vec<_>>()
+    };
+    let bob = "[[users]]\nusername = \"bob\"\ncontacts = [ { name = \"phone\", channel = \"ntfy\", \
+               address = \"https://ntfy.example.com/b\" } ]\n";
+    assert_eq!(
+        warned(&ladder("", "0m")).await,
+        ["Service checkout: nobody would be told of an alert. Next: incidentd route test \
+          --service checkout"]
+    );
+    assert_eq!(
+        warned(&ladder(bob, "7d")).await,
+        ["Service checkout: nobody is told of an alert before 7d. Next: incidentd route test \
+          --service checkout"]
+    );
+    assert_eq!(warned(&ladder(bob, "7m")).await, [""; 0]);
 }
 
 #[test]

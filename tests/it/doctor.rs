@@ -58,7 +58,17 @@ async fn a_good_server_has_warnings_at_most_and_each_has_a_remedy() {
     apply(&server, &(contact("alice") + &contact("mallory"))).await;
     let first = diagnosis(&server).await;
     assert!(first.healthy, "{first:?}");
-    assert_eq!(of(&first, "policies").severity, Gravity::Ok);
+    let late = of(&first, "policies");
+    assert_eq!(late.severity, Gravity::Warning, "the first step is a week away: {late:?}");
+    assert!(late.message.contains("more than an hour: checkout (payments-default)"), "{late:?}");
+    let at_once = |team: &str| {
+        format!(
+            "[[escalation_policies]]\nslug = \"{team}-default\"\nteam = \"{team}\"\n\
+             steps = [ {{ after = \"0s\", targets = [\"team:{team}\"] }} ]\n"
+        )
+    };
+    apply(&server, &(at_once("payments") + &at_once("search"))).await;
+    assert_eq!(of(&diagnosis(&server).await, "policies").severity, Gravity::Ok);
     for check in ["ready", "database", "disk", "clock", "timers", "time zones", "schedule", "pages"]
     {
         assert_eq!(of(&first, check).severity, Gravity::Ok, "{:?}", of(&first, check));
@@ -242,6 +252,28 @@ fn another_monitor_hears_that_this_server_lives() {
     stream.read_exact(&mut request).expect("a request");
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("answered");
     assert!(request.starts_with(b"GET /ping/0a1b2c HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_monitor_that_does_not_take_them_is_a_problem() {
+    let monitor = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let url = format!("http://{}/ping/0a1b2c", monitor.local_addr().expect("an address"));
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = incidentd();
+    command.arg("serve").arg("--data-dir").arg(dir.path()).env("INCIDENTD_HEARTBEAT_URL", url);
+    let _serving = Serving::with(&mut command, "127.0.0.1:0").expect("serves");
+    let (mut stream, _) = monitor.accept().expect("a sign of life");
+    let _ = stream.read(&mut [0; 512]).expect("a request");
+    stream.write_all(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n").expect("answered");
+    // As soon as its answer was heard.
+    let told = || {
+        let ran = run(incidentd().args(["doctor", "-o", "json", "--data-dir"]).arg(dir.path()), "");
+        let found = serde_json::from_slice::<Diagnosis>(&ran.stdout).expect("a diagnosis");
+        let finding = of(&found, "sign of life");
+        (finding.severity == Gravity::Problem).then(|| finding.message.clone())
+    };
+    let message = (0..50).find_map(|_| told()).expect("a problem");
+    assert!(message.contains("500"), "{message}");
 }
 
 #[tokio::test]

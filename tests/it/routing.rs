@@ -98,6 +98,27 @@ async fn it_is_what_then_happens() {
 }
 
 #[tokio::test]
+async fn a_sign_of_life_pages_nobody() {
+    let server = TestServer::start().await;
+    apply(&server, LADDER).await;
+    apply(
+        &server,
+        "[[heartbeats]]\nslug = \"prometheus\"\nservice = \"checkout\"\nevery = \"5m\"\n\
+         alert = [\"alertname=Watchdog\"]",
+    )
+    .await;
+    let (found, rings) = way(&server, &["alertname=Watchdog"]).await;
+    assert_eq!((&found["heartbeats"], rings.len()), (&json!(["prometheus"]), 0), "{found}");
+    let test = ["route", "test", "--service", "checkout", "alertname=Watchdog"];
+    let ran = command(&server, "carol", &[&test[..], &["--verify", "alice"]].concat(), "").await;
+    assert_eq!(ran.code, Some(1), "{}", ran.said);
+    assert!(ran.said.contains("sign of life of prometheus"), "{}", ran.said);
+    let (found, rings) = way(&server, &["alertname=DiskFull"]).await;
+    assert_eq!(found["heartbeats"], json!([]));
+    assert!(!rings.is_empty());
+}
+
+#[tokio::test]
 async fn silences_holes_and_missing_policies_are_said() {
     let server = TestServer::start().await;
     let (bare, rings) = way(&server, &["host=db-3"]).await;

@@ -50,6 +50,7 @@ export function shown(way, nameOf) {
   const some = way.steps.filter((/** @type {any} */ step) => step.round <= 1);
   return html`
     <h3>An alert of ${way.service.name} now: ${way.severity}, ${way.urgency} urgency</h3>
+    ${way.heartbeats.length ? html`<p class="wrong">Such an alert is the sign of life of ${way.heartbeats.join(", ")}: it opens no incident, and nobody is paged.</p>` : nothing}
     <p class="meta">${RULES[way.policyOf]?.(html`<a href="/teams/${way.team.slug}/policies">${way.policy}</a>`)}</p>
     ${way.silencedUntil ? html`<p class="wrong">It would be <a href="/silences">silenced</a> until ${until(way.silencedUntil)}: nobody is paged before.</p>` : nothing}
     <table class="table trial"><thead><tr><th scope="col">When</th><th scope="col">Who, by what</th></tr></thead>

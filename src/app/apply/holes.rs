@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::configuration::Document;
+use crate::app::paging::rehearsal::{IN_GOOD_TIME, first_told};
 use crate::app::rota::{AHEAD, rules};
-use crate::domain::Role;
 use crate::domain::policy::TargetName;
 use crate::domain::words::moment;
+use crate::domain::{Role, Service, Span};
 use crate::error::Result;
 use crate::store::{Contact, User, Write};
 
@@ -43,6 +44,7 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
             let slug = &entry.slug;
             holes.push(format!("Service {slug} has no integration: nothing can send to it."));
         }
+        holes.extend(late(w, &service)?);
     }
     untellable(w, document, &mut holes)?;
     for entry in &document.schedules {
@@ -60,6 +62,20 @@ pub(super) fn holes(w: &Write<'_>, document: &Document) -> Result<Vec<String>> {
         holes.push(format!("Schedule {slug} has nobody on call from {start} until {end}{more}."));
     }
     Ok(holes)
+}
+
+/// Whether somebody is told in good time of what is sent to a service.
+fn late(w: &Write<'_>, service: &Service) -> Result<Option<String>> {
+    let slug = &service.slug;
+    let what = match first_told(w, service, w.now())? {
+        Some(at) if at.duration_since(w.now()) <= IN_GOOD_TIME => return Ok(None),
+        Some(at) => {
+            let wait = Span::about(at.duration_since(w.now()));
+            format!("nobody is told of an alert before {wait}")
+        }
+        None => "nobody would be told of an alert".to_owned(),
+    };
+    Ok(Some(format!("Service {slug}: {what}. Next: incidentd route test --service {slug}")))
 }
 
 /// Steps of the document's policies that tell nobody, and people in them or in its schedules whom

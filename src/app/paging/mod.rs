@@ -2,7 +2,7 @@
 //! in one write. A timer asks, or a person who escalates.
 pub(super) mod aftermath;
 pub(super) mod queue;
-mod rehearsal;
+pub(super) mod rehearsal;
 pub(super) mod who;
 
 use std::collections::BTreeMap;

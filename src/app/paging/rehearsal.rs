@@ -1,5 +1,5 @@
 //! Who would be told of an alert, when and by what: the ladder is climbed as ever, but on paper.
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Plan, Shown, is_over, plan, policy_of, shown, who};
 use crate::api::route::{PolicyOf, Try, Way, WayPage, WayStep};
@@ -16,6 +16,8 @@ use crate::store::Read;
 
 /// Steps that are told of: more than any policy has rounds of.
 const MOST: usize = 256;
+/// Whoever is told later than this of what is critical is told too late.
+pub(in crate::app) const IN_GOOD_TIME: SignedDuration = SignedDuration::from_hours(1);
 /// Services that are named to who has to choose one.
 const NAMED: usize = 10;
 
@@ -39,6 +41,12 @@ fn way(r: &Read<'_>, caller: &Caller, asked: &Try, now: Timestamp) -> Result<Way
     let until = silences.iter().map(|(_, until)| *until).max();
     incident.silenced_until = until;
     let policy = policy_of(r, &incident)?;
+    let mut fed = r.fed_heartbeats(service.id)?;
+    fed.retain(|heartbeat| heartbeat.is_fed_by(&alert));
+    let steps = match fed.as_slice() {
+        [] => climb(r, &incident, &policy, until.unwrap_or(now))?,
+        _ => Vec::new(),
+    };
     Ok(Way {
         service: service.reference(),
         severity: incident.severity,
@@ -46,10 +54,23 @@ fn way(r: &Read<'_>, caller: &Caller, asked: &Try, now: Timestamp) -> Result<Way
         silenced_until: until,
         silences: silences.into_iter().map(|(id, _)| id).collect(),
         policy_of: policy_from(r, &service)?,
-        steps: climb(r, &incident, &policy, until.unwrap_or(now))?,
+        heartbeats: fed.into_iter().map(|heartbeat| heartbeat.slug).collect(),
+        steps,
         policy: policy.slug,
         team: service.team,
     })
+}
+
+/// When the first is told of a critical alert of this service that comes now, if anybody is.
+pub(in crate::app) fn first_told(
+    r: &Read<'_>,
+    service: &Service,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let alert = alert(&Try { severity: Some(Severity::Critical), ..Try::default() });
+    let incident = Incident::opened_by(&alert, service, &Key::new("route test"), now);
+    let steps = climb(r, &incident, &policy_of(r, &incident)?, now)?;
+    Ok(steps.iter().flat_map(|step| &step.pages).map(|page| page.at).min())
 }
 
 fn service_for(r: &Read<'_>, caller: &Caller, asked: &Try, now: Timestamp) -> Result<Service> {
