@@ -96,10 +96,12 @@ export function reconnect() {
   changed();
 }
 
-/** A laptop that slept may hold a dead connection without knowing. */
-function check() {
-  socket.timeout(4_000).emit("ping", (/** @type {Error | null} */ error, /** @type {any} */ pong) => {
+/** A laptop that slept may hold a dead connection without knowing. @param {number} [patience] */
+function check(patience = 4_000) {
+  socket.timeout(patience).emit("ping", (/** @type {Error | null} */ error, /** @type {any} */ pong) => {
     if (error) {
+      // Ended meanwhile, for whatever reason: who ended it knows what follows.
+      if (!socket.connected) return;
       socket.disconnect();
       socket.connect();
     } else if (pong?.ok) {
@@ -304,6 +306,10 @@ export function resubscribe() {
 }
 
 addEventListener("online", reconnect);
+// A phone that leaves the house is online all the time.
+/** @type {any} */ (navigator).connection?.addEventListener("change", reconnect);
+// Where nobody says so, a dead line is noticed here, long before the protocol gives it up.
+setInterval(() => !document.hidden && socket?.connected && check(8_000), 10_000);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   reconnect();

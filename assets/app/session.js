@@ -43,14 +43,16 @@ export function cameIn(listener) {
 const LOOK_AGAIN = 300_000;
 let lookedAt = 0;
 
-/** A team that I was taken into meanwhile comes with the next subscribe. */
+/** A team that I was taken into meanwhile comes with the next subscribe; who logged in again in
+ * another tab is in here, too. */
 async function lookAgain() {
-  if (state.session !== "in" || document.hidden || Date.now() - lookedAt < LOOK_AGAIN / 60) return;
+  if (!["in", "out"].includes(state.session) || document.hidden || Date.now() - lookedAt < LOOK_AGAIN / 60) return;
   lookedAt = Date.now();
   const me = await call("GET", "/me").catch(() => null);
-  if (!me || !state.me) return;
+  if (!me) return;
+  if (state.session === "out") return entered(me);
   // Somebody else logged in, in another tab: this page would show one person's and act as another.
-  if (me.user?.id !== state.me.user?.id) return location.reload();
+  if (me.user?.id !== state.me?.user?.id) return location.reload();
   const teams = (/** @type {any} */ one) => JSON.stringify([one.admin, one.teams.map((/** @type {any} */ team) => [team.id, team.role])]);
   const moved = teams(me) !== teams(state.me);
   state.me = me;

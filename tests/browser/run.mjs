@@ -1,6 +1,7 @@
 // The browser dashboard, by people's stories, in a real browser before the built binary.
 //   INCIDENTD_BIN=target/debug/incidentd node run.mjs [part of a story's name]
 import { Browser, Server } from "./world.mjs";
+import * as apart from "./apart.mjs";
 import * as hands from "./hands.mjs";
 import * as plans from "./plans.mjs";
 import * as push from "./push.mjs";
@@ -18,7 +19,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady, ...truly })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady, ...truly, ...apart })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {
