@@ -39,7 +39,7 @@ const come = new Map();
 function page() {
   const { name } = state.route;
   const fetch = LATER[name];
-  if (!fetch) return html`<div class="empty"><h2>There is nothing here.</h2><p class="muted">The address may be mistyped.</p><a class="button" href="/">Incidents</a></div>`;
+  if (!fetch) return html`<div class="empty"><h1>There is nothing here.</h1><p class="muted">The address may be mistyped.</p><a class="button" href="/">Incidents</a></div>`;
   const view = come.get(name);
   if (view) return view(state);
   if (view === undefined) {
@@ -84,7 +84,10 @@ function arrive() {
 
 setTheme(remembered("theme"));
 drawnBy(() => {
+  const at = document.activeElement;
   render(view(), root);
+  // Where what had the focus is gone, whoever listens or presses Tab goes on in the page.
+  if (!at?.isConnected) document.querySelector("main")?.focus({ preventScroll: true });
   alarm.markTab();
 });
 watch(followFilter);

@@ -1,5 +1,5 @@
 // Addresses: which page, which incident, which filter. A link opens what it names.
-import { changed, state } from "./state.js";
+import { changed, drawNow, state } from "./state.js";
 
 const PAGES = new Set(["on-call", "services", "silences", "teams", "users", "tokens", "profile", "health", "audit", "setup", "welcome"]);
 /** Pages of one team, beside that of its people. */
@@ -76,7 +76,11 @@ export function back() {
 }
 
 export function start() {
-  addEventListener("popstate", turn);
+  addEventListener("popstate", () => {
+    turn();
+    // At once: the browser scrolls to where one was, and needs a page as long as that was.
+    drawNow();
+  });
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const target = /** @type {Element} */ (event.target).closest?.("a[href]");

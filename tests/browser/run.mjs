@@ -3,6 +3,7 @@
 import { Browser, Server } from "./world.mjs";
 import * as apart from "./apart.mjs";
 import * as hands from "./hands.mjs";
+import * as lost from "./lost.mjs";
 import * as plans from "./plans.mjs";
 import * as push from "./push.mjs";
 import * as settings from "./settings.mjs";
@@ -19,7 +20,7 @@ let failed = 0;
 try {
   server = await Server.start();
   const told = { a_contact_is_proved_and_tried, who_is_on_call_and_cannot_be_reached_is_told_so };
-  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady, ...truly, ...apart })) {
+  for (const [name, story] of Object.entries({ ...stories, ...settings, ...teams, ...plans, ...told, ...push, ...hands, ...steady, ...truly, ...apart, ...lost })) {
     if (!name.includes(wanted)) continue;
     const began = Date.now();
     try {

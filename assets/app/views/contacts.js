@@ -92,8 +92,8 @@ function proof(one, rules) {
   return html`
     <form class="form" @submit=${verify}>
       ${field("code", `The code that came to ${one.name}`, { key, required: true, complete: "one-time-code", hint: "Six digits; it can ring once they are typed in here" })}
-      ${send(key, "Verify")}
-      <div class="actions"><button type="button" class="plain" @click=${another}>Send a new code</button></div>
+      ${send(key, "Verify", one.name)}
+      <div class="actions"><button type="button" class="plain" aria-label="Send a new code to ${one.name}" @click=${another}>Send a new code</button></div>
     </form>`;
 }
 

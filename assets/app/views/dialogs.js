@@ -22,7 +22,8 @@ class Modal extends Directive {
     queueMicrotask(() => {
       if (!element.isConnected || element.open) return;
       const before = /** @type {HTMLElement | null} */ (document.activeElement);
-      element.addEventListener("close", () => before?.isConnected && before.focus(), { once: true });
+      // What opened it may be shut in its menu by now.
+      element.addEventListener("close", () => (before?.closest("details:not([open])")?.querySelector("summary") ?? before)?.focus(), { once: true });
       element.showModal();
     });
     return noChange;

@@ -63,7 +63,6 @@ export const submit = (key, what) => async (/** @type {Event} */ event) => {
   try {
     await what(values(event), form);
     setPage(key, { ...state.page[key], busy: false, error: null });
-    keepPlace();
   } catch (error) {
     const wrong = problem(error);
     // Said once: what stands beside its field need not stand below the form.
@@ -73,16 +72,11 @@ export const submit = (key, what) => async (/** @type {Event} */ event) => {
   }
 };
 
-/** Where what had the focus is gone, whoever listens or presses Tab goes on in the page. */
-const keepPlace = () => requestAnimationFrame(() => requestAnimationFrame(() => {
-  if (document.activeElement === document.body) document.querySelector("main")?.focus({ preventScroll: true });
-}));
-
-/** The button keeps the focus while it is busy. @param {string} key @param {string} word */
-export function send(key, word) {
+/** The button keeps the focus while it is busy. @param {string} key @param {string} word @param {string} [of] what it belongs to, where there are several */
+export function send(key, word, of = "") {
   const { busy, error, beside } = state.page[key] ?? {};
   return html`${error && !beside ? html`<p class="wrong" role="alert">${coded(error.words)}</p>` : nothing}
-    <div class="actions"><button class="primary" aria-disabled=${busy ? "true" : nothing}>${busy ? "…" : word}</button></div>`;
+    <div class="actions"><button class="primary" aria-label=${of ? `${word} ${of}` : nothing} aria-disabled=${busy ? "true" : nothing}>${busy ? "…" : word}</button></div>`;
 }
 
 /**
@@ -135,7 +129,6 @@ export function sure(title, text, word, run) {
   state.dialog = { kind: "sure", ids: [], title, text, word, run: async () => {
     try {
       await run();
-      keepPlace();
     } catch (error) {
       toast(problem(error).words, { wrong: true });
     }
@@ -163,5 +156,5 @@ export function opened(key, word, form) {
 /** @param {string} key @param {string} word @param {object} [more] what the form begins with @param {string} [of] what it belongs to, where there are several */
 export function opener(key, word, more = {}, of = "") {
   const is = Boolean(state.page[key]?.open);
-  return html`<button aria-expanded=${is ? "true" : "false"} aria-label=${of ? `${is ? "Close: " : ""}${word} ${of}` : nothing} @click=${() => setPage(key, { open: !is, ...more })}>${is ? "Close" : word}</button>`;
+  return html`<button aria-expanded=${is ? "true" : "false"} aria-label=${of || is ? `${is ? "Close: " : ""}${word} ${of}`.trim() : nothing} @click=${() => setPage(key, { open: !is, ...more })}>${is ? "Close" : word}</button>`;
 }

@@ -160,7 +160,7 @@ function connect(s) {
     <div class="form">
       ${paste("curl", made.url, made.key)}
       ${trial(made)}
-      <div class="actions"><button @click=${() => setPage("sender", "done")}>${s.page.came?.id ? "Go on" : "Skip"}</button></div>
+      <div class="actions"><button class=${s.page.came?.id ? "primary" : ""} @click=${() => setPage("sender", "done")}>${s.page.came?.id ? "Go on" : "Skip"}</button></div>
     </div>`);
 }
 
