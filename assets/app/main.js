@@ -97,6 +97,9 @@ hearing.start();
 detail.start();
 router.arrived(arrive);
 cameIn(arrive);
+cameIn(() => {
+  if (globalThis.Notification?.permission === "granted") import("./push.js").then((push) => push.follow()).catch(() => {});
+});
 router.start();
 whoAmI();
 install();

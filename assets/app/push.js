@@ -1,6 +1,6 @@
 // Web Push: this browser as a contact that rings while the page is closed. It is one person's: who
 // it is stands where the service worker reads it, too.
-import { call, requestKey } from "./http.js";
+import { call, problem, requestKey } from "./http.js";
 import { state } from "./state.js";
 
 /** @typedef {{user: string, name: string, endpoint: string}} Kept whose contact this is, and what it is called */
@@ -62,6 +62,23 @@ export async function subscribe(taken, again = "") {
   }
   await keep({ user: me(), name, endpoint: made.endpoint });
   return name;
+}
+
+/** The browser's maker may have moved or ended it without a word: its contact gets the address that holds now. */
+export async function follow() {
+  if (!("serviceWorker" in navigator) || !("PushManager" in window)) return;
+  const known = await kept();
+  if (known?.user !== me()) return;
+  const { pushManager } = await navigator.serviceWorker.ready;
+  const is = await pushManager.getSubscription();
+  const made = is ?? (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: (await call("GET", "/channel-kinds")).pushKey }));
+  if (made.endpoint === known.endpoint) return;
+  try {
+    await call("PATCH", `/users/me/contacts/${encodeURIComponent(known.name)}`, { body: { address: JSON.stringify(made) } });
+    await keep({ ...known, endpoint: made.endpoint });
+  } catch (error) {
+    if (problem(error).status === 404) await keep(null);
+  }
 }
 
 /** My contact has another name, or none: then it rings no more. @param {string} name @param {string} [now] */
