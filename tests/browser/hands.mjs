@@ -155,7 +155,14 @@ export async function on_a_small_desk_nothing_is_torn_apart(browser, server) {
   const what = alice.locator("td strong", { hasText: "instance" });
   await what.waitFor();
   assert.ok((await what.boundingBox()).height <= 48, "a line for each label");
+  const id = await server.alert({ title: "Chosen on a tablet", severity: "critical" });
+  await alice.goto("/");
+  await row(alice, id).getByRole("checkbox").check();
+  await alice.getByText("1 selected").waitFor();
+  assert.ok(await alice.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "all that can be done with it");
+  await alice.getByRole("button", { name: "Select none" }).click();
   await browser.close(alice);
+  server.cli(["resolve", String(id)]);
   server.cli(["silence", "end", silence]);
 }
 

@@ -160,7 +160,7 @@ function head(s, shown) {
   return html`
     <div class="head">
       <label class="check"><input type="checkbox" .checked=${live(all)} .indeterminate=${live(some && !all)} @change=${toggleAll} aria-label="Select all ${shown.ids.length}"></label>
-      ${some ? html`${bulk(s)}<span class="grow"></span><button class="plain" @click=${() => { selected.clear(); changed(); }}>Select none</button>` : names()}
+      ${some ? html`${bulk(s)}<span class="grow"></span><button class="plain" aria-label="Select none" @click=${() => { selected.clear(); changed(); }}><span class="roomy-only">Select none</span><span class="tight-only" aria-hidden="true">None</span></button>` : names()}
       ${wait}
     </div>`;
 }
