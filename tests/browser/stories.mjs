@@ -547,6 +547,8 @@ async function told_and_seen(browser, server) {
   assert.equal(await told.filter({ hasText: "Carol" }).count(), 0);
   const people = new Set(server.told.filter(([, body]) => body.includes("Paged for")).map(([who]) => who));
   assert.deepEqual([...people].sort(), ["alice", "bob"]);
+  // What nobody did begins like a sentence.
+  await alice.locator(".timeline li", { hasText: /Tells (Alice|Bob)/ }).waitFor();
   // One may not wait: the next step, now.
   const before = await told.count();
   await alice.keyboard.press("e");
