@@ -31,15 +31,39 @@ pub fn table_or_less(header: &[&str], spare: &[&str], rows: &[Vec<String>]) {
     print(header, spare, rows, cut_row);
 }
 
-/// As `table_or_less`, but the last column is text to be read: it goes on in the next line.
+/// As `table_or_less`, but the last column is text to be read: it goes on in the next line, and
+/// where hardly a word has room beside the others it stands below them.
 pub fn prose(header: &[&str], spare: &[&str], rows: &[Vec<String>]) {
+    if let Some(columns) = columns().filter(|_| is_seen()) {
+        let rows = clean(rows);
+        let plan = Plan::of(header, spare, &rows, Some(columns));
+        if plan.cramped {
+            let lines = rows.iter().flat_map(|row| stacked(row, &plan.shown, columns));
+            return data(&lines.map(|line| line + "\n").collect::<String>());
+        }
+    }
     print(header, spare, rows, wrap_row);
+}
+
+fn clean(rows: &[Vec<String>]) -> Vec<Vec<Cow<'_, str>>> {
+    rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect()
+}
+
+/// A row, and its last cell below it.
+fn stacked(row: &[Cow<'_, str>], shown: &[usize], columns: usize) -> Vec<String> {
+    let mut cells: Vec<&str> = shown.iter().filter_map(|at| row.get(*at)).map(|it| &**it).collect();
+    let text = cells.pop().unwrap_or_default();
+    cells.retain(|cell| !cell.is_empty());
+    let gap = " ".repeat(GAP);
+    let mut lines = wrapped(&cells.join(&gap), columns);
+    let room = columns.saturating_sub(GAP).max(NARROWEST);
+    lines.extend(wrapped(text, room).into_iter().map(|line| format!("{gap}{line}")));
+    lines
 }
 
 /// Does all of it stand on a terminal's lines, uncut?
 pub fn fits(header: &[&str], rows: &[Vec<String>]) -> bool {
-    let rows: Vec<Vec<Cow<'_, str>>> =
-        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    let rows = clean(rows);
     columns().is_none_or(|columns| total(&wanted(header, &rows)) <= columns)
 }
 
@@ -59,12 +83,11 @@ fn print(header: &[&str], spare: &[&str], rows: &[Vec<String>], layout: Layout) 
         }
         return;
     }
-    let rows: Vec<Vec<Cow<'_, str>>> =
-        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+    let rows = clean(rows);
     let coloured = is_coloured(&stdout());
     let mut text = String::new();
     if is_seen() {
-        let Plan { shown, widths } = Plan::of(header, spare, &rows, columns());
+        let Plan { shown, widths, .. } = Plan::of(header, spare, &rows, columns());
         let header = header.iter().map(|cell| Cow::Borrowed(*cell)).collect::<Vec<_>>();
         for row in std::iter::once(&header).filter(|header| !header.is_empty()).chain(&rows) {
             let row: Vec<_> = shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
@@ -100,6 +123,8 @@ fn columns() -> Option<usize> {
 struct Plan {
     shown: Vec<usize>,
     widths: Vec<usize>,
+    /// The last column has less room than its text can be read in.
+    cramped: bool,
 }
 
 /// As wide as the widest cell of each.
@@ -126,7 +151,8 @@ impl Plan {
         columns: Option<usize>,
     ) -> Self {
         let wanted = wanted(header, rows);
-        let mut plan = Self { shown: (0..wanted.len()).collect(), widths: wanted.clone() };
+        let mut plan =
+            Self { shown: (0..wanted.len()).collect(), widths: wanted.clone(), cramped: false };
         let Some(columns) = columns.filter(|columns| total(&wanted) > *columns) else {
             return plan;
         };
@@ -156,6 +182,8 @@ impl Plan {
                     if moments[at] { usize::MAX } else { BESIDE_MOMENTS }
                 });
             }
+            let last = plan.shown.last().zip(plan.widths.last());
+            plan.cramped = last.is_some_and(|(at, width)| *width < READABLE.min(wanted[*at]));
             return plan;
         }
     }
@@ -262,7 +290,7 @@ mod tests {
     fn less(header: &[&str], spare: &[&str], rows: &[&[&str]], columns: usize) -> Vec<String> {
         let rows: Vec<Vec<Cow<'_, str>>> =
             rows.iter().map(|row| row.iter().map(|cell| Cow::Borrowed(*cell)).collect()).collect();
-        let Plan { shown, widths } = Plan::of(header, spare, &rows, Some(columns));
+        let Plan { shown, widths, .. } = Plan::of(header, spare, &rows, Some(columns));
         let line = |row: &Vec<Cow<'_, str>>| {
             let row: Vec<_> = shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
             aligned(&cut_row(&row, &widths)[0], &widths, false).trim_end().to_owned()
@@ -334,6 +362,20 @@ mod tests {
         assert_eq!(wrapped("", 4), [""]);
         let row = [Cow::Borrowed("bob"), Cow::Borrowed("noted: all is well")];
         assert_eq!(wrap_row(&row, &[3, 12]), [["bob", "noted: all"], ["", "is well"]]);
+    }
+
+    #[test]
+    fn prose_without_room_stands_below_what_it_is_about() {
+        let row = ["2026-11-23 03:14:07 UTC", "prometheus", "step 1: told nobody (alice away)"];
+        let rows = [row.map(Cow::Borrowed).to_vec()];
+        let head = ["AT", "WHO", "WHAT"];
+        let cramped = |columns| Plan::of(&head, &[], &rows, Some(columns)).cramped;
+        assert!(cramped(40) && cramped(50) && !cramped(60) && !cramped(80));
+        let lines = stacked(&rows[0], &[0, 1, 2], 40);
+        assert_eq!(lines[0], "2026-11-23 03:14:07 UTC  prometheus");
+        assert_eq!(lines[1], "  step 1: told nobody (alice away)");
+        let lines = stacked(&rows[0], &[0, 1, 2], 30);
+        assert_eq!(lines[2..], ["  step 1: told nobody (alice", "  away)"]);
     }
 
     #[test]
