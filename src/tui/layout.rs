@@ -6,8 +6,12 @@ pub const BOTTOM: u16 = 2;
 const WIDE: u16 = 100;
 /// Below, the list keeps status, age and title alone.
 const NARROW: u16 = 60;
-/// Below, the clock gives way to what needs me.
-const TINY: u16 = 36;
+/// From here on there is room to say of a lost connection all that is known.
+const ROOMY: u16 = 80;
+/// Below, there is hardly room for more than what needs me.
+const TINY: u16 = 45;
+/// Below, not even for the clock.
+const LEAST: u16 = 36;
 
 #[must_use]
 pub const fn is_wide(columns: u16) -> bool {
@@ -20,8 +24,18 @@ pub const fn is_narrow(columns: u16) -> bool {
 }
 
 #[must_use]
+pub const fn is_roomy(columns: u16) -> bool {
+    columns >= ROOMY
+}
+
+#[must_use]
 pub const fn is_tiny(columns: u16) -> bool {
     columns < TINY
+}
+
+#[must_use]
+pub const fn has_clock(columns: u16) -> bool {
+    columns >= LEAST
 }
 
 /// The first row of the list: under the status line, and the heading where there is one.

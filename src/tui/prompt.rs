@@ -73,6 +73,13 @@ impl What {
     }
 }
 
+impl What {
+    /// What may be typed.
+    pub const fn hint(self) -> &'static str {
+        self.words().1
+    }
+}
+
 impl Prompt {
     /// What stands before the line; `brief`: not what may be typed.
     #[must_use]

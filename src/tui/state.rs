@@ -17,7 +17,7 @@ use super::{Commands, layout};
 use crate::client::live::{Live, LiveEvent};
 use crate::domain::user::UserRef;
 use crate::domain::{Change, Event, Incident, IncidentId, Status, UpdateReason};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// One bell in this time, however much happens.
 const BELL_EVERY: Duration = Duration::from_secs(5);
@@ -346,7 +346,7 @@ impl State {
         if let Page::Incident(detail) = &self.page
             && again
         {
-            self.effects.push(Effect::Timeline(detail.id));
+            self.effects.extend([Effect::Timeline(detail.id), Effect::Alerts(detail.id)]);
         }
         if again {
             let words = match (anew, changes) {
@@ -470,7 +470,9 @@ impl State {
             Page::Incident(detail) if detail.id == id => then(detail),
             _ => None,
         };
-        if let Some(error) = error {
+        // Of a lost connection more is said already, and what is missing comes when it is back.
+        let lost = matches!(self.link, Link::Lost { .. });
+        if let Some(error) = error.filter(|error| !(lost && error.kind == Kind::Unreachable)) {
             self.fail(&error);
         }
     }

@@ -179,7 +179,7 @@ fn who_is_next_and_when_is_never_cut_off() {
             "nextAt": now() + SignedDuration::from_secs(72), "nextTargets": crew, "told": told}}),
     )]);
     press(&mut state, "⏎");
-    for columns in [120, 80, 60, 50] {
+    for columns in [120, 80, 60, 50, 40, 30] {
         let shown = screen(&mut state, columns, 24);
         assert!(shown[1].contains("Next: alice") && shown[1].contains("in 1:12."), "{}", shown[1]);
     }
@@ -214,6 +214,41 @@ fn the_head_is_cut_nowhere_without_a_mark() {
     let shown = screen(&mut state, 30, 12);
     assert_eq!(shown[0], " 238 UNANSWE…  as of 03:14:07");
     assert_eq!(shown[10], " Connection lost");
+}
+
+#[test]
+fn a_small_screen_names_what_it_has_no_room_for() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let alert = json!({"id": 1, "status": "firing", "title": "Disk full on db-3", "labels": {},
+        "severity": "critical", "source": "prometheus", "firstAt": now(), "lastAt": now(),
+        "startsAt": null, "endedAt": null, "endedBy": null, "stale": false, "count": 1});
+    let alerts = serde_json::from_value(json!([alert])).expect("alerts");
+    state.report(Report::Alerts(IncidentId(42), Ok(alerts)));
+    assert_eq!(screen(&mut state, 30, 10)[2], " TIMELINE  ALERTS 1/1  LABELS");
+    press(&mut state, "⇥");
+    assert_eq!(screen(&mut state, 40, 10)[3], " firing   Disk full on db-3          0s");
+    assert!(screen(&mut state, 60, 10)[3].contains("prometheus"));
+    press(&mut state, "s");
+    assert_eq!(screen(&mut state, 60, 10)[9], " for 30m, 2h, or until 08:00  esc leave it");
+    press(&mut state, "⎋");
+    state.apply(Live::Lost {
+        why: "x".into(),
+        attempt: 2,
+        next_in: Duration::from_secs(4),
+        silent: Duration::ZERO,
+    });
+    for (columns, said) in [(60, "as of 03:14:07, try 2 in 4 s"), (40, "as of 03:14:07")] {
+        let head = screen(&mut state, columns, 10).remove(0);
+        assert!(head.starts_with(" HIGH  42  Disk full") && head.ends_with(said), "{head}");
+    }
+    let error = Error::new(Kind::Unreachable, "x");
+    state.report(Report::Alerts(IncidentId(42), Err(error)));
+    assert!(state.message.is_none(), "it is said already");
+    state.take_effects();
+    state.apply(Live::CaughtUp { changes: 0 });
+    let asks = state.take_effects();
+    assert!(asks.iter().any(|effect| matches!(effect, Effect::Alerts(IncidentId(42)))));
 }
 
 #[test]

@@ -17,6 +17,11 @@ use crate::tui::detail::{Detail, Pane};
 use crate::tui::layout::{is_wide, split};
 use crate::tui::state::State;
 
+/// In fewer columns it is said as briefly as can be who is next.
+const FEW: usize = 40;
+/// A title of fewer says nothing: who sent it gives way.
+const READABLE: usize = 20;
+
 /// A line of a pane.
 type Line = (String, Style);
 
@@ -65,14 +70,16 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
 /// Where one pane fills the screen: what the others are.
 fn tabs(detail: &Detail, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     put(buffer, area, 0, 0, &" ".repeat(usize::from(area.width)), Style::new());
+    let whole = alerts_title(detail, incident);
+    let short = whole.trim_end_matches(" firing").to_owned();
+    let whole = (["TIMELINE".to_owned(), whole, "LABELS, LINKS".to_owned()], 3);
+    let short = (["TIMELINE".to_owned(), short, "LABELS".to_owned()], 2);
+    let width: usize = whole.0.iter().map(|title| title.width() + 3).sum();
+    let (titles, gap) = if width <= usize::from(area.width) { whole } else { short };
     let mut x = 1;
-    for (pane, title) in [
-        (Pane::Timeline, "TIMELINE".to_owned()),
-        (Pane::Alerts, alerts_title(detail, incident)),
-        (Pane::Labels, "LABELS, LINKS".to_owned()),
-    ] {
+    for (pane, title) in [Pane::Timeline, Pane::Alerts, Pane::Labels].into_iter().zip(titles) {
         let style = if pane == detail.pane { STRONG } else { MUTED };
-        x = put(buffer, area, x, 0, &title, style) + 3;
+        x = put(buffer, area, x, 0, &title, style) + gap;
     }
 }
 
@@ -84,7 +91,14 @@ fn facts(state: &State, incident: &Incident, area: Rect, buffer: &mut Buffer) {
     let left = match incident.status {
         Status::Triggered => {
             let begin = format!("Unanswered {}.", age(incident.created_at, now));
-            format!("{begin}{}", paging(state, incident, room.saturating_sub(begin.width())))
+            let rest = paging(state, incident, room.saturating_sub(begin.width()));
+            // How long stands in the list, too; who is next, and when, only here.
+            let whole = format!("{begin}{rest}");
+            if whole.width() <= room {
+                whole
+            } else {
+                paging(state, incident, room + 1).trim_start().to_owned()
+            }
         }
         Status::Acknowledged => {
             let who = who(state, incident, false);
@@ -125,6 +139,7 @@ fn paging(state: &State, incident: &Incident, room: usize) -> String {
     let next = |brief: bool| match (escalation.next_at, escalation.next_targets.as_slice()) {
         (Some(at), [first, rest @ ..]) => {
             let whom = match rest.len() {
+                more if brief && more > 0 && room < FEW => format!("{first} +{more}"),
                 more if brief && more > 0 => format!("{first} and {more} more"),
                 _ => escalation.next_targets.join(", "),
             };
@@ -240,11 +255,15 @@ fn alerts(state: &State, detail: &Detail, incident: &Incident, width: u16) -> Ve
         };
         let style = if alert.status == "firing" { Style::new() } else { MUTED };
         let last = age(alert.last_at, state.now());
-        let source = alert.source.as_deref().unwrap_or_default();
         let stale = if alert.stale { " stale" } else { "" };
-        let width = usize::from(width).saturating_sub(12);
-        let title = fit(&what, width.saturating_sub(source.len() + last.len() + 4));
-        lines.push((format!("{} {title} {source} {last}{stale}", fit(&alert.status, 8)), style));
+        let width = usize::from(width).saturating_sub(11);
+        let room = width.saturating_sub(last.width() + stale.width() + 1);
+        let source = match alert.source.as_deref() {
+            Some(source) if source.width() + READABLE < room => format!("{source} "),
+            _ => String::new(),
+        };
+        let title = fit(&what, room.saturating_sub(source.width()));
+        lines.push((format!("{} {title} {source}{last}{stale}", fit(&alert.status, 8)), style));
     }
     lines
 }

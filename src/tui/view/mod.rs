@@ -13,7 +13,7 @@ use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::keys::{TABLE, Wish};
-use super::layout::{BOTTOM, is_narrow, is_tiny};
+use super::layout::{BOTTOM, has_clock, is_roomy, is_tiny};
 use super::prompt::{Prompt, What};
 use super::state::{Link, Page, Reading, State, Tone};
 use crate::api::overview::Unreachable;
@@ -95,7 +95,7 @@ fn connection(state: &State, look: Look, columns: u16) -> (String, Style) {
     let zone = &state.settings.zone;
     match &state.link {
         Link::Live if !state.loaded => ("loading".to_owned(), STRONG),
-        Link::Live if is_tiny(columns) => ("live".to_owned(), look.live()),
+        Link::Live if !has_clock(columns) => ("live".to_owned(), look.live()),
         Link::Live => (format!("live  {}", moment(now, now, zone, true)), look.live()),
         Link::CatchingUp => ("catching up".to_owned(), STRONG),
         Link::Connecting => ("connecting".to_owned(), STRONG),
@@ -105,7 +105,7 @@ fn connection(state: &State, look: Look, columns: u16) -> (String, Style) {
             let stale = as_of.map(|at| moment(at, now, zone, true));
             let text = match stale {
                 Some(at) if is_tiny(columns) => format!("as of {at}"),
-                Some(at) if is_narrow(columns) => format!("as of {at}, try {attempt} {next}"),
+                Some(at) if !is_roomy(columns) => format!("as of {at}, try {attempt} {next}"),
                 Some(at) => format!("STALE, as of {at}. Reconnecting: try {attempt} {next}"),
                 None if is_tiny(columns) => "not connected".into(),
                 None => format!("not connected, try {attempt} {next}"),
@@ -137,10 +137,8 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
             let above = Rect { y: area.y.saturating_sub(1), ..area };
             long(buffer, above, wrong, look.bad());
         }
-        // A long question leaves room for the answer.
-        let room = usize::from(area.width).saturating_sub(2 + usize::from(area.width / 3));
-        let whole = prompt.label(false);
-        let label = if whole.width() <= room { whole } else { prompt.label(true) };
+        let (room, brief) = label_room(prompt, area.width);
+        let label = prompt.label(brief);
         let x = put(buffer, area, 1, 0, &cut(&clean(&label), room), STRONG);
         let Some(line) = prompt.line() else {
             // Nothing is typed there, and all of it is to be read.
@@ -180,6 +178,13 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         }
     }
     None
+}
+
+/// How much of a row is for the words before what is typed, and whether they must be brief: a long
+/// question leaves room for the answer.
+fn label_room(prompt: &Prompt, columns: u16) -> (usize, bool) {
+    let room = usize::from(columns).saturating_sub(2 + usize::from(columns / 3));
+    (room, prompt.label(false).width() > room)
 }
 
 /// What does not fit into the row above the keys takes the rows above it, too.
@@ -231,7 +236,10 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
             return;
         }
         Some(prompt) => {
+            let (_, brief) = label_room(prompt, area.width);
             let text = match prompt {
+                // What may be typed is not said before it.
+                Prompt::Ask { what, .. } if brief => &format!("{}  esc leave it", what.hint()),
                 Prompt::Ask { what: What::Assignee, .. } => "enter go on  tab a name  esc leave it",
                 Prompt::Command { .. } => "enter go on  tab a word  esc leave it",
                 _ => "enter go on  esc leave it",
@@ -243,6 +251,7 @@ fn keys(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let end = match state.page {
         Page::List => "? help  q quit",
+        Page::Incident(_) if is_tiny(area.width) => "? help  esc back",
         Page::Incident(_) => "tab pane  ? help  esc back",
         Page::Reading { what: Reading::Help, .. } => "esc back",
         Page::Reading { .. } => "y copy it  esc back",
