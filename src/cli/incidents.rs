@@ -1,4 +1,6 @@
 //! What responders type.
+use std::time::Duration;
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -11,8 +13,11 @@ use crate::api::incidents::{self as api, Outcome};
 use crate::client::{Client, Named, Ours};
 use crate::domain::words::telling;
 use crate::domain::{Action, IncidentId, Link, Severity, Span, Urgency};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
+
+/// How long an incident's answer is waited for where that of the one before did not come.
+const ONCE_MORE: Duration = Duration::from_millis(250);
 
 /// Which incidents a line names, and what is to be done to them.
 pub type Meant = (Vec<IncidentId>, Action);
@@ -310,11 +315,15 @@ pub(super) fn parse_label(text: &str) -> std::result::Result<(String, String), S
     }
 }
 
-/// Acts on each; all are tried. Failures of one kind give its exit code, of several 1.
+/// Acts on each; all are tried, but a server that hangs is waited for only once. Failures of one
+/// kind give its exit code, of several 1.
 async fn act(client: &Client, common: &Common, picked: Picked, action: &Action) -> Result<()> {
+    let hasty = client.within(ONCE_MORE);
     let mut failures: Vec<Error> = Vec::new();
     let mut acted = Vec::new();
     for id in picked.ids {
+        let hangs = failures.last().is_some_and(|error| error.kind == Kind::Unreachable);
+        let client = if hangs { &hasty } else { client };
         match client.call_once(&api::ACT, id, action).await {
             Ok(one) => {
                 if common.quiet {

@@ -95,6 +95,12 @@ impl Client {
         Ok(Self { http, base: CONTROL.into(), token: None, timeout, looks_only: None })
     }
 
+    /// The same, that waits so long at most.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { timeout: self.timeout.min(timeout), ..self.clone() }
+    }
+
     /// The same, for looking alone: what would change something is refused, for this reason.
     #[must_use]
     pub fn looking_only(self, why: &'static str) -> Self {

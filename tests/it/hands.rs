@@ -2,6 +2,7 @@
 //! said, and its exit code tells scripts how it went.
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use incidentd::notify::sign;
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +12,7 @@ use crate::commands::{Ran, command};
 use crate::far::{Far, Heard, this_machine};
 use crate::harness::TestServer;
 use crate::paging::{LADDER, Night, page};
-use crate::process::incidentd;
+use crate::process::{incidentd, run};
 
 async fn server() -> TestServer {
     TestServer::with(|config| config.outgoing.allow_private = this_machine()).await
@@ -28,6 +29,20 @@ async fn ran(server: &TestServer, who: &str, code: i32, arguments: &[&str]) -> R
 fn code_in(heard: &Heard) -> String {
     let said = heard.json()["text"].to_string();
     said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 6).expect("a code").to_owned()
+}
+
+#[test]
+fn a_server_that_hangs_is_not_waited_for_with_each_incident() {
+    // Connections wait there, and nobody takes them.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let ids = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let mut ack = incidentd();
+    ack.args(["ack", "--timeout", "3s"]).args(ids);
+    let began = Instant::now();
+    let output = run(ack.env("INCIDENTD_URL", url).env("INCIDENTD_TOKEN", "inc_1_x"), "");
+    assert_eq!(output.status.code(), Some(6));
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
