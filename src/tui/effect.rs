@@ -99,7 +99,7 @@ impl Report {
             Self::Hearing(found) => found.is_some(),
             Self::Around(found) => found.is_some(),
             Self::Met(..) => true,
-            // Some of these are never sent.
+            // Not all of these ask it.
             Self::Said(_) | Self::Answered(..) => false,
         }
     }

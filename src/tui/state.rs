@@ -447,12 +447,8 @@ impl State {
                     let words = format!("The last {}; more: {}", over.len(), self.here(all));
                     self.say(Tone::Plain, words);
                 }
-                let none = over.is_empty();
                 for incident in over {
                     self.board.take(incident);
-                }
-                if none {
-                    self.say(Tone::Plain, "Nothing is over yet.");
                 }
             }
             Report::History(Err(error)) => self.fail(&error),

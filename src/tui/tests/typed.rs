@@ -27,6 +27,18 @@ fn a_wrong_entry_stays_with_what_is_wrong_above_it() {
 }
 
 #[test]
+fn a_line_that_is_longer_than_the_row_says_so() {
+    let mut state = dashboard(night());
+    press(&mut state, "n0123456789012345678901234567890123456789");
+    let shown = screen(&mut state, 40, 12);
+    assert!(
+        shown[10].starts_with(" Note on 57, text: …") && shown[10].ends_with("789"),
+        "{}",
+        shown[10]
+    );
+}
+
+#[test]
 fn a_wrong_command_stays_with_what_is_wrong_above_it() {
     let mut state = dashboard(night());
     press(&mut state, "j:snooze --for never⏎");

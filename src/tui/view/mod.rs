@@ -147,7 +147,11 @@ fn message(state: &State, look: Look, area: Rect, buffer: &mut Buffer) -> Option
         };
         let width = usize::from(area.width - x).saturating_sub(2).max(1);
         let scroll = line.visual_scroll(width);
-        let seen = from_column(&clean(line.value()), scroll);
+        let typed = clean(line.value());
+        let seen = match scroll {
+            0 => typed.into_owned(),
+            _ => format!("…{}", from_column(&typed, scroll + 1)),
+        };
         let end = put(buffer, area, x, 0, &seen, Style::new());
         put(buffer, area, end + 2, 0, &state.offered().join(" "), MUTED);
         let at = line.visual_cursor().saturating_sub(scroll).min(width);
