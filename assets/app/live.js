@@ -27,6 +27,9 @@ let attempt = 0;
 /** @type {number | undefined} */
 let timer;
 let restUntil = 0;
+/** When anything came on this line, be it the protocol's own ping of every 25 s. */
+let heardAt = 0;
+const SILENCE = 12_000;
 /** @type {((event: any, live: boolean) => void)[]} */
 const listeners = [];
 
@@ -50,7 +53,10 @@ export function start() {
     // Over plain http a poll says nothing of the page that it comes from; only pages of this very server can send this.
     extraHeaders: { "x-incidentd-page": "same-origin" },
   });
-  socket.on("connect", () => { joined = false; });
+  socket.on("connect", () => {
+    joined = false;
+    socket.io.engine.on("packet", () => { heardAt = performance.now(); });
+  });
   socket.on("authenticated", (/** @type {any} */ hello) => {
     setNow(hello.now);
     subscribe();
@@ -308,8 +314,9 @@ export function resubscribe() {
 addEventListener("online", reconnect);
 // A phone that leaves the house is online all the time.
 /** @type {any} */ (navigator).connection?.addEventListener("change", reconnect);
-// Where nobody says so, a dead line is noticed here, long before the protocol gives it up.
-setInterval(() => !document.hidden && socket?.connected && check(8_000), 10_000);
+// Where nobody says so, a dead line is noticed here, long before the protocol gives it up. What is
+// sent counts against a person, who may look at many screens: only after silence.
+setInterval(() => !document.hidden && socket?.connected && performance.now() - heardAt > SILENCE && check(6_000), 3_000);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   reconnect();
