@@ -249,7 +249,11 @@ impl State {
     }
 
     pub(super) fn fail(&mut self, error: &Error) {
-        self.warn(&error.to_string());
+        match error.kind {
+            // Which one is known here, and no other can be chosen.
+            Kind::Unreachable => self.say(Tone::Bad, "The server does not answer."),
+            _ => self.warn(&error.to_string()),
+        }
     }
 
     /// What is wrong; the commands that it names are typed here.

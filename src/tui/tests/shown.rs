@@ -290,6 +290,10 @@ fn what_is_over_is_shown_when_asked_for() {
     assert_eq!(state.board.order(), [8, 7].map(IncidentId), "the newest first");
     press(&mut state, "⎋");
     assert_eq!(state.board.order().len(), 4, "and again what is open");
+    let hint = "Choose another with --server or INCIDENTD_URL.";
+    let error = Error::new(Kind::Unreachable, "http://x cannot be reached.").hint(hint);
+    state.report(Report::History(Err(error)));
+    assert_eq!(screen(&mut state, 120, 30)[28], " The server does not answer.");
 }
 
 #[test]

@@ -210,6 +210,18 @@ fn what_its_source_says_is_no_deed_of_the_source() {
 }
 
 #[test]
+fn a_step_that_somebody_asked_for_names_him_first() {
+    let mut state = dashboard(night());
+    press(&mut state, "j⏎");
+    let more = json!({"actor": {"kind": "user", "id": 2, "name": "bob"}, "round": 1, "step": 2,
+        "targets": ["user:erin"], "notified": ["erin"], "skipped": []});
+    let Live::Event(told) = event(43, "escalated", night().remove(2), &more) else { panic!() };
+    let events = vec![told.event.expect("known")];
+    state.report(Report::Timeline(IncidentId(42), Ok(events)));
+    assert_eq!(screen(&mut state, 80, 24)[3], " 03:14:07  escalated by bob, step 2: tells erin");
+}
+
+#[test]
 fn what_stands_on_the_screen_may_be_named() {
     let mut state = dashboard(night());
     state.report(Report::Met("payments".into(), vec!["carol".into()]));

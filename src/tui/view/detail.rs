@@ -209,6 +209,9 @@ fn told(state: &State, event: &Event, width: u16, lines: &mut Vec<Line>) {
                 // It came by itself.
                 ActorKind::System => words,
                 _ if is_of_source(change) => format!("{} {words}", event.actor.name),
+                _ if matches!(change, Change::Escalated(_)) => {
+                    format!("escalated by {}, {words}", event.actor.name)
+                }
                 _ => match words.split_once(": ") {
                     Some((what, more)) => format!("{what} by {}: {more}", event.actor.name),
                     None => format!("{words} by {}", event.actor.name),
