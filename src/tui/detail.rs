@@ -70,11 +70,15 @@ impl Detail {
     }
 
     pub(super) const fn next_pane(&mut self) {
-        self.pane = match self.pane {
+        self.turn_to(match self.pane {
             Pane::Timeline => Pane::Alerts,
             Pane::Alerts => Pane::Labels,
             Pane::Labels => Pane::Timeline,
-        };
+        });
+    }
+
+    pub(super) const fn turn_to(&mut self, pane: Pane) {
+        self.pane = pane;
         self.down = 0;
     }
 

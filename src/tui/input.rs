@@ -10,6 +10,7 @@ use super::keys::{Wish, wish};
 use super::layout;
 use super::prompt::What;
 use super::state::{Page, Reading, State, Tone};
+use super::view;
 use crate::domain::{Action, IncidentId};
 
 /// Rows that a turn of the wheel moves.
@@ -212,6 +213,12 @@ impl State {
             Page::Incident(detail) if layout::is_wide(columns) => {
                 let left = column < layout::split(columns);
                 detail.pane = if left { Pane::Timeline } else { Pane::Alerts };
+            }
+            Page::Incident(detail) if row == layout::PANES => {
+                let Some(incident) = self.board.get(detail.id) else { return };
+                if let Some(pane) = view::pane_at(detail, incident, columns, column) {
+                    detail.turn_to(pane);
+                }
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! Where things are on the screen, for whoever draws and whoever clicks.
 
+/// The row of an incident in which its panes begin, with their names.
+pub const PANES: u16 = 2;
 /// Rows at the bottom: message, keys.
 pub const BOTTOM: u16 = 2;
 /// From here on the list has a heading and all its columns, an incident two columns.

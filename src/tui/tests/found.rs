@@ -295,3 +295,75 @@ fn what_goes_on_beyond_the_screen_is_marked() {
     let shown = screen(&mut state, 60, 20);
     assert!(!shown[1].contains('↑') && shown[17].ends_with('↓'), "{shown:#?}");
 }
+
+#[test]
+fn a_second_key_after_several_were_acted_on_hits_nothing_else() {
+    let acked = |seq: i64| {
+        let mut acked = acked_by("alice", "2026-11-23T11:14:00Z");
+        acked["seq"] = json!(seq);
+        acked
+    };
+    let answer = |state: &mut State, seq: i64| {
+        let asked = acts(state).remove(0);
+        let acted = |id: &IncidentId| {
+            let incident = incident(id.0, 5, "Disk full", &acked(seq));
+            (*id, Ok(Acted { incident, changed: true, message: String::new() }))
+        };
+        let results = asked.ids.iter().map(acted).collect();
+        state.report(Report::Acted(Box::new(asked), results));
+        state.arrange();
+    };
+    let mut state = dashboard(night());
+    press(&mut state, "  ay");
+    assert_eq!(state.board.selected(), Some(IncidentId(40)), "beside those that were marked");
+    let worse = incident(99, 90, "Worse", &json!({"untold": true}));
+    state.apply(event(101, "created", worse, &json!({})));
+    answer(&mut state, 102);
+    press(&mut state, "a");
+    assert!(acts(&mut state).is_empty() && state.prompt.is_none());
+    assert!(screen(&mut state, 120, 30)[28].contains("Nothing is selected."));
+    press(&mut state, "j");
+    assert_eq!(state.board.selected(), Some(IncidentId(40)), "found again");
+
+    // One alone does not even ask.
+    let mut state = dashboard(night());
+    press(&mut state, " a");
+    answer(&mut state, 102);
+    press(&mut state, "ar");
+    assert!(acts(&mut state).is_empty() && state.prompt.is_none());
+    // Whoever moved on meanwhile means what is there.
+    let mut state = dashboard(night());
+    press(&mut state, " aj");
+    let at = state.board.selected();
+    answer(&mut state, 102);
+    assert_eq!(state.board.selected(), at);
+    // Among them, it stays where it is, and is what a second key hits.
+    let mut state = dashboard(night());
+    press(&mut state, "  kay");
+    answer(&mut state, 102);
+    assert_eq!(state.board.selected(), Some(IncidentId(42)));
+    press(&mut state, "a");
+    assert_eq!(acts(&mut state)[0].ids, [IncidentId(42)]);
+}
+
+#[test]
+fn an_answer_while_it_is_lost_means_that_the_server_is_back() {
+    let again = |state: &mut State| {
+        state.take_effects().iter().any(|effect| matches!(effect, Effect::Reconnect))
+    };
+    let mut state = dashboard(night());
+    let lost =
+        |next_in| Live::Lost { why: "x".into(), attempt: 5, next_in, silent: Duration::ZERO };
+    press(&mut state, "a");
+    let asked = acts(&mut state).remove(0);
+    done(&mut state, asked, incident(57, 2, "Certificate", &json!({"seq": 101})), "Done.");
+    assert!(!again(&mut state), "it is live");
+    state.apply(lost(Duration::from_secs(30)));
+    press(&mut state, "a");
+    let asked = acts(&mut state).remove(0);
+    let error = Error::new(Kind::Unreachable, "x");
+    state.report(Report::Acted(Box::new(asked.clone()), vec![(IncidentId(57), Err(error))]));
+    assert!(!again(&mut state), "nothing answered");
+    done(&mut state, asked, incident(57, 2, "Certificate", &json!({"seq": 102})), "Done.");
+    assert!(again(&mut state));
+}

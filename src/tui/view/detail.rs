@@ -14,7 +14,7 @@ use crate::domain::words::Standing;
 use crate::domain::{Change, Event, Incident, Status};
 use crate::tui::board::Row;
 use crate::tui::detail::{Detail, Pane};
-use crate::tui::layout::{is_wide, split};
+use crate::tui::layout::{PANES, is_wide, split};
 use crate::tui::state::State;
 
 /// In fewer columns it is said as briefly as can be who is next.
@@ -41,7 +41,7 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
     put(buffer, area, x + 2, 0, &cut(&title, room), STRONG);
     let whole = (title.width() > room).then_some(title.as_ref());
     facts(state, incident, area, buffer);
-    let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+    let body = Rect { y: area.y + PANES, height: area.height.saturating_sub(PANES), ..area };
     if is_wide(area.width) {
         let middle = split(area.width);
         let left = Rect { width: middle - 2, ..body };
@@ -67,19 +67,36 @@ pub fn draw(state: &State, detail: &Detail, look: Look, area: Rect, buffer: &mut
     }
 }
 
-/// Where one pane fills the screen: what the others are.
-fn tabs(detail: &Detail, incident: &Incident, area: Rect, buffer: &mut Buffer) {
-    put(buffer, area, 0, 0, &" ".repeat(usize::from(area.width)), Style::new());
+/// Where one pane fills the screen: what there is, and at which column the name of each begins.
+fn titles(detail: &Detail, incident: &Incident, columns: u16) -> Vec<(Pane, String, u16)> {
     let whole = alerts_title(detail, incident);
     let short = whole.trim_end_matches(" firing").to_owned();
     let whole = (["TIMELINE".to_owned(), whole, "LABELS, LINKS".to_owned()], 3);
     let short = (["TIMELINE".to_owned(), short, "LABELS".to_owned()], 2);
     let width: usize = whole.0.iter().map(|title| title.width() + 3).sum();
-    let (titles, gap) = if width <= usize::from(area.width) { whole } else { short };
-    let mut x = 1;
-    for (pane, title) in [Pane::Timeline, Pane::Alerts, Pane::Labels].into_iter().zip(titles) {
+    let (titles, gap) = if width <= usize::from(columns) { whole } else { short };
+    let mut next = 1;
+    let panes = [Pane::Timeline, Pane::Alerts, Pane::Labels].into_iter().zip(titles);
+    panes
+        .map(|(pane, title)| {
+            let x = next;
+            next += u16::try_from(title.width()).unwrap_or(columns) + gap;
+            (pane, title, x)
+        })
+        .collect()
+}
+
+/// Whose name is in this column.
+pub fn pane_at(detail: &Detail, incident: &Incident, columns: u16, column: u16) -> Option<Pane> {
+    let titles = titles(detail, incident, columns).into_iter().rev();
+    titles.skip_while(|(.., x)| *x > column).map(|(pane, ..)| pane).next()
+}
+
+fn tabs(detail: &Detail, incident: &Incident, area: Rect, buffer: &mut Buffer) {
+    put(buffer, area, 0, 0, &" ".repeat(usize::from(area.width)), Style::new());
+    for (pane, title, x) in titles(detail, incident, area.width) {
         let style = if pane == detail.pane { STRONG } else { MUTED };
-        x = put(buffer, area, x, 0, &title, style) + gap;
+        put(buffer, area, x, 0, &title, style);
     }
 }
 

@@ -17,6 +17,7 @@ use super::layout::{BOTTOM, has_clock, is_roomy, is_tiny};
 use super::prompt::{Prompt, What};
 use super::state::{Link, Page, Reading, State, Tone};
 use crate::api::overview::Unreachable;
+pub use detail::pane_at;
 use look::{Look, MUTED, STRONG};
 use text::{clean, cut, moment, wrap};
 
