@@ -1,5 +1,6 @@
 //! Puts the rooms together into a running server, and takes it down again.
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +71,8 @@ impl Server {
         let own =
             own.map(|own| own.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"));
         let url = config.public_url.clone().or(own).unwrap_or_else(|| "http://localhost".into());
-        let (shared, mut acceptor) = assemble(config, clock.clone(), &url).await?;
+        let store = open(&config, Store::open).await?;
+        let (shared, mut acceptor) = assemble(store, config, clock.clone(), &url).await?;
         shared.app.grant_grace().await?;
         shared.app.watch_schedules().await?;
         let live = Live::new(&shared);
@@ -97,18 +99,20 @@ impl Server {
         Ok(Self { addr, listening, app, metrics, shared, acceptor, loops, stop })
     }
 
-    /// Serves the control socket alone, for one command on a host where no server runs.
+    /// Serves the control socket alone, for one command on a host where no server runs. None if one
+    /// does: it holds the directory.
     ///
     /// # Errors
-    /// Says what stands in the way; `Refused` if a server holds the directory.
-    pub async fn start_for_one_command(config: Config) -> Result<Self> {
+    /// Says what stands in the way.
+    pub async fn start_for_one_command(config: Config) -> Result<Option<Self>> {
+        let Some(store) = open(&config, Store::open_if_free).await? else { return Ok(None) };
         let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-        let (shared, mut acceptor) = assemble(config, Clock::System, &url).await?;
+        let (shared, mut acceptor) = assemble(store, config, Clock::System, &url).await?;
         acceptor.router = front::before(routes::router(&shared), &shared);
         let control = listen::control(&shared.config().data_dir.join(CONTROL))?;
         tokio::spawn(acceptor.clone().accept_control(control));
         let (app, metrics) = (shared.app.clone(), shared.metrics.clone());
-        Ok(Self {
+        Ok(Some(Self {
             addr: None,
             listening: Vec::new(),
             app,
@@ -117,7 +121,7 @@ impl Server {
             acceptor,
             loops: TaskTracker::new(),
             stop: CancellationToken::new(),
-        })
+        }))
     }
 
     /// Would a server start with this? Looks at the files that it names, and changes nothing.
@@ -202,10 +206,18 @@ impl Server {
     }
 }
 
-async fn assemble(config: Config, clock: Clock, url: &str) -> Result<(Shared, Acceptor)> {
+/// Off the async threads: a migration may take its time.
+async fn open<T: Send + 'static>(config: &Config, open: fn(&Path) -> Result<T>) -> Result<T> {
     let dir = config.data_dir.clone();
-    let store =
-        tokio::task::spawn_blocking(move || Store::open(&dir)).await.map_err(Error::internal)??;
+    tokio::task::spawn_blocking(move || open(&dir)).await.map_err(Error::internal)?
+}
+
+async fn assemble(
+    store: Store,
+    config: Config,
+    clock: Clock,
+    url: &str,
+) -> Result<(Shared, Acceptor)> {
     let app = App::new(store, clock.clone(), url);
     let key = app.push_key(PushKey::generate).await?;
     // Whom a push service may write to about us.

@@ -7,7 +7,7 @@ use super::{App, Caller};
 use crate::domain::event::Record;
 use crate::error::{Error, Result};
 
-pub use crate::store::{Restored, Summary, check_backup, restore};
+pub use crate::store::{Restored, Summary, check_backup, is_marked, restore};
 
 /// A copy that is to be sent. No second one is taken as long as it lives.
 pub struct Copy {

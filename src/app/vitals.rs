@@ -9,7 +9,7 @@ use crate::domain::heartbeat::Pulse;
 use crate::error::Result;
 use crate::store::Figures;
 
-pub use crate::store::{Open, newest_schema as schema};
+pub use crate::store::{Open, newest_schema as schema, schema as schema_in};
 
 /// Less than this, and less than a twentieth of the disk, is short.
 const SHORT: u64 = 1024 * 1024 * 1024;

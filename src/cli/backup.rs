@@ -5,14 +5,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::connect::connect_for_setup;
+use super::connect::{connect_for_setup, must_have_database};
 use super::{Common, Format, output};
 use crate::api::backup::BACKUP;
-use crate::app::backup::{Summary, check_backup, restore};
+use crate::app::backup::{Summary, check_backup, is_marked, restore};
 use crate::client::Client;
 use crate::error::{Error, Kind, Result};
+
+/// How the name ends of what is not whole yet.
+const PART: &str = ".part";
+/// Nobody writes any more to what was not written to for so long.
+const ABANDONED: SignedDuration = SignedDuration::from_hours(1);
 
 const ABOUT_BACKUP: &str = "\
 Everything as of one moment, in one file for its owner alone (0600). Nothing stops meanwhile.
@@ -65,23 +72,28 @@ struct BackedUp {
 
 impl Backup {
     pub async fn run(self, common: &Common) -> Result<()> {
-        if let Some(dir) = &common.data_dir
-            && !dir.join("incidentd.db").exists()
-        {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("There is no database in {}.", dir.display()),
-            )
-            .hint("Name the server's folder with --data-dir."));
+        if let Some(dir) = &common.data_dir {
+            must_have_database(dir)?;
         }
         let connection = connect_for_setup(common).await?;
-        let done = if self.file.as_os_str() == "-" {
-            self.to_stdout(&connection.client).await
-        } else {
-            self.to_file(&connection.client, common).await
+        let mut signals = Signals::listen().map_err(Error::internal)?;
+        let done = tokio::select! {
+            done = self.copy(&connection.client, common) => done,
+            () = signals.any() => {
+                let said = format!("Stopped: {} is as it was.", self.file.display());
+                Err(Error::unavailable(said).hint("Let it come to its end, then there is a copy."))
+            }
         };
         connection.close().await;
         done
+    }
+
+    async fn copy(&self, client: &Client, common: &Common) -> Result<()> {
+        if self.file.as_os_str() == "-" {
+            self.to_stdout(client).await
+        } else {
+            self.to_file(client, common).await
+        }
     }
 
     async fn to_stdout(&self, client: &Client) -> Result<()> {
@@ -125,7 +137,8 @@ impl Part {
         let name = target.file_name().filter(|_| usual).ok_or_else(|| {
             Error::usage(format!("`{}` is no ordinary file; `-` is stdout.", target.display()))
         })?;
-        let path = target.with_file_name(format!(".{}.part", name.to_string_lossy()));
+        let path = target.with_file_name(format!(".{}{PART}", name.to_string_lossy()));
+        discard_abandoned(folder_of(target));
         let open = || {
             // Whoever writes it goes on; what nobody writes was left by one that was killed.
             if let Ok(old) = File::open(&path) {
@@ -144,9 +157,8 @@ impl Part {
     fn keep(self, target: &Path) -> Result<Summary> {
         self.file.sync_all().map_err(|error| unwritten(&self.path, &error))?;
         let summary = check_backup(&self.path, &target.display().to_string())?;
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
         fs::rename(&self.path, target)
-            .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+            .and_then(|()| File::open(folder_of(target))?.sync_all())
             .map_err(|error| unwritten(target, &error))?;
         Ok(summary)
     }
@@ -156,6 +168,53 @@ impl Drop for Part {
     fn drop(&mut self) {
         // Gone already if it was kept.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    let named = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
+}
+
+/// Takes away what killed backups of other names left there. A host that shares the folder may not
+/// see another's lock, but writes on.
+fn discard_abandoned(folder: &Path) {
+    let is_abandoned = |path: &Path| -> io::Result<bool> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let meta = fs::symlink_metadata(path)?;
+        if !name.starts_with('.') || !name.ends_with(PART) || !meta.is_file() {
+            return Ok(false);
+        }
+        let written = Timestamp::try_from(meta.modified()?).map_err(io::Error::other)?;
+        let still = super::now().duration_since(written) > ABANDONED;
+        Ok(still && is_marked(path) && File::open(path)?.try_lock().is_ok())
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if is_abandoned(&path).unwrap_or_default() {
+            // Whose it is may be another: then it stays.
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// What ends a command from outside.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let [term, int, hup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([term?, int?, hup?]))
+    }
+
+    async fn any(&mut self) {
+        let Self([term, int, hup]) = self;
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            _ = hup.recv() => {}
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Reaching a server: by address and token, or on its host by its data directory. Where no server
 //! runs, a command that may opens the directory itself, under the same lock.
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
 use super::logins::Logins;
 use super::{Common, Format};
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::config::Config;
 use crate::domain::Span;
 use crate::error::{Error, Kind, Result};
@@ -74,12 +77,13 @@ impl Common {
     /// host's.
     ///
     /// # Errors
-    /// `Refused` where the log-ins cannot be read.
+    /// `Refused` where the log-ins cannot be read, `Usage` for an address that is none.
     pub fn server(&self) -> Result<String> {
         let named = self.server.clone().or_else(|| std::env::var("INCIDENTD_URL").ok());
         // A variable that is set to nothing is not set.
         match named.filter(|server| !server.is_empty()) {
-            Some(server) => Ok(server),
+            // Before anybody is told to log in there.
+            Some(server) => client::must_be_address(&server).map(|()| server),
             None => Logins::load().map(|logins| logins.default_server().to_owned()),
         }
     }
@@ -104,16 +108,31 @@ pub async fn connect_configured(common: &Common, config: Config) -> Result<Conne
         return connect(common).map(|client| Connection { client, own: None });
     };
     let config = Config { data_dir: dir.clone(), ..config };
-    let own = match Server::start_for_one_command(config).await {
-        Ok(server) => Some(server),
-        Err(error) if error.kind == Kind::Refused => None,
-        Err(error) => return Err(error),
-    };
+    let own = if is_served(dir) { None } else { Server::start_for_one_command(config).await? };
     let client = match &own {
         Some(_) => Client::control(&dir.join(CONTROL), common.timeout())?,
         None => connect(common)?,
     };
     Ok(Connection { client, own })
+}
+
+/// Does somebody listen at the folder's control socket? Whatever its database is then, whoever
+/// holds it knows it.
+pub fn is_served(dir: &Path) -> bool {
+    UnixStream::connect(dir.join(CONTROL)).is_ok()
+}
+
+/// For what looks and copies: where nothing is, nothing is made.
+///
+/// # Errors
+/// `NotFound`.
+pub fn must_have_database(dir: &Path) -> Result<()> {
+    if dir.join("incidentd.db").exists() { Ok(()) } else { Err(no_database(dir)) }
+}
+
+pub fn no_database(dir: &Path) -> Error {
+    Error::new(Kind::NotFound, format!("There is no database in {}.", dir.display()))
+        .hint("Name the server's folder with --data-dir.")
 }
 
 /// Not logged in, with what to do.

@@ -1,13 +1,14 @@
 //! `incidentd doctor`: is everything so that somebody will be told?
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::connect::connect_configured;
+use super::connect::{connect_configured, is_served, must_have_database, no_database};
 use super::settings::Settings;
 use super::{Common, Format, output};
 use crate::api::Nothing;
 use crate::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
+use crate::app::vitals;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::server::Server;
@@ -21,7 +22,8 @@ ok has its remedy.
 
 Needs a platform admin's token, or --data-dir on the host, where no server need run: then the
 configuration is read as `serve` would read it, from --config or /etc/incidentd/incidentd.toml and
-the variables. Exit code: 0, also with warnings; 1 if there is a problem.";
+the variables, and a database of an older schema is left to `serve` to migrate. Exit code: 0, also
+with warnings; 1 if there is a problem.";
 
 #[derive(Args)]
 #[command(after_long_help = ABOUT)]
@@ -38,11 +40,11 @@ impl Doctor {
     pub async fn run(self, common: &Common) -> Result<()> {
         let configured = configuration(self.config);
         let config = configured.as_ref().map_or_else(|_| Config::default(), Clone::clone);
-        let connection = connect_configured(common, config).await?;
-        let asked = connection.client.call(&DOCTOR, Nothing {}, &Nothing {}, &Nothing {}).await;
-        let alone = connection.is_alone();
-        connection.close().await;
-        let Diagnosis { mut findings, .. } = asked?;
+        let older = common.data_dir.as_deref().map(older_schema).transpose()?.flatten();
+        let (mut findings, alone) = match older {
+            Some(older) => (vec![older], true),
+            None => ask(common, config).await?,
+        };
         if alone {
             let remedy = "Start it: incidentd serve --data-dir DIR";
             let said = "none runs on this folder: nothing is taken in and nobody is paged";
@@ -73,6 +75,33 @@ impl Doctor {
             }
         }
     }
+}
+
+/// What the server finds, and whether it is one for this command alone.
+async fn ask(common: &Common, config: Config) -> Result<(Vec<Finding>, bool)> {
+    let connection = connect_configured(common, config).await?;
+    let asked = connection.client.call(&DOCTOR, Nothing {}, &Nothing {}, &Nothing {}).await;
+    let alone = connection.is_alone();
+    connection.close().await;
+    Ok((asked?.findings, alone))
+}
+
+/// Who looks does not migrate: that the next start of the server does.
+fn older_schema(dir: &Path) -> Result<Option<Finding>> {
+    must_have_database(dir)?;
+    if is_served(dir) {
+        return Ok(None);
+    }
+    let (found, newest) = (vitals::schema_in(dir)?, vitals::schema());
+    if found == 0 {
+        return Err(no_database(dir));
+    }
+    let said =
+        format!("has schema {found}, and this version schema {newest}: nothing more was looked at");
+    let remedy = format!(
+        "The next `incidentd serve` migrates it, and keeps a copy: incidentd.db.before-{newest}"
+    );
+    Ok((found < newest).then(|| Finding::new(Gravity::Warning, "database", said, remedy)))
 }
 
 /// As `serve` would read it.

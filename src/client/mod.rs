@@ -71,18 +71,23 @@ fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
 }
 
+/// # Errors
+/// `Usage` for what is no address of a server.
+pub fn must_be_address(url: &str) -> Result<()> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(());
+    }
+    let why = format!("`{url}` is no address of a server: it begins with http:// or https://.");
+    Err(Error::usage(why).hint("Correct --server or INCIDENTD_URL."))
+}
+
 impl Client {
     /// # Errors
     /// `Usage` for an address that is none.
     pub fn new(url: &str, token: Option<Secret>, timeout: Duration) -> Result<Self> {
+        must_be_address(url)?;
         let base = url.trim_end_matches('/').to_owned();
-        let secure = base.starts_with("https://");
-        if !secure && !base.starts_with("http://") {
-            let why =
-                format!("`{url}` is no address of a server: it begins with http:// or https://.");
-            return Err(Error::usage(why).hint("Correct --server or INCIDENTD_URL."));
-        }
-        let http = builder(secure)?.build().map_err(Error::internal)?;
+        let http = builder(base.starts_with("https://"))?.build().map_err(Error::internal)?;
         Ok(Self { http, base, token, timeout, looks_only: None })
     }
 

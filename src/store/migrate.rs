@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rusqlite_migration::Migrations;
 
 use super::sql::failed;
@@ -35,30 +35,76 @@ fn too_new(name: &str, found: u32) -> Error {
     .hint("Start the newer version, or restore a backup made by this one.")
 }
 
+/// What every SQLite file begins with; all zero for an empty one.
+struct Header([u8; 100]);
+
+impl Header {
+    /// None of a file that is neither empty nor SQLite's.
+    fn read(path: &Path) -> std::io::Result<Option<Self>> {
+        let mut header = [0_u8; 100];
+        let read = std::fs::File::open(path)?.read(&mut header).unwrap_or(0);
+        let known = read == 0 || read == 100 && header.starts_with(b"SQLite format 3\0");
+        Ok(known.then_some(Self(header)))
+    }
+
+    const fn word(&self, at: usize) -> u32 {
+        let Self(of) = self;
+        u32::from_be_bytes([of[at], of[at + 1], of[at + 2], of[at + 3]])
+    }
+
+    const fn version(&self) -> u32 {
+        self.word(60)
+    }
+
+    const fn is_marked(&self) -> bool {
+        self.word(68) == APPLICATION_ID
+    }
+
+    /// A file whose first commit still sits in the log beside it has neither mark, version nor
+    /// tables (offset 40 counts changes of the schema).
+    const fn is_blank(&self) -> bool {
+        self.word(68) == 0 && self.version() == 0 && self.word(40) == 0
+    }
+}
+
 /// Reads the header of the file at `path`, called `name`, so that a foreign or newer file stays as
-/// it is to the byte.
-pub(super) fn refuse_foreign(path: &Path, name: &str) -> Result<()> {
-    let mut header = [0_u8; 100];
-    let read = match std::fs::File::open(path) {
-        Ok(mut file) => file.read(&mut header).unwrap_or(0),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+/// it is to the byte. Returns the schema that it names, 0 if none.
+pub(super) fn refuse_foreign(path: &Path, name: &str) -> Result<u32> {
+    let header = match Header::read(path) {
+        Ok(header) => header.ok_or_else(|| foreign(name))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(super::folder_error(path, &error)),
     };
-    let word = |at: usize| {
-        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    match read {
-        0 => Ok(()),
-        100 if header.starts_with(b"SQLite format 3\0") => {
-            // A file whose first commit still sits in the log beside it has neither mark, version
-            // nor tables (offset 40 counts changes of the schema).
-            if word(68) != APPLICATION_ID && (word(68), word(60), word(40)) != (0, 0, 0) {
-                return Err(foreign(name));
-            }
-            if word(60) > newest() { Err(too_new(name, word(60))) } else { Ok(()) }
-        }
-        _ => Err(foreign(name)),
+    if !header.is_marked() && !header.is_blank() {
+        return Err(foreign(name));
     }
+    match header.version() {
+        found if found > newest() => Err(too_new(name, found)),
+        found => Ok(found),
+    }
+}
+
+/// Is the file at `path` one that we made?
+#[must_use]
+pub fn is_marked(path: &Path) -> bool {
+    Header::read(path).is_ok_and(|header| header.is_some_and(|header| header.is_marked()))
+}
+
+/// Which schema the database in `dir` has, 0 if there is none. Changes nothing.
+///
+/// # Errors
+/// `Refused` for one that is foreign or newer.
+pub fn schema(dir: &Path) -> Result<u32> {
+    let path = dir.join(super::DATABASE);
+    let named = refuse_foreign(&path, &path.display().to_string())?;
+    // Without a log beside it the header says it all, and SQLite would make one to look.
+    let log = super::backup::beside(&path, "-wal");
+    if !std::fs::metadata(log).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(named);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(&path, flags).map_err(failed)?;
+    version(&conn).map_err(failed)
 }
 
 fn foreign(name: &str) -> Error {

@@ -63,7 +63,7 @@ pub use incidents::{NewIncident, Open, cursor_after, order_of_need};
 pub use integrations::{IncidentSource, IntegrationRow};
 pub use links::Link;
 pub use lists::{Concern, Filter, Sort};
-pub use migrate::newest as newest_schema;
+pub use migrate::{is_marked, newest as newest_schema, schema};
 pub use payloads::PayloadRow;
 pub use policies::PolicyRow;
 pub use schedules::ScheduleRow;
@@ -104,12 +104,20 @@ impl Store {
     /// # Errors
     /// Says what stands in the way: another server, rights, a newer schema, a foreign file.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_if_free(dir)?.ok_or_else(|| in_use(dir))
+    }
+
+    /// The same; none while somebody else holds `dir`.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_if_free(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(DATABASE);
         let name = path.display().to_string();
         // Before the lock too: what is not ours gets no file beside it.
         migrate::refuse_foreign(&path, &name)?;
         make_folder(dir)?;
-        let lock = lock(dir)?;
+        let Some(lock) = try_lock(dir)? else { return Ok(None) };
         migrate::refuse_foreign(&path, &name)?;
         backup::discard_unfinished(dir);
         private_file(&path)?;
@@ -132,7 +140,7 @@ impl Store {
             .build(manager)
             .map_err(Error::internal)?;
         let writer = writer::Writer::start(&path)?;
-        Ok(Self(Arc::new(Inner { path, readers, writer, _lock: lock })))
+        Ok(Some(Self(Arc::new(Inner { path, readers, writer, _lock: lock }))))
     }
 
     /// Reads in one transaction, off the async threads.
@@ -300,14 +308,20 @@ fn keep_private(path: &Path) -> Result<()> {
 }
 
 fn lock(dir: &Path) -> Result<File> {
+    try_lock(dir)?.ok_or_else(|| in_use(dir))
+}
+
+/// None while somebody else has it.
+fn try_lock(dir: &Path) -> Result<Option<File>> {
     let file = private_file(&dir.join("lock"))?;
-    file.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => Error::new(
-            crate::error::Kind::Refused,
-            format!("{} is in use by another incidentd.", dir.display()),
-        )
-        .hint("Stop that one first, or choose another folder with --data-dir."),
-        fs::TryLockError::Error(error) => folder_error(dir, &error),
-    })?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(folder_error(dir, &error)),
+    }
+}
+
+fn in_use(dir: &Path) -> Error {
+    Error::refused(format!("{} is in use by another incidentd.", dir.display()))
+        .hint("Stop that one first, or choose another folder with --data-dir.")
 }

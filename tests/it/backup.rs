@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::harness::{self, KEY, WORLD};
@@ -49,7 +51,7 @@ async fn get(server: &Serving, token: &str, path: &str) -> (u16, Value) {
 }
 
 /// Every file's name and content, but those that only mark who is there.
-fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = fs::read_dir(dir).expect("readable").map(|entry| entry.expect("one").path());
     entries
         .filter(|path| !["lock", "control.sock"].map(|name| dir.join(name)).contains(path))
@@ -178,6 +180,65 @@ fn a_file_that_somebody_prepared_is_not_written_into() {
     fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).expect("set");
     backup(&dir.path().join("data"), &target);
     assert_eq!(fs::metadata(&target).expect("there").permissions().mode() & 0o077, 0);
+}
+
+#[tokio::test]
+async fn a_backup_that_is_stopped_leaves_nothing() {
+    let (dir, to) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));
+    let root = world(dir.path());
+    let server = Serving::start(dir.path());
+    // Frozen, it takes the request and never answers.
+    let frozen = Pid::from_child(&server.child);
+    kill_process(frozen, Signal::STOP).expect("frozen");
+    let (file, part) = (to.path().join("backup.db"), to.path().join(".backup.db.part"));
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut command = incidentd();
+        command.arg("backup").arg(&file).args(["--server", &server.url]);
+        command.env("INCIDENTD_TOKEN", &root).stderr(Stdio::piped());
+        let child = command.spawn().expect("started");
+        until("it has begun", || async { part.exists() }).await;
+        kill_process(Pid::from_child(&child), signal).expect("signalled");
+        let output = child.wait_with_output().expect("an end");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{signal:?}: {said}");
+        assert!(said.contains("Stopped: "), "{said}");
+        assert!(fs::read_dir(to.path()).expect("readable").next().is_none(), "{signal:?}");
+    }
+    kill_process(frozen, Signal::CONT).expect("goes on");
+}
+
+#[test]
+fn what_a_killed_backup_left_goes_with_the_next_and_nothing_else_does() {
+    let (dir, to) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));
+    world(dir.path());
+    let file = to.path().join("monday.db");
+    backup(dir.path(), &file);
+    let left = |name: &str, hours: u64, content: &Path| {
+        let path = to.path().join(name);
+        fs::copy(content, &path).expect("copied");
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(hours * 3_600);
+        let open = fs::OpenOptions::new().write(true).open(&path).expect("opened");
+        if hours > 0 {
+            open.set_modified(at).expect("set");
+        }
+        (path, open)
+    };
+    let foreign = to.path().join("notes");
+    fs::write(&foreign, "x".repeat(200)).expect("written");
+    let (killed, _) = left(".sunday.db.part", 1, &file);
+    let (held, lock) = left(".saturday.db.part", 1, &file);
+    lock.try_lock().expect("locked");
+    let others = [
+        left(".friday.db.part", 0, &file).0,
+        left(".film.part", 1, &foreign).0,
+        left("thursday.part", 1, &file).0,
+        held,
+    ];
+    backup(dir.path(), &file);
+    assert!(!killed.exists(), "it is ours, old, and nobody has it");
+    for other in others {
+        assert!(other.exists(), "{}", other.display());
+    }
 }
 
 #[tokio::test]
@@ -362,7 +423,7 @@ fn a_restore_killed_at_any_step_leaves_the_old_or_the_new() {
 }
 
 /// A database as the first release made it.
-fn first_schema(dir: &Path) {
+pub fn first_schema(dir: &Path) {
     let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/01-core/up.sql");
     let db = Connection::open(dir.join("incidentd.db")).expect("opened");
     db.execute_batch(&fs::read_to_string(sql).expect("read")).expect("SQL");

@@ -135,6 +135,10 @@ async fn exit_codes_tell_scripts_what_happened() {
     nobody.args(["list"]).env("INCIDENTD_URL", &server.url);
     let ran = tokio::task::spawn_blocking(move || run(&mut nobody, "")).await.expect("ran");
     assert_eq!(ran.status.code(), Some(4));
+    let mut nowhere = incidentd();
+    nowhere.args(["list", "--server", "127.0.0.1:8080"]);
+    let ran = tokio::task::spawn_blocking(move || run(&mut nowhere, "")).await.expect("ran");
+    assert_eq!(ran.status.code(), Some(2), "nobody is told to log in there: {ran:?}");
     let mut wrong = incidentd();
     wrong.args(["list"]).env("INCIDENTD_URL", &server.url).env("INCIDENTD_TOKEN", "inc_1_nonsense");
     let ran = tokio::task::spawn_blocking(move || run(&mut wrong, "")).await.expect("ran");

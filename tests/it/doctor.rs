@@ -3,6 +3,7 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use incidentd::api::doctor::{DOCTOR, Diagnosis, Finding, Gravity};
 use incidentd::api::teams::{
@@ -13,6 +14,7 @@ use incidentd::app::Caller;
 use incidentd::domain::{Action, Role, Status};
 use incidentd::error::Kind;
 
+use crate::backup::{files, first_schema};
 use crate::far::{Far, this_machine};
 use crate::harness::{TestServer, hours};
 use crate::process::{Serving, incidentd, on_host, run};
@@ -356,4 +358,29 @@ fn where_no_server_runs_the_configuration_is_read_and_its_channels_tried() {
     assert!(config.message.contains("incidentd.toml") && config.message.contains("socket"));
     assert!(config.remedy.as_deref().is_some_and(|it| it.contains("sockets")), "{config:?}");
     assert!(wrong.findings.iter().any(|it| it.check == "database"), "the rest is looked at");
+}
+
+#[test]
+fn who_looks_at_a_folder_makes_nothing_there_and_migrates_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let doctor = |data: &Path| {
+        let ran = run(incidentd().arg("doctor").arg("--data-dir").arg(data), "");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let none = dir.path().join("none");
+    let (code, out, said) = doctor(&none);
+    assert_eq!((code, out.as_str()), (Some(3), ""), "{said}");
+    assert!(said.contains("There is no database in") && !none.exists(), "{said}");
+
+    first_schema(dir.path());
+    let before = files(dir.path());
+    let (code, out, said) = doctor(dir.path());
+    assert_eq!(code, Some(1), "no server runs: {said}");
+    assert!(out.contains("has schema 1,") && out.contains("incidentd.db.before-"), "{out}");
+    assert_eq!(files(dir.path()), before);
+    // Who changes something has it migrated.
+    on_host(dir.path(), &["user", "add", "new"], "");
+    let (_, out, _) = doctor(dir.path());
+    assert!(out.contains("ok\tdatabase\tintact"), "{out}");
 }

@@ -367,6 +367,15 @@ fn what_is_not_its_own_stays_as_it_is_to_the_byte() {
         let before = files(dir.path());
         let said = refused(dir.path());
         assert!(said.contains(expected), "{expected}: {said}");
+        // Nobody is sent there to start a server.
+        let copy = dir.path().join("copy.db").display().to_string();
+        for asked in [&["doctor"][..], &["backup", &copy], &["token", "create", "--user", "alice"]]
+        {
+            let ran = run(incidentd().args(asked).arg("--data-dir").arg(dir.path()), "");
+            let said = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(5), "{asked:?}: {said}");
+            assert!(said.contains(expected), "{asked:?}: {said}");
+        }
         assert_eq!(files(dir.path()), before, "{expected}");
     }
 }
