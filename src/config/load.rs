@@ -42,7 +42,7 @@ impl Sources {
     /// Defaults, then the file, then what was given.
     ///
     /// # Errors
-    /// `Invalid`, naming who said what is wrong first.
+    /// `Invalid`, of a flag `Usage`, naming who said what is wrong first.
     pub fn read(&self) -> Result<Config> {
         self.read_whole().map_err(|mut wrong| wrong.swap_remove(0))
     }
@@ -50,7 +50,7 @@ impl Sources {
     /// The same.
     ///
     /// # Errors
-    /// At least one `Invalid`: all that is wrong, as far as it can be read.
+    /// At least one, `Invalid` or `Usage`: all that is wrong, as far as it can be read.
     pub fn read_whole(&self) -> Result<Config, Vec<Error>> {
         let read = self.file.as_deref().map_or_else(|| Ok(Table::new()), read_file);
         let (mut table, mut wrong) = match read {
@@ -81,7 +81,10 @@ impl Sources {
         let Some(field) = error.fields.first_mut() else { return error };
         let said = |given: &&Given| given.key.path() == field.field;
         let place = match (self.given.iter().rev().find(said), &self.file) {
-            (Some(given), _) => Some(given.by.clone()),
+            (Some(given), _) => {
+                error.kind = given.fault();
+                Some(given.by.clone())
+            }
             (None, Some(file)) => std::fs::read_to_string(file)
                 .ok()
                 .and_then(|text| line_of(&text, &field.field))
@@ -96,10 +99,16 @@ impl Sources {
 }
 
 impl Given {
+    /// What is wrong with a flag is wrong usage.
+    fn fault(&self) -> Kind {
+        if self.by.starts_with("--") { Kind::Usage } else { Kind::Invalid }
+    }
+
     fn value(&self) -> Result<toml::Value> {
         let wrong = |why: String| {
             let why = one_line(why.trim_end_matches('.'));
-            corrected(Error::invalid(&self.by, format!("{why}.")))
+            let wrong = Error::invalid(&self.by, format!("{why}."));
+            corrected(Error { kind: self.fault(), ..wrong })
         };
         let value = self.key.read(&self.words).map_err(wrong)?;
         let mut alone = Table::new();

@@ -117,8 +117,13 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let wrong = ("INCIDENTD_LISTEN", "nowhere");
     let said = check(&[], &[wrong]);
     assert!(said.said.contains("INCIDENTD_LISTEN: `nowhere`"), "{}", said.said);
+    assert_eq!(said.code, Some(1));
     assert_eq!(check(&["--listen", "[::1]:1"], &[wrong]).code, Some(0));
+    // A flag that cannot be is a command that was typed wrongly.
+    assert_eq!(check(&["--listen", "nowhere"], &[]).code, Some(2));
+    assert_eq!(check(&["--public-url", "nowhere"], &[]).code, Some(2));
     let said = check(&["--limits-sockets", "many"], &[]);
+    assert_eq!(said.code, Some(2));
     assert!(said.said.contains("--limits-sockets: `many` is no whole number"), "{}", said.said);
     let said = check(&[], &[("INCIDENTD_ALLOWED_ORIGINS", "http://a,b")]);
     assert!(said.said.contains("INCIDENTD_ALLOWED_ORIGINS: `b`"), "{}", said.said);
