@@ -71,7 +71,7 @@ impl Finding {
         Self { check, severity: Gravity::Ok, message, remedy: None }
     }
 
-    /// Every other finding has its remedy.
+    /// Every other finding has its remedy, which is read after a full stop.
     #[must_use]
     pub fn new(
         severity: Gravity,
@@ -79,7 +79,18 @@ impl Finding {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        let (check, message) = (check.to_owned(), message.into());
-        Self { check, severity, message, remedy: Some(remedy.into()) }
+        let message = message.into().trim_end_matches('.').to_owned();
+        Self { check: check.to_owned(), severity, message, remedy: Some(remedy.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_ends_where_its_remedy_begins() {
+        let found = Finding::new(Gravity::Problem, "ready", "The disk is full.", "Free some.");
+        assert_eq!(found.message, "The disk is full");
     }
 }

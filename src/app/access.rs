@@ -229,10 +229,14 @@ impl Caller {
         if role >= need.role() {
             return Ok(());
         }
+        let needed = match need.role() {
+            Role::Responder => "a responder",
+            Role::Observer => "an observer",
+            Role::Admin => "an admin",
+        };
         Err(Error::forbidden(format!(
-            "As {} of this team you may not do this; it needs a {}.",
+            "As {} of this team you may not do this; it needs {needed}.",
             role.word(),
-            need.role().word()
         ))
         .hint("Ask an admin of the team to change your role."))
     }

@@ -66,6 +66,8 @@ async fn an_error_names_the_flag_that_was_typed_and_the_next_step() {
             "--starts: `soon` is no moment",
         ),
         (&["silence", "add", "a~b", "--team", "payments", "--reason", "r"], "MATCHER: `a~b`"),
+        (&["service", "add", "x", "--team", "payments"], "As responder of this team you may not"),
+        (&["service", "add", "x", "--team", "payments"], "; it needs an admin. Ask"),
     ];
     for (arguments, says) in cases {
         let ran = command(&server, "bob", arguments, "").await;
