@@ -34,7 +34,11 @@ impl Audit {
         };
         loop {
             let page = client.call(&AUDIT, Nothing {}, &query, &Nothing {}).await?;
-            if common.output == Format::Json {
+            if common.quiet {
+                for entry in &page.items {
+                    output::line(&entry.seq.to_string());
+                }
+            } else if common.output == Format::Json {
                 for entry in &page.items {
                     output::json(entry)?;
                 }

@@ -73,8 +73,8 @@ impl Channel {
                     async move { client.call(&api::CHANNELS, Nothing {}, &query, &Nothing {}).await }
                 })
                 .await?;
-                if common.output == Format::Json {
-                    return output::json(&items);
+                if output::for_programs(common, &items, |of| of.slug.clone())? {
+                    return Ok(());
                 }
                 let row = |of: Found| vec![of.slug, of.team.slug, of.channel, of.address];
                 let rows: Vec<Vec<String>> = items.into_iter().map(row).collect();
@@ -240,8 +240,8 @@ fn issued(common: &Common, what: &str, made: &IssuedWebhook) -> Result<()> {
 }
 
 fn list(common: &Common, items: Vec<webhooks::Webhook>) -> Result<()> {
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.id.to_string())? {
+        return Ok(());
     }
     let row = |of: webhooks::Webhook| {
         let standing = match (of.disabled_at, of.failing_since) {

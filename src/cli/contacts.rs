@@ -185,8 +185,8 @@ fn done(common: &Common, what: &str, contact: &Found) -> Result<()> {
 
 async fn list(common: &Common, client: &Client, user: String) -> Result<()> {
     let page = client.call(&api::CONTACTS, user, &PageQuery::default(), &Nothing {}).await?;
-    if common.output == Format::Json {
-        return output::json(&page.items);
+    if output::for_programs(common, &page.items, |of| of.name.clone())? {
+        return Ok(());
     }
     if page.items.is_empty() {
         output::say("There is no contact: pages go to the account's e-mail. Next: contact add");

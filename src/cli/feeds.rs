@@ -48,8 +48,8 @@ impl Feed {
             Self::List => {
                 let found =
                     client.call(&api::FEEDS, nothing, &PageQuery::default(), &nothing).await?.items;
-                if common.output == Format::Json {
-                    return output::json(&found);
+                if output::for_programs(common, &found, |of| of.id.to_string())? {
+                    return Ok(());
                 }
                 let row = |of: api::Feed| {
                     let what = of.schedule.unwrap_or_else(|| "own shifts".into());

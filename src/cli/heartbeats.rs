@@ -147,8 +147,8 @@ async fn list(
         async move { client.call(&heartbeats::HEARTBEATS, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.slug.clone())? {
+        return Ok(());
     }
     let row = |heartbeat: Listed| {
         let when = |at: Option<_>| at.map_or_else(|| "never".to_owned(), output::when);

@@ -236,8 +236,8 @@ async fn list(
     service: Option<String>,
 ) -> Result<()> {
     let items = all(client, team, service).await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.id.to_string())? {
+        return Ok(());
     }
     let rows: Vec<Vec<String>> = items
         .into_iter()

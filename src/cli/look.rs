@@ -67,12 +67,7 @@ impl List {
         };
         let open = query == ListQuery::default();
         let (found, more) = list(&client, query, u64::from(self.limit)).await?;
-        if common.quiet {
-            output::ids(found.iter().map(|incident| incident.id));
-        } else {
-            let none = if open { "Nothing is open." } else { "Nothing matches." };
-            print(&found, common.output, none)?;
-        }
+        print(common, &found, if open { "Nothing is open." } else { "Nothing matches." })?;
         if more {
             output::say(&format!("There are more: --limit {}.", self.limit.saturating_mul(2)));
         }
@@ -81,9 +76,9 @@ impl List {
 }
 
 /// Incidents, as `list` prints them, or why there are none.
-pub fn print(found: &[Incident], format: Format, none: &str) -> Result<()> {
-    if format == Format::Json {
-        return output::json(&found);
+pub fn print(common: &Common, found: &[Incident], none: &str) -> Result<()> {
+    if output::for_programs(common, found, |of| of.id.to_string())? {
+        return Ok(());
     }
     if found.is_empty() {
         output::say(none);

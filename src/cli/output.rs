@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::sheet;
+use super::{Common, Format, sheet};
 use crate::domain::IncidentId;
 use crate::domain::text::shown;
 use crate::error::{Error, Kind, Result};
@@ -52,6 +52,26 @@ pub fn ids(ids: impl IntoIterator<Item = IncidentId>) {
     for id in ids {
         line(&id.to_string());
     }
+}
+
+/// A list as programs ask for it: by `-q` the ids alone, as the verb takes them that ends or removes
+/// one, or JSON. False where people read it.
+///
+/// # Errors
+/// As `json`.
+pub fn for_programs<T: Serialize>(
+    common: &Common,
+    items: &[T],
+    id: impl Fn(&T) -> String,
+) -> Result<bool> {
+    if common.quiet {
+        for item in items {
+            line(&id(item));
+        }
+    } else if common.output == Format::Json {
+        json(&items)?;
+    }
+    Ok(common.quiet || common.output == Format::Json)
 }
 
 /// One line of words for a person.

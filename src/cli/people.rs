@@ -285,8 +285,8 @@ fn standing(user: &users::User) -> &'static str {
 }
 
 fn list(common: &Common, items: Vec<users::User>) -> Result<()> {
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.username.clone())? {
+        return Ok(());
     }
     let row = |user: users::User| {
         let standing = standing(&user).to_owned();

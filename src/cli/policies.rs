@@ -139,8 +139,8 @@ async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<
         async move { client.call(&api::POLICIES, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.slug.clone())? {
+        return Ok(());
     }
     if items.is_empty() {
         output::say(

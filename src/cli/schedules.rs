@@ -165,6 +165,14 @@ impl OnCall {
         let (team, schedule) = (self.team.clone(), self.schedule.clone());
         let query = OnCallQuery { team, schedule, at: self.at };
         let page = client.call(&api::ON_CALL, Nothing {}, &query, &Nothing {}).await?;
+        if common.quiet {
+            let now = page.items.into_iter().filter_map(|of| of.user);
+            let now: BTreeSet<String> = now.map(|user| user.username).collect();
+            for username in &now {
+                output::line(username);
+            }
+            return Ok(());
+        }
         if common.output == Format::Json {
             return output::json(&page.items);
         }
@@ -289,8 +297,8 @@ async fn list(common: &Common, client: &Client, team: Option<String>) -> Result<
         async move { client.call(&api::SCHEDULES, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.slug.clone())? {
+        return Ok(());
     }
     let row = |of: api::Schedule| {
         let rotations: Vec<String> = of.rotations.into_iter().map(|it| it.name).collect();

@@ -145,8 +145,8 @@ async fn list(
         async move { client.call(&services::SERVICES, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.slug.clone())? {
+        return Ok(());
     }
     let rows: Vec<Vec<String>> = items
         .into_iter()

@@ -2,7 +2,7 @@
 use clap::Subcommand;
 
 use super::connect::connect;
-use super::{Common, Format, output};
+use super::{Common, output};
 use crate::api::sessions::{self, SessionView};
 use crate::api::{Nothing, PageQuery};
 use crate::domain::SessionId;
@@ -70,8 +70,8 @@ fn session_id(text: &str) -> Result<SessionId> {
 }
 
 fn show(common: &Common, items: Vec<SessionView>) -> Result<()> {
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.id.to_string())? {
+        return Ok(());
     }
     if items.is_empty() {
         output::say("There is none; a token is no session.");

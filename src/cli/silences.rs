@@ -47,9 +47,6 @@ pub enum Silence {
         /// Left out: active and pending ones
         #[arg(long, value_enum)]
         state: Option<State>,
-        /// Only ids
-        #[arg(long, short)]
-        quiet: bool,
     },
     /// End silences: what still fires and nobody has does page
     #[command(visible_alias = "expire")]
@@ -140,7 +137,7 @@ impl Silence {
         match self {
             Self::Add { what, reason, force } => add(common, &client, what, reason, force).await,
             Self::Preview { what } => preview(common, &client, what).await,
-            Self::List { team, state, quiet } => list(common, &client, team, state, quiet).await,
+            Self::List { team, state } => list(common, &client, team, state).await,
             Self::End { ids } => end(common, &client, ids).await,
         }
     }
@@ -213,20 +210,13 @@ async fn list(
     client: &Client,
     team: Option<String>,
     state: Option<State>,
-    quiet: bool,
 ) -> Result<()> {
     let items = client::all(|cursor| {
         let query = SilencesQuery { team: team.clone(), state, cursor, limit: None };
         async move { client.call(&api::SILENCES, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
-    }
-    if quiet {
-        for silence in &items {
-            output::line(&silence.id.to_string());
-        }
+    if output::for_programs(common, &items, |of| of.id.to_string())? {
         return Ok(());
     }
     let row = |it: api::Silence| {

@@ -114,8 +114,8 @@ async fn list(common: &Common, client: &Client, archived: bool) -> Result<()> {
         async move { client.call(&teams::TEAMS, Nothing {}, &query, &Nothing {}).await }
     })
     .await?;
-    if common.output == Format::Json {
-        return output::json(&items);
+    if output::for_programs(common, &items, |of| of.slug.clone())? {
+        return Ok(());
     }
     let rows: Vec<Vec<String>> = items
         .into_iter()
@@ -140,8 +140,8 @@ impl Member {
             Self::List { team } => {
                 let page =
                     client.call(&teams::MEMBERS, team, &PageQuery::default(), &Nothing {}).await?;
-                if common.output == Format::Json {
-                    return output::json(&page.items);
+                if output::for_programs(common, &page.items, |of| of.user.username.clone())? {
+                    return Ok(());
                 }
                 let rows: Vec<Vec<String>> = page
                     .items

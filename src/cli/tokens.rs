@@ -61,8 +61,8 @@ impl Token {
                 let page = client
                     .call(&tokens::TOKENS, Nothing {}, &PageQuery::default(), &Nothing {})
                     .await?;
-                if common.output == Format::Json {
-                    return output::json(&page.items);
+                if output::for_programs(common, &page.items, |of| of.id.to_string())? {
+                    return Ok(());
                 }
                 let rows: Vec<Vec<String>> = page
                     .items

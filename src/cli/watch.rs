@@ -101,11 +101,7 @@ async fn once(mut lives: Lives, common: &Common) -> Result<()> {
         }
         if !more {
             let open: Vec<Incident> = order.iter().filter_map(|id| found.remove(id)).collect();
-            if common.quiet {
-                output::ids(open.iter().map(|incident| incident.id));
-                return Ok(());
-            }
-            return look::print(&open, common.output, "Nothing is open.");
+            return look::print(common, &open, "Nothing is open.");
         }
     }
     Ok(())

@@ -244,6 +244,9 @@ async fn people_manage_themselves_and_admins_the_others() {
     assert_eq!(rows.len(), 2, "{listed}");
     assert_eq!(rows.iter().filter(|row| row.contains("this one")).count(), 1, "{listed}");
     assert!(rows.iter().all(|row| row.contains("127.0.0.1\t") && row.contains("incidentd/")));
+    let (_, ids, _) = bob.types(&["session", "list", "-q"], "").await;
+    let of_row = |row: &&str| row.split('\t').next().expect("an id").to_owned();
+    assert_eq!(ids.lines().collect::<Vec<_>>(), rows.iter().map(of_row).collect::<Vec<_>>());
     let (_, _, said) = bob.types(&["session", "end", "--others"], "").await;
     assert_eq!(said, "Ended 1 session.\n");
     assert_eq!(phone.types(&["list"], "").await.0, Some(4));

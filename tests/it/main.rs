@@ -57,6 +57,7 @@ mod policies;
 mod process;
 mod programs;
 mod providers;
+mod quiet;
 mod rebinding;
 mod reload;
 mod routing;
