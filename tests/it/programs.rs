@@ -205,9 +205,11 @@ pub struct Host {
 }
 
 const SETUP: &str = r#"
+[[users]]
+username = "bob"
 [[teams]]
 slug = "payments"
-members = { alice = "admin" }
+members = { alice = "admin", bob = "responder" }
 [[services]]
 slug = "checkout"
 team = "payments"
@@ -225,7 +227,7 @@ impl Host {
     pub fn start_with(papers: Option<Papers>) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
-        let alice = ["user", "add", "alice", "--admin", "--email", "a@example.com"];
+        let alice = ["user", "add", "alice", "--admin"];
         let mut add = incidentd();
         add.args(alice).arg("--password-stdin").arg("--data-dir").arg(&data);
         run(&mut add, "correct horse battery staple\n").done();

@@ -102,6 +102,8 @@ fn prometheus_fires_and_everybody_sees_who_has_it() {
     assert_eq!(ids[0], ids[1]);
     let id = &ids[0];
     assert_eq!(host.cli(["list", "-q"]).done(), format!("{id}\n"));
+    // Nobody has a contact yet.
+    assert!(host.cli(["list"]).done().starts_with("UNTOLD\t"));
 
     host.cli(["ack", id]).done();
     for watcher in &mut watchers {
@@ -113,11 +115,13 @@ fn prometheus_fires_and_everybody_sees_who_has_it() {
     assert!(again.contains("already"), "{again}");
     let timeline = host.cli(["timeline", id]).done();
     let told: Vec<Vec<&str>> = timeline.lines().map(|line| line.split('\t').collect()).collect();
-    let told: Vec<_> = told.into_iter().filter(|line| line[1] != "incidentd").collect();
-    assert_eq!(told.len(), 2, "{timeline}");
+    assert_eq!(told.len(), 4, "{timeline}");
     assert_eq!(told[0][1..], ["prometheus", "opened"]);
-    assert_eq!(told[1][1], "alice");
-    assert!(told[1][2].starts_with("acknowledged until "), "{timeline}");
+    let nobody = "step 1: told nobody (alice has no contact; bob has no contact)";
+    assert_eq!(told[1][1..], ["incidentd", nobody]);
+    assert_eq!(told[2][1..], ["incidentd", "last resort: told nobody (alice has no contact)"]);
+    assert_eq!(told[3][1], "alice");
+    assert!(told[3][2].starts_with("acknowledged until "), "{timeline}");
 
     machine.recover();
     for watcher in &mut watchers {
