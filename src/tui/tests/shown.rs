@@ -285,6 +285,11 @@ fn what_is_over_is_shown_when_asked_for() {
         incident(id, minutes, title, &json!({"status": "resolved", "resolvedAt": ago(1)}))
     };
     state.report(Report::History(Ok((vec![over(7, 200, "Older"), over(8, 100, "Newer")], false))));
+    let by = json!({"status": "resolved", "resolvedAt": ago(1), "seq": 90,
+        "resolvedBy": {"kind": "integration", "id": 1, "name": "prometheus"}});
+    state.report(Report::History(Ok((vec![incident(8, 100, "Newer", &by)], false))));
+    let middle = screen(&mut state, 80, 24);
+    assert!(middle[1].ends_with("  by prometheus"), "{}", middle[1]);
     let shown = screen(&mut state, 120, 30);
     assert!(shown[0].contains("3 UNANSWERED") && shown[0].contains("HISTORY"), "{}", shown[0]);
     assert_eq!(state.board.order(), [8, 7].map(IncidentId), "the newest first");

@@ -304,6 +304,7 @@ pub fn who(state: &State, incident: &Incident, brief: bool) -> String {
     };
     match incident.status {
         Status::Resolved => match &incident.resolved_by {
+            Some(by) if brief => format!("by {}", by.name),
             Some(by) => format!("resolved by {}", by.name),
             None => "resolved".into(),
         },
