@@ -158,7 +158,9 @@ fn asked(r: &Read<'_>, token: &str, now: Timestamp) -> Result<Asked> {
     let (claims, mac) = token.rsplit_once('.').ok_or_else(gone)?;
     let claims = Claims::read(claims).ok_or_else(gone)?;
     let rows = r.message(claims.message)?;
-    let first = rows.iter().find(|row| row.to.user == Some(claims.user)).ok_or_else(gone)?;
+    // By its row it was signed, whatever its number among them.
+    let named = |row: &&Delivery| row.id == claims.message && row.to.user == Some(claims.user);
+    let first = rows.iter().find(named).ok_or_else(gone)?;
     let key = r.find_meta(KEY)?.map(Secret::new).ok_or_else(gone)?;
     if !secret::is_signed(&key, claims.signed(first).as_bytes(), mac) {
         return Err(gone());

@@ -78,3 +78,17 @@ async fn a_link_to_several_counts_what_it_did() {
     let (_, said) = press(&night, link).await;
     assert_eq!(said["title"], "Nothing was changed");
 }
+
+#[tokio::test]
+async fn a_link_answers_what_is_urgent_and_what_is_not() {
+    let mut night = Night::begin(LADDER).await;
+    night.server.alert(json!({"title": "first"})).await;
+    night.expect_page("alice").await;
+    night.server.alert(json!({"title": "low", "severity": "warning"})).await;
+    night.server.alert(json!({"title": "high"})).await;
+    night.server.advance(secs(60)).await;
+    let bundle = night.expect_page("alice").await;
+    assert_eq!(bundle["incidents"].as_array().map(Vec::len), Some(2), "{bundle}");
+    let (status, said) = press(&night, bundle["ackUrl"].as_str().expect("a link")).await;
+    assert_eq!((status, &said["title"]), (200, &json!("Acknowledged 2")), "{said}");
+}
