@@ -136,6 +136,17 @@ impl App {
     pub async fn settle(&self, sent: Outgoing, result: Result<(), Undelivered>) -> Result<()> {
         self.write(move |w| settle(w, &sent.rows, &result)).await
     }
+
+    /// What failed at these addresses of a channel is tried again now.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be stored: they wait as they did.
+    pub async fn hurry(&self, channel: String, addresses: Vec<String>) -> Result<()> {
+        self.write(move |w| {
+            addresses.iter().try_for_each(|address| w.hurry_deliveries(&channel, address))
+        })
+        .await
+    }
 }
 
 pub(super) fn view(row: Delivery, user: Option<UserRef>) -> DeliveryView {

@@ -22,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 pub const FAIL_OVER: u32 = 2;
 /// After so many, which takes about a minute, the next step waits for it no longer.
 pub const GIVE_WAY: u32 = 4;
+/// Nor where the far end wants a pause that is longer than this.
+const SOON: Duration = Duration::from_mins(1);
 
 macro_rules! words {
     ($($(#[$doc:meta])* $type:ident { $($variant:ident = $word:literal),+; else $other:ident })+) => {$(
@@ -134,10 +136,17 @@ impl Delivery {
         }
     }
 
+    /// It has failed, and is tried on too late for whoever waits for it.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let far = self.attempts > 0 && self.due_at > crate::clock::shift(now, SOON);
+        self.state == DeliveryState::Queued && (far || self.attempts >= GIVE_WAY)
+    }
+
     /// Is it a page that has told somebody, or may yet in time?
     #[must_use]
-    pub fn may_reach(&self) -> bool {
-        let waits = self.state == DeliveryState::Queued && self.attempts < GIVE_WAY;
+    pub fn may_reach(&self, now: Timestamp) -> bool {
+        let waits = self.state == DeliveryState::Queued && !self.is_late(now);
         self.kind == DeliveryKind::Page && (waits || self.state == DeliveryState::Sent)
     }
 

@@ -31,6 +31,12 @@ struct End {
     sending: usize,
     /// Addresses that failed since it last took something.
     failed: HashSet<String>,
+    /// Of these, those for which it asked for no pause, which wait for it to be well again.
+    waiting: HashSet<String>,
+    /// Those that were tried again since it was, and have taken nothing yet: once is enough.
+    hurried: HashSet<String>,
+    /// Why the last that found out whether it is well failed: so do all that wait for that.
+    down: Option<String>,
     /// By the boot clock: nothing is sent before.
     alone_until: Duration,
     paced_until: Duration,
@@ -56,7 +62,7 @@ pub struct Deliver {
     app: App,
     notifier: Notifier,
     metrics: Metrics,
-    sending: FuturesUnordered<BoxFuture<'static, Done>>,
+    sending: FuturesUnordered<BoxFuture<'static, Option<Done>>>,
     busy: HashSet<(String, String)>,
     ends: HashMap<EndName, End>,
 }
@@ -123,7 +129,8 @@ impl Deliver {
         };
         let since_boot = self.app.clock().since_boot();
         self.ends.retain(|_, end| {
-            end.sending > 0 || !end.failed.is_empty() || end.paced_until > since_boot
+            let known = !end.failed.is_empty() || !end.hurried.is_empty();
+            end.sending > 0 || known || end.paced_until > since_boot
         });
         let mut rest = TICK;
         for due in due {
@@ -134,6 +141,12 @@ impl Deliver {
             // An address that has not failed is tried, whatever others of its end did: it may be
             // theirs alone. Of those that failed, one at a time finds out whether it is well again.
             let ill = end.failed.len() >= FAILURES && end.failed.contains(&due.address);
+            if ill && let Some(why) = end.down.clone() {
+                end.sending += 1;
+                self.busy.insert((due.channel.clone(), due.address.clone()));
+                self.sending.push(self.fail(due, why).boxed());
+                continue;
+            }
             let until = if ill { end.alone_until.max(end.paced_until) } else { end.paced_until };
             if let Some(more) = until.checked_sub(since_boot).filter(|more| !more.is_zero()) {
                 rest = rest.min(more);
@@ -149,22 +162,59 @@ impl Deliver {
             self.busy.insert((due.channel.clone(), due.address.clone()));
             self.sending.push(self.send(due).boxed());
         }
+        for end in self.ends.values_mut() {
+            end.down = None;
+        }
         let now = self.app.now();
         next.and_then(|next| Duration::try_from(next.duration_since(now)).ok())
             .map_or(rest, |wait| wait.max(Duration::from_millis(1)).min(rest))
     }
 
-    fn send(&self, due: Due) -> impl Future<Output = Done> + use<> {
+    /// As if it had been tried: another was, and its far end is down.
+    fn fail(&self, due: Due, why: String) -> impl Future<Output = Option<Done>> + use<> {
+        let app = self.app.clone();
+        async move {
+            let failed = async {
+                match app.claim(due.clone()).await? {
+                    Some(outgoing) => {
+                        app.settle(outgoing, Err(Undelivered::Later { why, after: None })).await
+                    }
+                    None => Ok(()),
+                }
+            };
+            if let Err(error) = failed.await {
+                tracing::error!(%error, "what became of a message could not be stored");
+            }
+            Some(Done { due, result: None })
+        }
+    }
+
+    /// What waits for a far end that is well again waits no longer.
+    fn hurry(
+        &self,
+        channel: String,
+        addresses: Vec<String>,
+    ) -> impl Future<Output = Option<Done>> + use<> {
+        let app = self.app.clone();
+        async move {
+            if let Err(error) = app.hurry(channel, addresses).await {
+                tracing::error!(%error, "messages that wait could not be hurried");
+            }
+            None
+        }
+    }
+
+    fn send(&self, due: Due) -> impl Future<Output = Option<Done>> + use<> {
         let (app, notifier) = (self.app.clone(), self.notifier.clone());
         async move {
             let outgoing = match app.claim(due.clone()).await {
                 Ok(Some(outgoing)) => outgoing,
-                Ok(None) => return Done { due, result: None },
+                Ok(None) => return Some(Done { due, result: None }),
                 Err(error) => {
                     // It is still queued: looked at again in a while, not at once.
                     tracing::error!(%error, "a message could not be taken");
                     app.clock().sleep(TICK).await;
-                    return Done { due, result: None };
+                    return Some(Done { due, result: None });
                 }
             };
             let sent = notifier.send(&due.channel, &due.address, &outgoing.message);
@@ -173,11 +223,12 @@ impl Deliver {
                 tracing::error!(%error, "a message went out but this could not be stored");
                 app.clock().sleep(TICK).await;
             }
-            Done { due, result: Some(result) }
+            Some(Done { due, result: Some(result) })
         }
     }
 
-    fn end(&mut self, Done { due, result }: Done) {
+    fn end(&mut self, done: Option<Done>) {
+        let Some(Done { due, result }) = done else { return };
         let end = self.ends.entry(end_of(&due)).or_default();
         end.sending = end.sending.saturating_sub(1);
         match &result {
@@ -187,14 +238,26 @@ impl Deliver {
                 self.metrics.delivered(&due.channel, "sent");
                 end.failed.clear();
                 end.alone_until = Duration::ZERO;
+                end.hurried.remove(&due.address);
+                end.waiting.remove(&due.address);
+                let hurried = &mut end.hurried;
+                let waiting = end.waiting.drain().filter(|address| hurried.insert(address.clone()));
+                let waiting: Vec<String> = waiting.collect();
+                if !waiting.is_empty() {
+                    self.sending.push(self.hurry(due.channel.clone(), waiting).boxed());
+                }
             }
             Some(Err(why)) => {
                 self.metrics.delivered(&due.channel, "failed");
                 tracing::warn!(channel = due.channel, why = why.why(), "a message did not go out");
-                if matches!(why, Undelivered::Later { .. }) {
+                if let Undelivered::Later { why, after } = why {
                     end.failed.insert(due.address.clone());
+                    if after.is_none() {
+                        end.waiting.insert(due.address.clone());
+                    }
                     if end.failed.len() >= FAILURES {
                         end.alone_until = self.app.clock().since_boot() + LEFT_ALONE;
+                        end.down = Some(why.clone());
                     }
                 }
             }

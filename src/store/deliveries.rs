@@ -187,10 +187,12 @@ impl Read<'_> {
         )
     }
 
-    /// Messages that wait for their time or another attempt, and since when the oldest is due.
+    /// Messages that are due or wait for another attempt, and since when the oldest should have
+    /// gone.
     pub fn queued(&self, now: Timestamp) -> Result<(u64, Option<Timestamp>)> {
         let queued = self.one(
-            "select count(*), min(due_at) from deliveries where state = 'queued' and due_at <= ?1",
+            "select count(*), min(case attempts when 0 then due_at else created_at end)
+             from deliveries where state = 'queued' and (due_at <= ?1 or attempts > 0)",
             [ms(now)],
             |row| Ok((row.get(0)?, time_or_null(row, 1)?)),
         )?;
@@ -265,6 +267,16 @@ impl Write<'_> {
             return Err(Error::not_found(format_args!("Delivery {}", row.id)));
         }
         Ok(())
+    }
+
+    /// What failed at this address is tried again now.
+    pub fn hurry_deliveries(&self, channel: &str, address: &str) -> Result<()> {
+        self.run(
+            "update deliveries set due_at = ?3 where state = 'queued' and attempts > 0
+             and channel = ?1 and address = ?2 and due_at > ?3",
+            (channel, address, ms(self.now())),
+        )
+        .map(|_| ())
     }
 
     /// Nothing that waits is sent: it may have been sent since the backup was made. Where a page

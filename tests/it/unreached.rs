@@ -7,6 +7,7 @@ use incidentd::domain::Action;
 use incidentd::domain::delivery::DeliveryState;
 use serde_json::json;
 
+use crate::far::Far;
 use crate::harness::{mins, secs};
 use crate::paging::{Night, ack, page};
 
@@ -86,7 +87,126 @@ async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_mos
     // It is tried on: who comes back hears of it.
     let row = &night.deliveries(1).await[0];
     assert!(row.attempts >= 4 && row.state != DeliveryState::Failed, "{row:?}");
-    assert!(!night.server.incident(1).await.untold);
+    let incident = night.server.incident(1).await;
+    assert!(!incident.untold);
+    night.passes(mins(3)).await;
+    let told = night.server.incident(1).await.escalation.told;
+    let alice: Vec<_> = told.iter().filter(|told| told.user == "alice").collect();
+    assert_eq!((alice.len(), alice[0].outcome.as_str()), (1, "sent"), "{told:?}");
+}
+
+#[tokio::test]
+async fn where_all_fails_nobody_counts_as_told_while_it_is_tried_on() {
+    let mut night = Night::begin(SLOW).await;
+    for _ in 0..200 {
+        night.far.answer(503, "x-why", "busy");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    let mut minutes = 0;
+    while !night.server.incident(1).await.untold {
+        assert!(minutes < 10, "{:?}", night.server.incident(1).await.escalation);
+        for _ in 0..12 {
+            night.server.advance(secs(5)).await;
+            heard_soon(&mut night).await;
+        }
+        minutes += 1;
+    }
+    let rows = night.deliveries(1).await;
+    assert!(rows.iter().any(|row| row.state == DeliveryState::Queued), "it is tried on");
+}
+
+/// What is on its way has some real time to arrive.
+#[allow(clippy::disallowed_methods, reason = "what is sent takes real time")]
+async fn heard_soon(night: &mut Night) -> Vec<String> {
+    let next = tokio::time::timeout(Duration::from_millis(200), night.far.next()).await;
+    let heard = next.into_iter().chain(night.far.so_far());
+    heard.map(|heard| heard.path.trim_start_matches('/').to_owned()).collect()
+}
+
+#[tokio::test]
+async fn whose_far_end_wants_a_long_pause_is_rung_elsewhere_at_once() {
+    let mut night = Night::begin(SLOW).await;
+    night.far.answer(429, "retry-after", "3600");
+    night.server.alert(json!({"title": "disk full"})).await;
+    assert_eq!(night.heard().await.0, "alice");
+    let rang = night.settled().await;
+    assert!(rang.contains(&page("bob")), "the next step: {rang:?}");
+
+    let (phone, desk) = (night.far.url("/phone"), night.far.url("/desk"));
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"alice\"\ncontacts = [\
+             {{ name = \"phone\", channel = \"webhook\", address = \"{phone}\" }},\
+             {{ name = \"desk\", channel = \"webhook\", address = \"{desk}\" }}]\n\
+             rules.high = [{{ after = \"0m\", contact = \"phone\" }}, \
+             {{ after = \"30m\", contact = \"desk\" }}]\n"
+        ))
+        .await;
+    night.far.answer(429, "retry-after", "3600");
+    night.server.alert(json!({"title": "another"})).await;
+    assert_eq!(night.heard().await.0, "phone");
+    let rang = night.settled().await;
+    assert!(rang.contains(&page("desk")), "the next contact: {rang:?}");
+}
+
+#[tokio::test]
+async fn who_hangs_on_a_far_end_that_is_down_does_not_wait_in_a_queue() {
+    let mut other = Far::start().await;
+    let mut night = Night::begin("").await;
+    let names: Vec<String> = (0..12).map(|n| format!("u{n}")).collect();
+    let person = |name: &String| {
+        let (bad, good) = (night.far.url(&format!("/{name}")), other.url(&format!("/{name}")));
+        format!(
+            "[[users]]\nusername = \"{name}\"\ncontacts = [\
+             {{ name = \"bad\", channel = \"webhook\", address = \"{bad}\" }},\
+             {{ name = \"good\", channel = \"webhook\", address = \"{good}\" }}]\n\
+             rules.high = [{{ after = \"0m\", contact = \"bad\" }}]\n"
+        )
+    };
+    let people: Vec<String> = names.iter().map(person).collect();
+    let members: Vec<String> = names.iter().map(|name| format!("{name} = \"responder\"")).collect();
+    let targets: Vec<String> = names.iter().map(|name| format!("\"user:{name}\"")).collect();
+    let text = format!(
+        "{}[[teams]]\nslug = \"payments\"\nmembers = {{ alice = \"admin\", {} }}\n\
+         [[escalation_policies]]\nslug = \"payments-default\"\nteam = \"payments\"\nrepeat = 0\n\
+         steps = [ {{ after = \"0m\", targets = [{}] }} ]\n",
+        people.concat(),
+        members.join(", "),
+        targets.join(", ")
+    );
+    night.apply(&text).await;
+    for _ in 0..200 {
+        night.far.answer(503, "x-why", "busy");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    let mut rung = 0;
+    for _ in 0..6 {
+        heard_soon(&mut night).await;
+        night.server.advance(secs(5)).await;
+        heard_soon(&mut night).await;
+        rung += other.so_far().len();
+    }
+    assert_eq!(rung, names.len(), "within half a minute");
+}
+
+#[tokio::test]
+async fn what_waited_goes_once_its_far_end_takes_something_again() {
+    let mut night = Night::begin(SLOW).await;
+    for _ in 0..4 {
+        night.far.answer(503, "x-why", "busy");
+    }
+    night.server.alert(json!({"title": "disk full"})).await;
+    night.expect_page("alice").await;
+    let mut rang = Vec::new();
+    for _ in 0..9 {
+        rang.extend(night.passes(secs(10)).await);
+    }
+    assert_eq!(rang.iter().filter(|it| **it == page("bob")).count(), 1, "{rang:?}");
+    // Without waiting for its next attempt, some two minutes off.
+    heard_soon(&mut night).await;
+    night.server.settle_deliveries().await;
+    let row = &night.deliveries(1).await[0];
+    assert_eq!((row.attempts, row.state), (5, DeliveryState::Sent), "{row:?}");
 }
 
 #[tokio::test]
@@ -186,6 +306,33 @@ async fn what_somebody_asks_for_himself_waits_for_no_bundle() {
     let to = Action::Reassign { to: "alice".into(), reason: None };
     night.server.act("bob", 2, to).await.expect("given");
     night.expect_page("alice").await;
+}
+
+#[tokio::test]
+async fn nor_does_what_stands_in_for_it() {
+    let mut night = Night::begin(SLOW).await;
+    let (phone, desk) = (night.far.url("/phone"), night.far.url("/desk"));
+    night
+        .apply(&format!(
+            "[[users]]\nusername = \"alice\"\ncontacts = [\
+             {{ name = \"phone\", channel = \"webhook\", address = \"{phone}\" }},\
+             {{ name = \"desk\", channel = \"webhook\", address = \"{desk}\" }}]\n\
+             rules.high = [{{ after = \"0m\", contact = \"phone\" }}]\n"
+        ))
+        .await;
+    night.far.answer(400, "x-why", "no");
+    night.server.alert(json!({"title": "first"})).await;
+    assert_eq!(night.heard().await.0, "phone");
+    let rang = night.settled().await;
+    assert!(rang.contains(&page("desk")), "{rang:?}");
+    night.server.alert(json!({"title": "second"})).await;
+    night.server.act("bob", 2, ack()).await.expect("acknowledged");
+    night.settled().await;
+    night.far.answer(400, "x-why", "no");
+    let to = Action::Reassign { to: "alice".into(), reason: None };
+    night.server.act("bob", 2, to).await.expect("given");
+    let rang = night.settled().await;
+    assert!(rang.contains(&page("phone")) && rang.contains(&page("desk")), "{rang:?}");
 }
 
 #[tokio::test]

@@ -18,13 +18,15 @@ pub(in crate::app) fn settled(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     if row.kind != DeliveryKind::Page {
         return Ok(());
     }
-    if row.state == DeliveryState::Failed || row.attempts == FAIL_OVER {
+    // Later it is late with each attempt, and was said to be.
+    let gives_way = row.is_late(w.now()) && row.attempts <= GIVE_WAY;
+    if row.state == DeliveryState::Failed || row.attempts == FAIL_OVER || gives_way {
         fail_over(w, row)?;
     }
     show_told(w, row)?;
     match row.state {
         DeliveryState::Failed => unreached(w, row),
-        DeliveryState::Queued if row.attempts == GIVE_WAY => unreached(w, row),
+        DeliveryState::Queued if gives_way => unreached(w, row),
         DeliveryState::Sent => too_late(w, row),
         DeliveryState::Queued | DeliveryState::Dropped => Ok(()),
     }
@@ -111,13 +113,18 @@ pub(in crate::app) fn show_told(w: &mut Write<'_>, row: &Delivery) -> Result<()>
         Some(user) => w.find_user(user)?.map(|user| user.username).unwrap_or_default(),
         None => format!("channel:{}", row.to.contact),
     };
-    let queued = DeliveryState::Queued.word();
-    let is = |told: &&mut Told| {
-        told.user == name && told.channel == row.to.channel && told.outcome == queued
-    };
+    // What is tried on too late has told nobody, until it has.
+    let state = if row.is_late(w.now()) { DeliveryState::Failed } else { row.state };
     // The last first: so the oldest that waits is the one that went.
-    if let Some(told) = incident.escalation.told.iter_mut().rev().find(is) {
-        told.outcome = row.state.word().into();
+    let place = |was: DeliveryState| {
+        incident.escalation.told.iter().rposition(|told| {
+            told.user == name && told.channel == row.to.channel && told.outcome == was.word()
+        })
+    };
+    let tried_on = || place(DeliveryState::Failed).filter(|_| row.attempts > 1);
+    if let Some(place) = place(DeliveryState::Queued).or_else(tried_on) {
+        let told = &mut incident.escalation.told[place];
+        told.outcome = state.word().into();
         told.at = row.ended_at.unwrap_or(told.at);
     }
     if row.state == DeliveryState::Sent && incident.untold {
@@ -156,6 +163,7 @@ pub(in crate::app) fn fail_over(w: &mut Write<'_>, row: &Delivery) -> Result<()>
             incident: row.incident,
             made: row.made,
             high: row.high,
+            by_hand: row.by_hand,
             ..fresh
         })?;
     }
@@ -168,7 +176,7 @@ fn unreached(w: &mut Write<'_>, row: &Delivery) -> Result<()> {
     let (Some(id), Some(made)) = (row.incident, row.made) else { return Ok(()) };
     let Some(mut incident) = w.find_incident(id)? else { return Ok(()) };
     let all = w.made_by(id, made)?;
-    let mut alive = all.iter().filter(|other| other.may_reach());
+    let mut alive = all.iter().filter(|other| other.may_reach(w.now()));
     if alive.clone().any(|other| other.to.user == row.to.user) {
         return Ok(());
     }
