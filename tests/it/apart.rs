@@ -55,8 +55,11 @@ async fn the_log_says_once_what_was_left_to_its_timer() {
     on_host(dir.path(), &["user", "add", "root", "--admin"], "");
     let mut server = Serving::start(dir.path());
     on_host(dir.path(), &["apply", "-f", "-"], WORLD);
+    // A running server keeps policies in mind.
+    server.terminate();
     let database = rusqlite::Connection::open(dir.path().join("incidentd.db")).expect("opened");
     database.execute("update policies set steps = 'nonsense'", []).expect("changed");
+    let mut server = Serving::start(dir.path());
     let url = format!("{}/integrations/{KEY}/generic", server.url);
     assert_eq!(answer(http().post(url).body("disk full")).await.0, 202);
     server.terminate();
