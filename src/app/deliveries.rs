@@ -12,7 +12,7 @@ use crate::api::deliveries::DeliveryView;
 use crate::clock::shift;
 use crate::domain::contact::EMAIL;
 use crate::domain::delivery::{
-    BUNDLE, Delivery, DeliveryKind, DeliveryState, MAX_ATTEMPTS, Message, To, pause,
+    BUNDLE, Delivery, DeliveryKind, DeliveryState, GIVE_WAY, MAX_ATTEMPTS, Message, To, pause,
 };
 use crate::domain::user::UserRef;
 use crate::domain::{Actor, DeliveryId, Incident, IncidentId, Span, Status, TimerKind};
@@ -53,6 +53,14 @@ impl Undelivered {
     pub fn why(&self) -> &str {
         let (Self::Later { why, .. } | Self::Never { why } | Self::Gone { why }) = self;
         why
+    }
+}
+
+impl Outgoing {
+    /// Others stand in for it already: now only its own tries count.
+    #[must_use]
+    pub fn has_given_way(&self) -> bool {
+        self.rows.first().is_some_and(|row| row.attempts >= GIVE_WAY)
     }
 }
 

@@ -170,16 +170,17 @@ impl Deliver {
             .map_or(rest, |wait| wait.max(Duration::from_millis(1)).min(rest))
     }
 
-    /// As if it had been tried: another was, and its far end is down.
+    /// As if it had been tried: another was, and its far end is down. What has given way is left
+    /// for a try of its own.
     fn fail(&self, due: Due, why: String) -> impl Future<Output = Option<Done>> + use<> {
         let app = self.app.clone();
         async move {
             let failed = async {
                 match app.claim(due.clone()).await? {
-                    Some(outgoing) => {
+                    Some(outgoing) if !outgoing.has_given_way() => {
                         app.settle(outgoing, Err(Undelivered::Later { why, after: None })).await
                     }
-                    None => Ok(()),
+                    _ => Ok(()),
                 }
             };
             if let Err(error) = failed.await {

@@ -190,6 +190,20 @@ async fn who_hangs_on_a_far_end_that_is_down_does_not_wait_in_a_queue() {
 }
 
 #[tokio::test]
+async fn each_address_of_a_far_end_that_is_down_is_tried_itself() {
+    let mut night = with_bad_contacts(4, 200).await;
+    let mut heard = Vec::new();
+    for _ in 0..60 {
+        heard.extend(heard_soon(&mut night).await);
+        night.server.advance(mins(1)).await;
+    }
+    for n in 0..4 {
+        let tries = heard.iter().filter(|path| **path == format!("bad{n}")).count();
+        assert!(tries >= 4, "bad{n} was tried {tries} times: {heard:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_waited_goes_once_its_far_end_takes_something_again() {
     let mut night = Night::begin(SLOW).await;
     for _ in 0..4 {
