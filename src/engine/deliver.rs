@@ -53,8 +53,15 @@ fn end_of(due: &Due) -> EndName {
 /// How a message went.
 struct Done {
     due: Due,
-    /// None: nobody wanted it any more.
-    result: Option<Result<(), Undelivered>>,
+    went: Went,
+}
+
+enum Went {
+    /// Nobody wanted it any more.
+    Nowhere,
+    /// It failed with another, which had the turn.
+    WithAnother,
+    There(Result<(), Undelivered>),
 }
 
 /// Messages on their way, and the far ends that they go to.
@@ -186,7 +193,7 @@ impl Deliver {
             if let Err(error) = failed.await {
                 tracing::error!(%error, "what became of a message could not be stored");
             }
-            Some(Done { due, result: None })
+            Some(Done { due, went: Went::WithAnother })
         }
     }
 
@@ -210,12 +217,12 @@ impl Deliver {
         async move {
             let outgoing = match app.claim(due.clone()).await {
                 Ok(Some(outgoing)) => outgoing,
-                Ok(None) => return Some(Done { due, result: None }),
+                Ok(None) => return Some(Done { due, went: Went::Nowhere }),
                 Err(error) => {
                     // It is still queued: looked at again in a while, not at once.
                     tracing::error!(%error, "a message could not be taken");
                     app.clock().sleep(TICK).await;
-                    return Some(Done { due, result: None });
+                    return Some(Done { due, went: Went::Nowhere });
                 }
             };
             let sent = notifier.send(&due.channel, &due.address, &outgoing.message);
@@ -224,18 +231,19 @@ impl Deliver {
                 tracing::error!(%error, "a message went out but this could not be stored");
                 app.clock().sleep(TICK).await;
             }
-            Some(Done { due, result: Some(result) })
+            Some(Done { due, went: Went::There(result) })
         }
     }
 
     fn end(&mut self, done: Option<Done>) {
-        let Some(Done { due, result }) = done else { return };
+        let Some(Done { due, went }) = done else { return };
         let end = self.ends.entry(end_of(&due)).or_default();
         end.sending = end.sending.saturating_sub(1);
-        match &result {
-            // Nothing went there.
-            None => end.paced_until = Duration::ZERO,
-            Some(Ok(())) => {
+        match &went {
+            // Its turn is the next one's.
+            Went::Nowhere => end.paced_until = Duration::ZERO,
+            Went::WithAnother => {}
+            Went::There(Ok(())) => {
                 self.metrics.delivered(&due.channel, "sent");
                 end.failed.clear();
                 end.alone_until = Duration::ZERO;
@@ -248,7 +256,7 @@ impl Deliver {
                     self.sending.push(self.hurry(due.channel.clone(), waiting).boxed());
                 }
             }
-            Some(Err(why)) => {
+            Went::There(Err(why)) => {
                 self.metrics.delivered(&due.channel, "failed");
                 tracing::warn!(channel = due.channel, why = why.why(), "a message did not go out");
                 if let Undelivered::Later { why, after } = why {
@@ -260,6 +268,8 @@ impl Deliver {
                         end.alone_until = self.app.clock().since_boot() + LEFT_ALONE;
                         end.down = Some(why.clone());
                     }
+                } else {
+                    end.hurried.remove(&due.address);
                 }
             }
         }
