@@ -373,6 +373,37 @@ restrict = [ { days = ["mon","tue","wed","thu","fri"], from = "09:00", to = "17:
 "#;
 
 #[tokio::test]
+async fn a_file_says_before_whose_turns_it_moves() {
+    let server = TestServer::start().await;
+    let rehearsed = |text: String, dry_run: bool| {
+        let app = server.server().app.clone();
+        async move {
+            let document: Document = toml::from_str(&text).expect("a document");
+            let how = ApplyQuery { dry_run, prune: false };
+            app.configure(&Caller::host(), document, how).await.expect("configured").changes
+        }
+    };
+    let (file, _) = FILE.split_once("restrict").expect("restricted");
+    rehearsed(file.to_owned(), false).await;
+    assert!(rehearsed(file.to_owned(), true).await.is_empty());
+    let swapped = file.replace(r#""alice", "bob""#, r#""bob", "alice""#);
+    let changes = rehearsed(swapped, true).await;
+    let [change] = changes.as_slice() else { panic!("{changes:?}") };
+    let said: Vec<String> = change.fields[1..]
+        .iter()
+        .map(|it| format!("{}: {} → {}", it.field, it.from.is_some(), it.to.is_some()))
+        .collect();
+    assert_eq!(said.len(), 10, "five turns in four weeks: {said:?}");
+    for user in ["alice", "bob"] {
+        assert!(said.contains(&format!("on call, {user}: true → false")), "{said:?}");
+        assert!(said.contains(&format!("on call, {user}: false → true")), "{said:?}");
+    }
+    let turn = change.fields.iter().find_map(|it| it.to.as_ref().filter(|to| to.contains("until")));
+    let turn = turn.expect("a turn");
+    assert!(turn.contains("until 2026-11-23 09:00 CET"), "by the schedule's clocks: {turn}");
+}
+
+#[tokio::test]
 async fn a_file_makes_schedules_and_prunes_only_what_nobody_agreed_on() {
     let server = TestServer::start().await;
     let app = &server.server().app;

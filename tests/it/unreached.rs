@@ -69,8 +69,8 @@ async fn a_page_whose_only_contact_is_gone_goes_to_the_next_when_it_is_due() {
     is_made_up_for(night, &[page("bob")]).await;
 }
 
-#[tokio::test]
-async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_most() {
+/// Alice's page failed four times within a minute and a half, and who rang meanwhile.
+async fn with_a_busy_minute() -> (Night, Vec<(String, String)>) {
     let mut night = Night::begin(SLOW).await;
     for _ in 0..4 {
         night.far.answer(503, "x-why", "busy");
@@ -81,6 +81,12 @@ async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_mos
     for _ in 0..9 {
         rang.extend(night.passes(secs(10)).await);
     }
+    (night, rang)
+}
+
+#[tokio::test]
+async fn a_contact_that_keeps_failing_holds_up_the_next_step_for_a_minute_at_most() {
+    let (mut night, rang) = with_a_busy_minute().await;
     assert!(rang.contains(&page("bob")), "{rang:?}");
     let story = night.server.story(1).await;
     assert_eq!(story, ["created", "escalated", "updated delivery_failed", "escalated"]);
@@ -205,16 +211,7 @@ async fn each_address_of_a_far_end_that_is_down_is_tried_itself() {
 
 #[tokio::test]
 async fn what_waited_goes_once_its_far_end_takes_something_again() {
-    let mut night = Night::begin(SLOW).await;
-    for _ in 0..4 {
-        night.far.answer(503, "x-why", "busy");
-    }
-    night.server.alert(json!({"title": "disk full"})).await;
-    night.expect_page("alice").await;
-    let mut rang = Vec::new();
-    for _ in 0..9 {
-        rang.extend(night.passes(secs(10)).await);
-    }
+    let (mut night, rang) = with_a_busy_minute().await;
     assert_eq!(rang.iter().filter(|it| **it == page("bob")).count(), 1, "{rang:?}");
     // Without waiting for its next attempt, some two minutes off.
     heard_soon(&mut night).await;
